@@ -1,0 +1,73 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+
+/** One question that a probe asks: undefined means well, a text says what is wrong. */
+export type HealthCheck = () => string | undefined | Promise<string | undefined>
+
+/** What the server answers. */
+export interface HealthServerOptions {
+  /** Address and port to listen on; port 0 picks one. */
+  readonly host: string
+  readonly port: number
+  /** Asked at `/healthz`: a failure means that only a restart helps. */
+  readonly live?: HealthCheck
+  /** Asked at `/readyz`: a failure means not yet, or not now. */
+  readonly ready?: HealthCheck
+  /** Printed at `/metrics`. */
+  readonly metrics?: Registry
+  /** Printed as JSON at `/status`. */
+  readonly status?: () => unknown
+}
+
+/** A running health server. */
+export interface HealthServer extends AsyncDisposable {
+  readonly port: number
+}
+
+/** Starts a server that answers probes and metric scrapes over plain HTTP. */
+export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname
+    answer(path, options).then(
+      ({ code, type, body }) => response.writeHead(code, { 'content-type': type }).end(body),
+      () => response.writeHead(500).end(),
+    )
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+interface Answer {
+  readonly code: number
+  readonly type: string
+  readonly body: string
+}
+
+async function answer(path: string, options: HealthServerOptions): Promise<Answer> {
+  if (path === '/healthz') return verdict(await options.live?.())
+  if (path === '/readyz') return verdict(await options.ready?.())
+  if (path === '/metrics' && options.metrics !== undefined) {
+    return { code: 200, type: options.metrics.contentType, body: await options.metrics.metrics() }
+  }
+  if (path === '/status' && options.status !== undefined) {
+    return { code: 200, type: 'application/json', body: JSON.stringify(options.status()) }
+  }
+  return { code: 404, type: 'text/plain', body: 'not found\n' }
+}
+
+function verdict(problem: string | undefined): Answer {
+  return problem === undefined
+    ? { code: 200, type: 'text/plain', body: 'ok\n' }
+    : { code: 503, type: 'text/plain', body: `${problem}\n` }
+}

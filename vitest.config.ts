@@ -1,0 +1,43 @@
+import { defineConfig } from 'vitest/config'
+
+const shared = { pool: 'forks' as const, exclude: ['**/node_modules/**'] }
+
+/**
+ * Three layers, told apart by file name: `x.test.ts` needs nothing but Node, `x.integration.test.ts` starts real API servers or
+ * network namespaces of its own, `x.system.test.ts` grows real clusters and runs alone.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...shared.exclude, '**/*.integration.test.ts', '**/*.system.test.ts'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'integration',
+          include: ['**/*.integration.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'system',
+          include: ['**/*.system.test.ts'],
+          testTimeout: 600_000,
+          hookTimeout: 3_600_000,
+          maxWorkers: 1,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
