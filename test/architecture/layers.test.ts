@@ -1,0 +1,73 @@
+import { readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { isTest, readSources, repository, type Source } from './sources.ts'
+
+interface Layers {
+  readonly rooms: Readonly<Record<string, readonly string[]>>
+  readonly onlyIn: Readonly<Record<string, { readonly rooms: readonly string[]; readonly reason: string }>>
+}
+
+const layers = JSON.parse(readFileSync(join(repository, 'layers.json'), 'utf8')) as Layers
+const rooms = Object.keys(layers.rooms).sort((a, b) => b.length - a.length)
+const packageRooms: Readonly<Record<string, string>> = { '@trellis/flow': 'cluster-bootstrap/flow' }
+const sources = readSources().filter((source) => roomOf(source.path) !== undefined)
+
+/** The innermost room that a path lies in. */
+function roomOf(path: string): string | undefined {
+  return rooms.find((room) => path.startsWith(`${room}/`))
+}
+
+/** The room that an import leads to; undefined for packages that are not ours. */
+function targetOf(source: Source, specifier: string): string | undefined {
+  if (specifier.startsWith('.')) return roomOf(normalize(join(dirname(source.path), specifier)))
+  if (specifier.startsWith('@trellis/flow/')) return packageRooms['@trellis/flow']
+  if (specifier.startsWith('@trellis/')) return roomOf(`${specifier.slice('@trellis/'.length)}/`)
+  if (specifier.startsWith('node-wireguard/')) return 'node-wireguard'
+  return undefined
+}
+
+describe('layers', () => {
+  it('finds sources to judge', () => {
+    expect(sources.length).toBeGreaterThan(20)
+  })
+
+  it('lets a room import only what layers.json allows', () => {
+    const offences = sources.flatMap((source) => {
+      const room = roomOf(source.path)
+      const allowed = new Set([room, ...(layers.rooms[room ?? ''] ?? [])])
+      if (isTest(source.path)) allowed.add('kubernetes').add('foundation').add('api')
+      return source.imports
+        .map((specifier) => ({ specifier, target: targetOf(source, specifier) }))
+        .filter(({ target }) => target !== undefined && !allowed.has(target))
+        .map(({ specifier }) => `${source.path} imports ${specifier}`)
+    })
+    expect(offences).toEqual([])
+  })
+
+  it('has no circle among rooms', () => {
+    const visit = (room: string, path: readonly string[]): readonly string[] =>
+      path.includes(room)
+        ? [[...path, room].join(' -> ')]
+        : (layers.rooms[room] ?? []).flatMap((next) => visit(next, [...path, room]))
+    expect(rooms.flatMap((room) => visit(room, []))).toEqual([])
+  })
+
+  it.each(Object.entries(layers.onlyIn))('keeps %s where it belongs', (name, { rooms: allowed, reason }) => {
+    const offences = sources
+      .filter((source) => source.imports.some((specifier) => specifier === name || specifier.startsWith(`${name}/`)))
+      .filter((source) => !allowed.includes(roomOf(source.path) ?? ''))
+      .map((source) => `${source.path} imports ${name}: ${reason}`)
+    expect(offences).toEqual([])
+  })
+
+  it('reaches another room only through its package name', () => {
+    const offences = sources.flatMap((source) =>
+      source.imports
+        .filter((specifier) => specifier.startsWith('.') && targetOf(source, specifier) !== roomOf(source.path))
+        .filter((specifier) => !specifier.endsWith('package.json'))
+        .map((specifier) => `${source.path} imports ${specifier}`),
+    )
+    expect(offences).toEqual([])
+  })
+})
