@@ -1,0 +1,134 @@
+import { Failure } from '@trellis/foundation/failure'
+import { createParser } from '@trellis/foundation/schema'
+import { type Static, Type } from 'typebox'
+import { taintSchema } from './machine/common.ts'
+import { choice, complete, flag, list, optional, text, textMap } from './schema-parts.ts'
+
+/** Where the configuration lies on a machine, mode 0600. */
+export const nodeAgentConfigurationPath = '/etc/trellis/node-agent.json'
+
+/** What stands in user-data for the machine's own bootstrap token until the machine controller fills it in. */
+export const bootstrapTokenPlaceholder = '<<BOOTSTRAP_TOKEN>>'
+
+/** What stands in user-data for the machine's name until the machine controller fills it in. */
+export const machineNamePlaceholder = '<<MACHINE_NAME>>'
+
+/** Refuses keys that are not named. */
+const closed = { additionalProperties: false }
+
+/** A certificate authority with the key that signs. */
+const authoritySchema = complete(
+  'A certificate authority.',
+  { certificate: text('PEM.', { minLength: 1 }), key: text('PEM.', { minLength: 1 }) },
+  closed,
+)
+
+/** How a worker joins. */
+const workerSchema = complete(
+  'How a worker joins its cluster by TLS bootstrap.',
+  {
+    apiServer: text('URL of the API server.', { pattern: '^https://' }),
+    caBundle: text('PEM of the authorities that the API server may prove itself by.', { minLength: 1 }),
+    bootstrapToken: text('Token for the first request, or its placeholder.', { minLength: 1 }),
+  },
+  closed,
+)
+
+/** What a one-node cluster is made of. */
+const controlPlaneSchema = complete(
+  'The one-node cluster that a control-plane machine makes of itself.',
+  {
+    clusterName: optional(text('Name of the cluster; trellis unless told.')),
+    kubernetesVersion: text('Version with v, as in v1.37.2.', { pattern: '^v[0-9]+\\.[0-9]+\\.[0-9]+' }),
+    endpoint: complete(
+      'Where clients reach the API server.',
+      { host: text('Address or name.', { minLength: 1 }), port: Type.Integer({ minimum: 1, maximum: 65535 }) },
+      closed,
+    ),
+    networks: complete(
+      'Address ranges of the cluster.',
+      { nodes: text('CIDR.'), pods: text('CIDR.'), services: text('CIDR.') },
+      closed,
+    ),
+    pki: complete(
+      'Authorities and keys, made by whoever makes the machine so that they know them before it runs.',
+      {
+        ca: authoritySchema,
+        frontProxyCa: authoritySchema,
+        etcdCa: authoritySchema,
+        serviceAccountKey: complete(
+          'Signs tokens of service accounts.',
+          { publicKey: optional(text('PEM; derived from the private key when absent.')), privateKey: text('PEM.') },
+          closed,
+        ),
+      },
+      closed,
+    ),
+    etcdImageTag: text('Tag of the etcd image.'),
+    coreDnsImageTag: text('Tag of the CoreDNS image.'),
+    extraApiServerArguments: optional(textMap('Further arguments of the API server, without dashes.')),
+  },
+  closed,
+)
+
+/** Schema of the file that cloud-init writes and the node agent reads. */
+export const nodeAgentConfigurationSchema = complete(
+  'What the node agent is to make of its machine.',
+  {
+    version: Type.Literal(1),
+    role: choice('Whether the machine joins a cluster or makes one.', ['worker', 'control-plane']),
+    machineName: text('Name of the machine and of its node, or its placeholder.', { minLength: 1 }),
+    nodeLabels: textMap('Labels that the kubelet registers with.'),
+    nodeTaints: list('Taints that the kubelet registers with.', taintSchema),
+    nodeAnnotations: optional(textMap('Annotations of the node.')),
+    providerId: optional(text('Identifier of the server at the cloud.')),
+    clusterDns: list('Addresses of the cluster DNS.', Type.String()),
+    clusterDomain: text('Domain of the cluster DNS, as in cluster.local.'),
+    podCidr: optional(text('Address range of the pods of this node; asked from the cluster when absent.')),
+    maxPods: Type.Integer({ minimum: 1, maximum: 1000 }),
+    kubeletExtra: optional(
+      Type.Unsafe<Record<string, unknown>>({
+        type: 'object',
+        description: 'Fields laid over the KubeletConfiguration.',
+      }),
+    ),
+    features: complete(
+      'What the environment needs.',
+      {
+        userNamespaceKubelet: optional(flag('Makes the kubelet ignore what a container may not set.')),
+        cgroupV1: optional(flag('Lets the kubelet run on cgroup v1.')),
+      },
+      closed,
+    ),
+    images: complete('Images that the agent itself names.', { sandbox: text('The pause image.') }, closed),
+    worker: optional(workerSchema),
+    controlPlane: optional(controlPlaneSchema),
+    beacon: complete(
+      'The ConfigMap in which the agent reports each step of joining.',
+      { namespace: text('Its namespace.'), name: text('Its name, or one with the placeholder.') },
+      closed,
+    ),
+  },
+  closed,
+)
+
+/** What the node agent is to make of its machine: the contract between who writes user-data and the agent. */
+export type NodeAgentConfiguration = Static<typeof nodeAgentConfigurationSchema>
+export type WorkerConfiguration = Static<typeof workerSchema>
+export type ControlPlaneConfiguration = Static<typeof controlPlaneSchema>
+export type CertificateAuthority = Static<typeof authoritySchema>
+
+/** Checks a configuration, also that the part of its role is there; throws `Invalid` that names the first wrong field. */
+export function parseNodeAgentConfiguration(input: unknown): NodeAgentConfiguration {
+  const what = 'node agent configuration'
+  const configuration = createParser(nodeAgentConfigurationSchema, what).parse(input)
+  const part = configuration.role === 'worker' ? 'worker' : 'controlPlane'
+  const other = configuration.role === 'worker' ? 'controlPlane' : 'worker'
+  if (configuration[part] === undefined) {
+    throw new Failure('Invalid', `${what}: role ${configuration.role} needs ${part}`, { field: part })
+  }
+  if (configuration[other] !== undefined) {
+    throw new Failure('Invalid', `${what}: role ${configuration.role} does not take ${other}`, { field: other })
+  }
+  return configuration
+}
