@@ -14,6 +14,8 @@ export interface HealthServerOptions {
   readonly live?: HealthCheck
   /** Asked at `/readyz`: a failure means not yet, or not now. */
   readonly ready?: HealthCheck
+  /** Further questions, each asked at `/<its name>`. */
+  readonly checks?: Readonly<Record<string, HealthCheck>>
   /** Printed at `/metrics`. */
   readonly metrics?: Registry
   /** Printed as JSON at `/status`. */
@@ -57,6 +59,8 @@ interface Answer {
 async function answer(path: string, options: HealthServerOptions): Promise<Answer> {
   if (path === '/healthz') return verdict(await options.live?.())
   if (path === '/readyz') return verdict(await options.ready?.())
+  const check = options.checks?.[path.slice(1)]
+  if (check !== undefined) return verdict(await check())
   if (path === '/metrics' && options.metrics !== undefined) {
     return { code: 200, type: options.metrics.contentType, body: await options.metrics.metrics() }
   }
