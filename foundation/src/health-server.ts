@@ -59,8 +59,9 @@ interface Answer {
 async function answer(path: string, options: HealthServerOptions): Promise<Answer> {
   if (path === '/healthz') return verdict(await options.live?.())
   if (path === '/readyz') return verdict(await options.ready?.())
-  const check = options.checks?.[path.slice(1)]
-  if (check !== undefined) return verdict(await check())
+  const name = path.slice(1)
+  if (options.checks !== undefined && Object.hasOwn(options.checks, name))
+    return verdict(await options.checks[name]?.())
   if (path === '/metrics' && options.metrics !== undefined) {
     return { code: 200, type: options.metrics.contentType, body: await options.metrics.metrics() }
   }
