@@ -1,28 +1,42 @@
-import type { Condition } from './meta.ts'
+/** The part of a condition that all conditions share. */
+export interface ConditionShape {
+  type: string
+  status: string
+  lastTransitionTime?: string
+}
 
 /** A condition as whoever observed it states it: when it began is not theirs to say. */
-export type ConditionStatement = Omit<Condition, 'lastTransitionTime'>
+export type ConditionStatement<Kind extends ConditionShape> = Omit<Kind, 'lastTransitionTime'>
+
+/** Instants that say when a condition was written, not what it says. */
+const bookkeeping = ['lastTransitionTime', 'lastUpdateTime', 'lastHeartbeatTime']
 
 /**
  * The conditions with one of them stated anew. Its `lastTransitionTime` becomes `now` (milliseconds since the epoch) only when
- * its status changed; the order of the others stays. The very same array comes back when nothing changed.
+ * its status changed; the order of the others stays. When the statement says nothing new, the conditions come back as they were.
  */
-export function setCondition(
-  conditions: readonly Condition[] | undefined,
-  statement: ConditionStatement,
+export function setCondition<Kind extends ConditionShape>(
+  conditions: readonly Kind[] | undefined,
+  statement: ConditionStatement<Kind>,
   now: number,
-): Condition[] {
-  const present = conditions ?? []
+): Kind[] {
+  const present = [...(conditions ?? [])]
   const before = present.find((condition) => condition.type === statement.type)
-  const kept = before !== undefined && before.status === statement.status
-  const after: Condition = { ...statement, lastTransitionTime: kept ? before.lastTransitionTime : instantText(now) }
+  const since =
+    before?.status === statement.status && before.lastTransitionTime !== undefined
+      ? before.lastTransitionTime
+      : instantText(now)
+  const after = { ...statement, lastTransitionTime: since } as Kind
   if (before === undefined) return [...present, after]
-  if (kept && isSame(before, after)) return present as Condition[]
+  if (content(before) === content(after) && before.lastTransitionTime === since) return present
   return present.map((condition) => (condition.type === statement.type ? after : condition))
 }
 
 /** The conditions without one type. */
-export function removeCondition(conditions: readonly Condition[] | undefined, type: string): Condition[] {
+export function removeCondition<Kind extends ConditionShape>(
+  conditions: readonly Kind[] | undefined,
+  type: string,
+): Kind[] {
   return (conditions ?? []).filter((condition) => condition.type !== type)
 }
 
@@ -42,15 +56,12 @@ export function isConditionTrue(
   return findCondition(conditions, type)?.status === 'True'
 }
 
-/** An instant as Kubernetes writes it: RFC 3339 in whole seconds. */
+/** An instant (milliseconds since the epoch) as Kubernetes writes it: RFC 3339 in whole seconds. */
 export function instantText(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
 }
 
-function isSame(before: Condition, after: Condition): boolean {
-  return (
-    before.reason === after.reason &&
-    before.message === after.message &&
-    before.observedGeneration === after.observedGeneration
-  )
+function content(condition: ConditionShape): string {
+  const entries = Object.entries(condition).filter(([key, value]) => value !== undefined && !bookkeeping.includes(key))
+  return JSON.stringify(entries.sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -4,8 +4,11 @@ import { type Static, Type } from 'typebox'
 import { taintSchema } from './machine/common.ts'
 import { choice, complete, flag, list, optional, text, textMap } from './schema-parts.ts'
 
-/** Where the configuration lies on a machine, mode 0600. */
+/** Where cloud-init leaves what the machines of a pool have in common, mode 0600. */
 export const nodeAgentConfigurationPath = '/etc/trellis/node-agent.json'
+
+/** Where cloud-init leaves what belongs to one machine alone, mode 0600: fields of the same schema that are laid over the configuration. */
+export const machineIdentityPath = '/etc/trellis/machine.json'
 
 /** What stands in user-data for the machine's own bootstrap token until the machine controller fills it in. */
 export const bootstrapTokenPlaceholder = '<<BOOTSTRAP_TOKEN>>'
@@ -45,6 +48,9 @@ const controlPlaneSchema = complete(
       { host: text('Address or name.', { minLength: 1 }), port: Type.Integer({ minimum: 1, maximum: 65535 }) },
       closed,
     ),
+    certificateNames: optional(
+      list('Further names and addresses in the certificate of the API server.', text('DNS name or address.')),
+    ),
     networks: complete(
       'Address ranges of the cluster.',
       { nodes: text('CIDR.'), pods: text('CIDR.'), services: text('CIDR.') },
@@ -64,8 +70,12 @@ const controlPlaneSchema = complete(
       },
       closed,
     ),
+    imageRepository: optional(text('Where the images of Kubernetes come from; registry.k8s.io when absent.')),
     etcdImageTag: text('Tag of the etcd image.'),
     coreDnsImageTag: text('Tag of the CoreDNS image.'),
+    defaultStorageClass: optional(
+      text("Name of a storage class to make that keeps volumes on this machine's disk; none when absent."),
+    ),
     extraApiServerArguments: optional(textMap('Further arguments of the API server, without dashes.')),
   },
   closed,
@@ -81,7 +91,12 @@ export const nodeAgentConfigurationSchema = complete(
     nodeLabels: textMap('Labels that the kubelet registers with.'),
     nodeTaints: list('Taints that the kubelet registers with.', taintSchema),
     nodeAnnotations: optional(textMap('Annotations of the node.')),
-    providerId: optional(text('Identifier of the server at the cloud.')),
+    nodeAddress: optional(text('Address of the node; the one that its default route leaves from when absent.')),
+    providerId: optional(
+      text(
+        'Identifier of the server at the cloud, as in local:///{instanceId}; {instanceId} becomes what the instance metadata told cloud-init.',
+      ),
+    ),
     clusterDns: list('Addresses of the cluster DNS.', Type.String()),
     clusterDomain: text('Domain of the cluster DNS, as in cluster.local.'),
     podCidr: optional(text('Address range of the pods of this node; asked from the cluster when absent.')),
@@ -92,21 +107,37 @@ export const nodeAgentConfigurationSchema = complete(
         description: 'Fields laid over the KubeletConfiguration.',
       }),
     ),
-    features: complete(
-      'What the environment needs.',
+    features: optional(
+      complete(
+        'What the environment needs; found out on the machine where absent.',
+        {
+          userNamespaceKubelet: optional(flag('Makes the kubelet ignore what a container may not set.')),
+          cgroupV1: optional(flag('Lets the kubelet run on cgroup v1.')),
+        },
+        closed,
+      ),
+    ),
+    images: complete(
+      'Images of this machine.',
       {
-        userNamespaceKubelet: optional(flag('Makes the kubelet ignore what a container may not set.')),
-        cgroupV1: optional(flag('Lets the kubelet run on cgroup v1.')),
+        sandbox: text('The pause image.', { minLength: 1 }),
+        archives: optional(
+          list(
+            'Preloaded archives to import, by file name without .tar, * standing for any characters, in this order; all of them when absent.',
+            text('Name or pattern.', { minLength: 1 }),
+          ),
+        ),
       },
       closed,
     ),
-    images: complete('Images that the agent itself names.', { sandbox: text('The pause image.') }, closed),
     worker: optional(workerSchema),
     controlPlane: optional(controlPlaneSchema),
-    beacon: complete(
-      'The ConfigMap in which the agent reports each step of joining.',
-      { namespace: text('Its namespace.'), name: text('Its name, or one with the placeholder.') },
-      closed,
+    beacon: optional(
+      complete(
+        'The ConfigMap in which the agent reports each step of joining; trellis-join-<machine> in kube-system when absent.',
+        { namespace: text('Its namespace.'), name: text('Its name, or one with the placeholder.') },
+        closed,
+      ),
     ),
   },
   closed,
@@ -118,10 +149,12 @@ export type WorkerConfiguration = Static<typeof workerSchema>
 export type ControlPlaneConfiguration = Static<typeof controlPlaneSchema>
 export type CertificateAuthority = Static<typeof authoritySchema>
 
+const what = 'node agent configuration'
+const parser = createParser(nodeAgentConfigurationSchema, what)
+
 /** Checks a configuration, also that the part of its role is there; throws `Invalid` that names the first wrong field. */
 export function parseNodeAgentConfiguration(input: unknown): NodeAgentConfiguration {
-  const what = 'node agent configuration'
-  const configuration = createParser(nodeAgentConfigurationSchema, what).parse(input)
+  const configuration = parser.parse(input)
   const part = configuration.role === 'worker' ? 'worker' : 'controlPlane'
   const other = configuration.role === 'worker' ? 'controlPlane' : 'worker'
   if (configuration[part] === undefined) {
@@ -131,4 +164,29 @@ export function parseNodeAgentConfiguration(input: unknown): NodeAgentConfigurat
     throw new Failure('Invalid', `${what}: role ${configuration.role} does not take ${other}`, { field: other })
   }
   return configuration
+}
+
+/**
+ * Checks that the machine controller has filled the placeholders in, with something that can be used; throws `Invalid` that names the field otherwise.
+ * A configuration with placeholders is well-formed, but no machine can live by it.
+ */
+export function checkMachineIdentity(configuration: NodeAgentConfiguration): void {
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(configuration.machineName)) {
+    throw unusable('machineName', configuration.machineName === machineNamePlaceholder, 'a lower-case DNS name')
+  }
+  const token = configuration.worker?.bootstrapToken
+  if (token !== undefined && !/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(token)) {
+    throw unusable(
+      'worker.bootstrapToken',
+      token === bootstrapTokenPlaceholder,
+      'a token such as abcdef.0123456789abcdef',
+    )
+  }
+}
+
+function unusable(field: string, unfilled: boolean, wanted: string): Failure {
+  return new Failure('Invalid', `${what}: ${unfilled ? 'its placeholder was not filled in' : `must be ${wanted}`}`, {
+    field,
+    remedy: 'the machine controller fills it in when it makes the machine',
+  })
 }

@@ -1,0 +1,84 @@
+import { type Static, Type } from 'typebox'
+import { taintSchema } from '../machine/common.ts'
+import {
+  choice,
+  complete,
+  duration,
+  int32,
+  int64,
+  list,
+  mapOf,
+  numberOrPercentage,
+  optional,
+  partial,
+  resourceList,
+  text,
+  textMap,
+} from '../schema-parts.ts'
+
+/** Settings of a kubelet. */
+export const kubeletSchema = partial('Settings of the kubelets.', {
+  featureGates: mapOf('Features to switch on or off.', Type.Boolean()),
+  maxPods: int32('How many pods a node may run.'),
+  podPidsLimit: int64('How many processes a pod may have.'),
+  evictionHard: textMap('Thresholds at which pods are evicted at once.'),
+  kubeReserved: resourceList('Resources kept for the components of Kubernetes.'),
+  systemReserved: resourceList('Resources kept for the system.'),
+})
+export type KubeletSettings = Static<typeof kubeletSchema>
+
+/** A pool of equal nodes. */
+export const workerSchema = complete('A pool of equal nodes.', {
+  name: text('Name of the pool, unique in the Shoot.'),
+  machine: complete('The machine of each node.', {
+    type: text('A machine type of the cloud profile.'),
+    image: optional(
+      complete('The machine image; the first one of the cloud profile when absent.', {
+        name: text('Name of the image.'),
+        version: optional(text('Version of the image; the newest when absent.')),
+      }),
+    ),
+    architecture: optional(text('Architecture of the processor; amd64 when absent.')),
+  }),
+  minimum: int32('How many nodes the pool has at least, and to begin with.'),
+  maximum: int32('How many nodes the pool has at most.'),
+  maxSurge: optional(numberOrPercentage('How many nodes may be added while nodes are replaced; 1 when absent.')),
+  maxUnavailable: optional(
+    numberOrPercentage('How many nodes may be missing while nodes are replaced; 0 when absent.'),
+  ),
+  labels: optional(textMap('Labels of the nodes.')),
+  annotations: optional(textMap('Annotations of the nodes.')),
+  taints: optional(list('Taints of the nodes.', taintSchema)),
+  zones: optional(list('Zones that the nodes are spread over.', Type.String())),
+  kubernetes: optional(
+    partial('Kubernetes on the nodes.', {
+      version: text('Version of the kubelets; that of the control plane when absent.'),
+      kubelet: kubeletSchema,
+    }),
+  ),
+  machineControllerManager: optional(
+    partial('How the machine controller treats the machines.', {
+      machineDrainTimeout: duration('How long draining may take before it is forced.'),
+      machineHealthTimeout: duration('How long a node may be unhealthy before it is replaced.'),
+      machineCreationTimeout: duration('How long a machine may take to join before it is replaced.'),
+      machineInPlaceUpdateTimeout: duration('How long an update in place may take.'),
+      maxEvictRetries: int32('How often an eviction is tried before the pod is deleted.'),
+      nodeConditions: list('Types of node conditions that must be False on a healthy node.', Type.String()),
+    }),
+  ),
+  cri: optional(
+    complete('The container runtime.', {
+      name: choice('Name of the runtime.', ['containerd']),
+    }),
+  ),
+  volume: optional(
+    complete('The root volume.', {
+      name: optional(text('Name of the volume.')),
+      type: optional(text('A volume type of the cloud profile.')),
+      size: text('Size of the volume, as in 50Gi.'),
+    }),
+  ),
+})
+
+/** A pool of equal nodes. */
+export type Worker = Static<typeof workerSchema>
