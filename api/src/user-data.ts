@@ -1,7 +1,9 @@
 import { gzipSync } from 'node:zlib'
 import { Failure } from '@trellis/foundation/failure'
 import {
+  bootstrapTokenPlaceholder,
   machineIdentityPath,
+  machineNamePlaceholder,
   type NodeAgentConfiguration,
   nodeAgentConfigurationPath,
   parseNodeAgentConfiguration,
@@ -51,7 +53,7 @@ export interface UserDataOptions {
 
 /**
  * Renders the cloud-config that starts the agent with this configuration. The same input always gives the same text.
- * The machine's name, its token and the beacon stand in the text as they are, so that their placeholders can be filled in; all else is compressed where that makes it shorter.
+ * The machine's name, its token and the beacon stand in the text as they are, so that their placeholders can be filled in; what holds none is compressed where that makes it shorter.
  * Throws `Invalid` when the configuration does not fit its schema or the text would be longer than clouds accept.
  */
 export function renderUserData(configuration: NodeAgentConfiguration, options: UserDataOptions = {}): string {
@@ -99,6 +101,7 @@ function plainFile(path: string, mode: string, content: string): string {
 
 function smallestFile(path: string, mode: string, content: string): string {
   const plain = plainFile(path, mode, `${content}\n`)
+  if (content.includes(bootstrapTokenPlaceholder) || content.includes(machineNamePlaceholder)) return plain
   const packed = gzipSync(content, { level: 9 }).toString('base64')
   const compressed = `- path: ${path}\n  permissions: '${mode}'\n  encoding: gz+b64\n  content: ${packed}\n`
   return compressed.length < Buffer.byteLength(plain) ? compressed : plain
