@@ -1,0 +1,73 @@
+import type { MachineAddress } from '@trellis/api/machine/machine'
+
+/** What a machine class says: its own description of the server, and the data of the secrets it refers to, decoded. */
+export interface ClassSettings {
+  readonly providerSpec: unknown
+  readonly secret: Readonly<Record<string, string>>
+}
+
+/** One machine. The name is its identity at the cloud; the provider id is only a shortcut once it is known. */
+export interface MachineRequest extends ClassSettings {
+  readonly machineName: string
+  readonly providerId?: string
+}
+
+/** A machine to be made. `userData` is complete: nothing in it is left to fill in. */
+export interface CreateMachineRequest extends MachineRequest {
+  readonly userData: string
+}
+
+/** A server that stands for a machine. */
+export interface ProviderMachine {
+  readonly providerId: string
+  /** Name that its Node will have. */
+  readonly nodeName: string
+  readonly addresses: readonly MachineAddress[]
+  /** `creating`: accepted, not yet running. `stopped`: it ended by itself. */
+  readonly state: 'creating' | 'running' | 'stopped'
+  /** False while {@link Driver.initializeMachine} has still to be called. */
+  readonly initialized: boolean
+}
+
+/** What became of a deletion: it goes on, call again; or there is nothing (left). */
+export type MachineDeletion = 'deleting' | 'gone'
+
+/** How a call may be ended early; it then rejects with the signal's reason. */
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+/** Volumes of pods, as the Kubernetes API describes them. */
+export interface VolumeIdsRequest {
+  readonly volumes: readonly Readonly<Record<string, unknown>>[]
+}
+
+/**
+ * One cloud. Every fault is thrown as a `Failure`; no method sleeps through a shortage, retries by itself or keeps state between calls,
+ * so any of them may be repeated at any time by another process.
+ */
+export interface Driver {
+  /** Name that `MachineClass.provider` must have. */
+  readonly provider: string
+  /**
+   * Makes the server of a machine, or adopts the one that carries its name already: repeats never make a second one, also when the answer of an earlier call
+   * was lost. A server that turned out unusable is removed, and its reason thrown, so that the next call begins anew.
+   * `Exhausted`: quota or stock. `Invalid`: the class can never work; names the field.
+   */
+  createMachine(request: CreateMachineRequest, options?: CallOptions): Promise<ProviderMachine>
+  /** Does what can only be done once the server exists; repeats are harmless. */
+  initializeMachine(request: MachineRequest, options?: CallOptions): Promise<ProviderMachine>
+  /** Removes every server of that machine and all that was made for it. None there is success. */
+  deleteMachine(request: MachineRequest, options?: CallOptions): Promise<MachineDeletion>
+  /** `NotFound`: no server. `Conflict`: several. `Unavailable` with the cloud's reason: the server failed and will never run. */
+  getMachineStatus(request: MachineRequest, options?: CallOptions): Promise<ProviderMachine>
+  /** Machine names by provider id of all servers that carry the class's cluster tag and the node role tag. */
+  listMachines(settings: ClassSettings, options?: CallOptions): Promise<ReadonlyMap<string, string>>
+  /** Capability: the cloud's ids of the volumes that are its own. */
+  getVolumeIds?(request: VolumeIdsRequest, options?: CallOptions): Promise<readonly string[]>
+  /** Capability: the last lines that the server wrote to its console. */
+  getConsoleOutput?(request: MachineRequest, lines: number, options?: CallOptions): Promise<string>
+}
+
+/** Names of the port's methods. */
+export type DriverOperation = Exclude<keyof Driver, 'provider'>

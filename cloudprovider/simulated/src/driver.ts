@@ -1,0 +1,99 @@
+import type { Driver, MachineRequest, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
+import { carries, ownershipTags } from '@trellis/cloudprovider/contract/tags'
+import { Failure } from '@trellis/foundation/failure'
+import type { SimulatedCloud, SimulatedServer } from './cloud.ts'
+import { parseProviderSpec } from './provider-spec.ts'
+
+/** Name of the provider in machine classes. */
+export const simulatedProvider = 'simulated'
+
+/** A driver in front of a simulated cloud. It holds nothing itself: any number of them may stand in front of one cloud. */
+export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
+  const one = async (
+    operation: 'status' | 'delete',
+    request: MachineRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<SimulatedServer> => {
+    const found = own(await cloud.look(operation, request.machineName, signal), request)
+    const [first, ...more] = found
+    if (first === undefined) throw new Failure('NotFound', `${request.machineName} has no server`)
+    if (more.length > 0 && operation === 'status') {
+      throw new Failure('Conflict', `${request.machineName} has ${found.length} servers`)
+    }
+    return first
+  }
+  return {
+    provider: simulatedProvider,
+    createMachine: async (request, { signal } = {}) => {
+      const spec = parseProviderSpec(request.providerSpec)
+      const { machineType, region = 'region', zone = 'zone', tags } = spec
+      const wish = { machineName: request.machineName, machineType, region, zone, tags, userData: request.userData }
+      const server = await cloud.create(wish, ownershipTags(tags), signal)
+      if (server.state === 'failed') {
+        await cloud.remove(server, signal)
+        throw failed(server)
+      }
+      return describe(server)
+    },
+    initializeMachine: async (request, { signal } = {}) => {
+      const server = await one('status', request, signal)
+      await cloud.initialize(server, signal)
+      return describe(server)
+    },
+    deleteMachine: async (request, { signal } = {}) => {
+      const found = own(await cloud.look('delete', request.machineName, signal), request)
+      await Promise.all(found.map((server) => cloud.remove(server, signal)))
+      const left = new Set(cloud.servers().map(({ id }) => id))
+      return found.some(({ id }) => left.has(id)) ? 'deleting' : 'gone'
+    },
+    getMachineStatus: async (request, { signal } = {}) => {
+      const server = await one('status', request, signal)
+      if (server.state === 'failed') throw failed(server)
+      return describe(server)
+    },
+    listMachines: async (settings, { signal } = {}) => {
+      const tags = ownershipTags(parseProviderSpec(settings.providerSpec).tags)
+      const servers = await cloud.look('list', undefined, signal)
+      return new Map(
+        servers
+          .filter((server) => carries(server.tags, tags))
+          .map((server) => [providerIdOf(server), server.machineName]),
+      )
+    },
+    getConsoleOutput: async (request, lines, { signal } = {}) => {
+      const server = await one('status', request, signal)
+      const text = [`${server.machineName} booting`, `cloud-init: ${server.userData.length} bytes of user-data`]
+      return text.slice(-lines).join('\n')
+    },
+  }
+}
+
+/** Provider id of a server, as in `simulated:///region/sim-abc`. */
+export function providerIdOf(server: SimulatedServer): string {
+  return `${simulatedProvider}:///${server.region}/${server.id}`
+}
+
+function own(servers: readonly SimulatedServer[], request: MachineRequest): readonly SimulatedServer[] {
+  const tags = ownershipTags(parseProviderSpec(request.providerSpec).tags)
+  return servers.filter((server) => server.machineName === request.machineName && carries(server.tags, tags))
+}
+
+function failed(server: SimulatedServer): Failure {
+  return new Failure(
+    'Unavailable',
+    `the server of ${server.machineName} failed: ${server.failure ?? 'no reason given'}`,
+  )
+}
+
+function describe(server: SimulatedServer): ProviderMachine {
+  return {
+    providerId: providerIdOf(server),
+    nodeName: server.machineName,
+    addresses: [
+      { type: 'InternalIP', address: server.address },
+      { type: 'Hostname', address: server.machineName },
+    ],
+    state: server.state === 'creating' ? 'creating' : 'running',
+    initialized: server.initialized,
+  }
+}
