@@ -1,0 +1,168 @@
+import type { ClassSettings, Driver, MachineRequest, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
+import { carries, machineNameTag, ownershipTags } from '@trellis/cloudprovider/contract/tags'
+import { Failure, isFailure } from '@trellis/foundation/failure'
+import { type CallOptions, type CloudClient, createCloudClient, type Server } from './client.ts'
+import { type LocalCredentials, type LocalProviderSpec, parseCredentials, parseProviderSpec } from './provider-spec.ts'
+
+/** Name of the provider in machine classes. */
+export const localProvider = 'local'
+
+/** What the driver lets tests replace. */
+export interface LocalDriverOptions {
+  /** How to reach the cloud with these credentials. */
+  readonly connect?: (credentials: LocalCredentials) => CloudClient
+}
+
+/** A driver for the local cloud. It keeps connections open per set of credentials; disposing it closes them. */
+export function createLocalDriver(options: LocalDriverOptions = {}): Driver & Disposable {
+  const clients = createClients(options.connect ?? createCloudClient)
+  const open = (settings: ClassSettings) => {
+    const spec = parseProviderSpec(settings.providerSpec)
+    return { spec, client: clients.get(parseCredentials(settings.secret)) }
+  }
+  return {
+    provider: localProvider,
+    createMachine: async (request, call) => {
+      const { spec, client } = open(request)
+      const { network, image, flavor, tags } = spec
+      const server = await client.createServer(
+        {
+          name: request.machineName,
+          network,
+          image,
+          flavor,
+          userData: request.userData,
+          tags: { ...tags, [machineNameTag]: request.machineName },
+        },
+        call,
+      )
+      checkOwner(server, spec)
+      if (server.state === 'deleting') {
+        throw new Failure('Conflict', `the server ${server.name} is still being deleted`)
+      }
+      if (server.state === 'failed') {
+        await client.deleteServer(server.id, call)
+        throw failed(server)
+      }
+      return describe(server, network)
+    },
+    initializeMachine: async (request, call) => {
+      const { spec, client } = open(request)
+      return describe(await findOne(client, spec, request, call), spec.network)
+    },
+    deleteMachine: async (request, call) => {
+      const { spec, client } = open(request)
+      const servers = await findAll(client, spec, request, call)
+      const outcomes = await Promise.all(servers.map((server) => client.deleteServer(server.id, call)))
+      return outcomes.includes('deleting') ? 'deleting' : 'gone'
+    },
+    getMachineStatus: async (request, call) => {
+      const { spec, client } = open(request)
+      const server = await findOne(client, spec, request, call)
+      if (server.state === 'failed') throw failed(server)
+      return describe(server, spec.network)
+    },
+    listMachines: async (settings, call) => {
+      const { spec, client } = open(settings)
+      const servers = await client.listServers({ network: spec.network, tags: ownershipTags(spec.tags) }, call)
+      return new Map(servers.map((server) => [providerIdOf(spec.network, server), machineNameOf(server)]))
+    },
+    getConsoleOutput: async (request, lines, call) => {
+      const { spec, client } = open(request)
+      return client.console((await findOne(client, spec, request, call)).id, lines, call)
+    },
+    [Symbol.dispose]: clients.dispose,
+  }
+}
+
+/** Provider id of a server, as in `local:///shoot--local--first/srv-1`. */
+export function providerIdOf(network: string, server: { readonly id: string }): string {
+  return `${localProvider}:///${network}/${server.id}`
+}
+
+/** Connections by credentials: classes of one cloud share one. Credentials that rotate leave at most a few idle ones behind, the oldest of which is closed. */
+function createClients(connect: (credentials: LocalCredentials) => CloudClient) {
+  const most = 4
+  const clients = new Map<string, CloudClient>()
+  return {
+    get: (credentials: LocalCredentials): CloudClient => {
+      const key = JSON.stringify([credentials.endpoint, credentials.token, credentials.caBundle])
+      const client = clients.get(key) ?? connect(credentials)
+      clients.delete(key)
+      clients.set(key, client)
+      const [oldest] = clients
+      if (clients.size > most && oldest !== undefined) {
+        oldest[1][Symbol.dispose]()
+        clients.delete(oldest[0])
+      }
+      return client
+    },
+    dispose: () => {
+      for (const client of clients.values()) client[Symbol.dispose]()
+      clients.clear()
+    },
+  }
+}
+
+async function findAll(
+  client: CloudClient,
+  spec: LocalProviderSpec,
+  request: MachineRequest,
+  call: CallOptions | undefined,
+): Promise<readonly Server[]> {
+  const filter = { network: spec.network, name: request.machineName, tags: ownershipTags(spec.tags) }
+  try {
+    return await client.listServers(filter, call)
+  } catch (error) {
+    // Without its network there are no servers of the machine either.
+    if (isFailure(error, 'NotFound')) return []
+    throw error
+  }
+}
+
+async function findOne(
+  client: CloudClient,
+  spec: LocalProviderSpec,
+  request: MachineRequest,
+  call: CallOptions | undefined,
+): Promise<Server> {
+  const [server, ...more] = (await findAll(client, spec, request, call)).filter(({ state }) => state !== 'deleting')
+  if (server === undefined) throw new Failure('NotFound', `${request.machineName} has no server`)
+  if (more.length > 0) throw new Failure('Conflict', `${request.machineName} has ${more.length + 1} servers`)
+  return server
+}
+
+/** Names are unique within a network: a server of the same name may belong to somebody else. */
+function checkOwner(server: Server, spec: LocalProviderSpec): void {
+  if (carries(server.tags, ownershipTags(spec.tags))) return
+  throw new Failure('Conflict', `the network has a server ${server.name} already that is not of this cluster`, {
+    field: 'providerSpec.network',
+    remedy: 'give each cluster a network of its own',
+  })
+}
+
+function machineNameOf(server: Server): string {
+  return server.tags[machineNameTag] ?? server.name
+}
+
+function failed(server: Server): Failure {
+  const { message = 'the cloud gives no reason', kind, remedy } = server.failure ?? {}
+  return new Failure(
+    kind === 'Exhausted' ? 'Exhausted' : 'Unavailable',
+    `the server ${server.name} failed: ${message}`,
+    remedy === undefined ? {} : { remedy },
+  )
+}
+
+function describe(server: Server, network: string): ProviderMachine {
+  return {
+    providerId: providerIdOf(network, server),
+    nodeName: server.name,
+    addresses: [
+      { type: 'InternalIP', address: server.privateAddress },
+      { type: 'Hostname', address: server.name },
+    ],
+    state: server.state === 'running' ? 'running' : server.state === 'stopped' ? 'stopped' : 'creating',
+    initialized: true,
+  }
+}
