@@ -10,11 +10,11 @@ export interface Backoff {
   readonly factor?: number
 }
 
-/** The pause before try number `tries` (1 = the pause after the first failure), spread evenly over its upper half so that callers do not march in step. */
+/** The pause in whole milliseconds before try number `tries` (1 = the pause after the first failure), spread evenly over its upper half so that callers do not march in step. */
 export function pauseMilliseconds(backoff: Backoff, tries: number, random: Random): number {
   const growth = (backoff.factor ?? 2) ** Math.min(tries - 1, 64)
   const full = Math.min(backoff.firstMilliseconds * growth, backoff.longestMilliseconds)
-  return full / 2 + (full / 2) * random.fraction()
+  return Math.round(full / 2 + (full / 2) * random.fraction())
 }
 
 /** What retrying needs and where it ends. */
