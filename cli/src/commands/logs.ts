@@ -1,0 +1,78 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure } from '@trellis/foundation/failure'
+import { firstShoot, garden } from '../garden/garden.ts'
+import { paths } from '../installation.ts'
+import type { CommandContext } from './context.ts'
+import { runKubectl } from './kubectl.ts'
+
+/** Where each component's log is: a file of this machine, a server's console, or a pod. */
+type Source =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'console'; readonly server: string }
+  | {
+      readonly kind: 'pod'
+      readonly target: '--seed' | '--shoot'
+      readonly namespace: string
+      readonly workload: string
+      readonly container?: string
+    }
+
+const controlPod = (workload: string, container?: string): Source => ({
+  kind: 'pod',
+  target: '--seed',
+  namespace: firstShoot.controlNamespace,
+  workload,
+  ...(container === undefined ? {} : { container }),
+})
+
+function sources(stateDirectory: string): Readonly<Record<string, Source>> {
+  return {
+    localcloud: { kind: 'file', path: join(stateDirectory, 'localcloud', 'daemon.log') },
+    garden: { kind: 'console', server: garden.machine },
+    'cluster-bootstrap': {
+      kind: 'pod',
+      target: '--seed',
+      namespace: garden.namespace,
+      workload: 'deployment/cluster-bootstrap',
+    },
+    'cloud-controller-manager': {
+      kind: 'pod',
+      target: '--seed',
+      namespace: garden.namespace,
+      workload: 'deployment/cloud-controller-manager',
+    },
+    'machine-controller-manager': controlPod('deployment/machine-controller-manager'),
+    'kube-apiserver': controlPod('deployment/kube-apiserver', 'kube-apiserver'),
+    'vpn-seed': controlPod('deployment/kube-apiserver', 'vpn-seed'),
+    etcd: controlPod('statefulset/etcd'),
+    'kube-controller-manager': controlPod('deployment/kube-controller-manager'),
+    'kube-scheduler': controlPod('deployment/kube-scheduler'),
+    'vpn-shoot': { kind: 'pod', target: '--shoot', namespace: 'kube-system', workload: 'deployment/vpn-shoot' },
+  }
+}
+
+/** Prints the log of one component; further arguments go to `kubectl logs` where it is a pod. A name that is no component is taken for a server, whose console is printed. */
+export async function runLogs(context: CommandContext, component: string, args: readonly string[]): Promise<number> {
+  const known = sources(context.installation.stateDirectory)
+  const source = known[component] ?? { kind: 'console' as const, server: component }
+  if (source.kind === 'pod') return runKubectl(context.installation, podArguments(source, args))
+  if (source.kind === 'file') {
+    context.screen.write(await readFile(source.path, 'utf8'))
+    return 0
+  }
+  const [server] = await context.cloud.listServers({ name: source.server })
+  if (server === undefined) {
+    throw new Failure('NotFound', `there is no component and no server called ${component}`, {
+      remedy: `choose from ${Object.keys(known).join(', ')}, or a server's name; ${paths(context.installation).cloudSocket} must be served`,
+    })
+  }
+  context.screen.write(await context.cloud.console(server.id, 1000))
+  return 0
+}
+
+function podArguments(source: Extract<Source, { kind: 'pod' }>, args: readonly string[]): readonly string[] {
+  const target = source.target === '--shoot' ? ['--shoot', firstShoot.name] : [source.target]
+  const container = source.container === undefined ? [] : ['--container', source.container]
+  return [...target, '--namespace', source.namespace, 'logs', source.workload, ...container, ...args]
+}

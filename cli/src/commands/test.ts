@@ -1,0 +1,136 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Parts } from '@trellis/distribution/distribution'
+import { Failure } from '@trellis/foundation/failure'
+import { createProgressView } from '../view/progress-view.ts'
+import type { CommandContext } from './context.ts'
+
+/** The stages of `trellis test`, in the order in which they run. */
+export const stages = ['lint', 'types', 'unit', 'integration', 'system'] as const
+export type Stage = (typeof stages)[number]
+
+/** What test runners counted. */
+export interface Totals {
+  readonly passed: number
+  readonly failed: number
+}
+
+/** Installs what is missing, then runs the stages; all of them run even when one fails. The last line is the total. Resolves with the exit code. */
+export async function runTests(context: CommandContext, wanted: readonly string[]): Promise<number> {
+  const chosen = chooseStages(wanted)
+  const environment = needsParts(chosen) ? testEnvironment(await getParts(context)) : {}
+  const directory = await mkdtemp(join(tmpdir(), 'trellis-test-'))
+  const outcomes: { stage: Stage; code: number; totals: Totals; seconds: number }[] = []
+  try {
+    for (const stage of chosen) {
+      const startedAt = context.clock.now()
+      context.screen.write(`\n== ${stage}\n`)
+      const report = join(directory, `${stage}.json`)
+      const code = await runStage(context, stage, report, environment)
+      const totals = await readTotals(report, code)
+      outcomes.push({ stage, code, totals, seconds: (context.clock.now() - startedAt) / 1000 })
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+  for (const { stage, code, seconds } of outcomes) {
+    context.screen.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${stage} ${seconds.toFixed(1)} s\n`)
+  }
+  const passed = outcomes.reduce((sum, { totals }) => sum + totals.passed, 0)
+  const failed = outcomes.reduce((sum, { totals }) => sum + totals.failed, 0)
+  context.screen.write(`${passed} passed, ${failed} failed\n`)
+  return outcomes.every(({ code }) => code === 0) ? 0 : 1
+}
+
+/** Checks the names of stages; all of them when none is given. */
+export function chooseStages(wanted: readonly string[]): readonly Stage[] {
+  const unknown = wanted.find((name) => !stages.includes(name as Stage))
+  if (unknown !== undefined) {
+    throw new Failure('Invalid', `"${unknown}" is not a stage`, {
+      field: 'stage',
+      remedy: `choose from ${stages.join(', ')}`,
+    })
+  }
+  return wanted.length === 0 ? stages : stages.filter((stage) => wanted.includes(stage))
+}
+
+/** What tests are told about the parts, by environment variable. */
+export function testEnvironment(parts: Parts): Readonly<Record<string, string>> {
+  const worker = parts.machineImages.find(({ name }) => name === 'trellis-worker')
+  return {
+    KUBEBUILDER_ASSETS: parts.assetsDirectory,
+    TRELLIS_HELM: join(parts.assetsDirectory, 'helm'),
+    TRELLIS_WIREGUARD_GO: join(parts.assetsDirectory, 'wireguard-go'),
+    TRELLIS_MACHINE_IMAGE: JSON.stringify(worker?.layers ?? []),
+  }
+}
+
+function needsParts(chosen: readonly Stage[]): boolean {
+  return chosen.some((stage) => stage === 'unit' || stage === 'integration' || stage === 'system')
+}
+
+async function getParts(context: CommandContext): Promise<Parts> {
+  using view = createProgressView(context)
+  const started = new Map<string, number>()
+  const lines = new Map<string, Parameters<typeof view.show>[0][number]>()
+  await context.distribution.ensureHostPackages(() => {})
+  return await context.distribution.ensure(({ part, state, detail }) => {
+    const now = context.clock.now()
+    const startedAt = started.get(part) ?? now
+    started.set(part, startedAt)
+    const over = state === 'present' || state === 'done'
+    lines.set(part, {
+      id: part,
+      state: over ? 'Succeeded' : state === 'failed' ? 'Failed' : 'Running',
+      startedAt,
+      ...(over ? { finishedAt: now } : {}),
+      tries: 1,
+      detail: detail ?? state,
+    })
+    view.show([...lines.values()])
+  })
+}
+
+function runStage(
+  { installation, environment: inherited, signal }: CommandContext,
+  stage: Stage,
+  report: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<number> {
+  const binaries = join(installation.repositoryDirectory, 'node_modules', '.bin')
+  const commands: Readonly<Record<Stage, readonly string[]>> = {
+    lint: ['biome', 'check', '--error-on-warnings', '.'],
+    types: ['tsc', '--noEmit'],
+    unit: vitest('unit', report),
+    integration: vitest('integration', report),
+    system: vitest('system', report),
+  }
+  const [program = '', ...args] = commands[stage]
+  return new Promise((resolve, reject) => {
+    const child = spawn(join(binaries, program), args, {
+      cwd: installation.repositoryDirectory,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      signal,
+      env: { ...inherited, ...environment, PATH: `${binaries}:${inherited.PATH ?? ''}` },
+    })
+    child.on('error', reject)
+    child.on('close', (code) => resolve(code ?? 1))
+  })
+}
+
+function vitest(project: string, report: string): readonly string[] {
+  return ['vitest', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+}
+
+/** A stage without a report of its own (lint, types) counts as one. A report without a test is a failure: nothing was checked. */
+async function readTotals(report: string, code: number): Promise<Totals> {
+  const text = await readFile(report, 'utf8').catch(() => undefined)
+  if (text === undefined) return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+  const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = JSON.parse(text) as {
+    numPassedTests?: number
+    numFailedTests?: number
+  }
+  return { passed, failed: failed === 0 && code !== 0 ? 1 : failed }
+}

@@ -1,0 +1,62 @@
+import { join } from 'node:path'
+import { Failure } from '@trellis/foundation/failure'
+
+/** Where one installation of Trellis keeps everything, and the name that prefixes whatever it makes on the host. */
+export interface Installation {
+  /** Lower-case name of at most eight characters, since Linux allows an interface name no more than fifteen. */
+  readonly name: string
+  readonly repositoryDirectory: string
+  readonly cacheDirectory: string
+  readonly stateDirectory: string
+  readonly runDirectory: string
+  /** The first three numbers of the /16 that load balancers and the cloud's endpoint live in are built on this, as in `198.18`. */
+  readonly publicPrefix: string
+}
+
+/** Reads the installation from the environment: `TRELLIS_INSTANCE`, `TRELLIS_CACHE`, `TRELLIS_STATE`, `TRELLIS_RUN`, `TRELLIS_PUBLIC_PREFIX`. */
+export function readInstallation(
+  environment: Readonly<Record<string, string | undefined>>,
+  repositoryDirectory: string,
+): Installation {
+  const name = environment.TRELLIS_INSTANCE ?? 'trellis'
+  if (!/^[a-z][a-z0-9]{0,7}$/.test(name)) {
+    throw new Failure('Invalid', `"${name}" cannot name an installation`, {
+      field: 'TRELLIS_INSTANCE',
+      remedy: 'use one to eight lower-case letters and digits, beginning with a letter',
+    })
+  }
+  const publicPrefix = environment.TRELLIS_PUBLIC_PREFIX ?? '198.18'
+  if (!/^(\d{1,3})\.(\d{1,3})$/.test(publicPrefix)) {
+    throw new Failure('Invalid', `"${publicPrefix}" is not the first half of an IPv4 address`, {
+      field: 'TRELLIS_PUBLIC_PREFIX',
+      remedy: 'give two numbers, as in 198.18',
+    })
+  }
+  const suffix = name === 'trellis' ? 'trellis' : `trellis-${name}`
+  return {
+    name,
+    repositoryDirectory,
+    cacheDirectory: environment.TRELLIS_CACHE ?? '/var/cache/trellis',
+    stateDirectory: environment.TRELLIS_STATE ?? join('/var/lib', suffix),
+    runDirectory: environment.TRELLIS_RUN ?? join('/run', suffix),
+    publicPrefix,
+  }
+}
+
+/** Files of an installation, by what they hold. */
+export function paths(installation: Installation) {
+  const { stateDirectory, runDirectory } = installation
+  return {
+    cloudSocket: join(runDirectory, 'localcloud.sock'),
+    cloudState: join(stateDirectory, 'localcloud'),
+    cloudCredentials: join(stateDirectory, 'localcloud', 'credentials'),
+    machineImages: join(stateDirectory, 'localcloud', 'images.json'),
+    gardenKeys: join(stateDirectory, 'garden', 'keys.json'),
+    gardenKubeconfig: join(stateDirectory, 'kubeconfig', 'garden'),
+    shootKubeconfig: (name: string) => join(stateDirectory, 'kubeconfig', `shoot-${name}`),
+    journal: join(stateDirectory, 'up', 'journal.jsonl'),
+    progress: join(stateDirectory, 'up', 'progress.json'),
+    parts: join(stateDirectory, 'parts.json'),
+    lock: join(runDirectory, 'up.lock'),
+  }
+}

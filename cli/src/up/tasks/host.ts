@@ -1,0 +1,14 @@
+import type { Task } from '@trellis/flow/task'
+import { allChecks } from '../../doctor/checks.ts'
+import { examine, requireHealthy } from '../../doctor/doctor.ts'
+import type { UpServices } from '../services.ts'
+
+/** Refuses to begin on a host that cannot carry the installation, then installs the Debian packages that are missing. */
+export const host: Task<UpServices> = {
+  id: 'host',
+  dependsOn: [],
+  run: async ({ services, note }) => {
+    requireHealthy(await examine(services.host, allChecks(services.installation)))
+    await services.distribution.ensureHostPackages((line) => note(line))
+  },
+}
