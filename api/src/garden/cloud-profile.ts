@@ -9,7 +9,6 @@ import {
   list,
   objectFields,
   optional,
-  partial,
   quantity,
   raw,
   text,
