@@ -100,7 +100,7 @@ export function numberOrPercentage(description: string): TUnsafe<number | string
 }
 
 /** Pattern of a Kubernetes quantity. */
-const quantityPattern =
+export const quantityPattern =
   '^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$'
 
 /** An amount of a resource, as in `2`, `500m` or `4Gi`. */

@@ -1,5 +1,6 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { quantityPattern } from '../schema-parts.ts'
 import { type FieldError, fieldError } from './field-error.ts'
 
 /** The keywords of a schema that this file reads. */
@@ -105,6 +106,9 @@ function summarise(errors: readonly SchemaError[]): FieldError[] {
 function messageOf(group: readonly SchemaError[]): string {
   if (group.some((error) => error.keyword === 'anyOf')) return 'must be a number or text'
   const [first] = group
+  if ((first?.params as { pattern?: unknown } | undefined)?.pattern?.toString() === quantityPattern) {
+    return 'must be a quantity such as 2, 500m or 4Gi'
+  }
   const allowed = (first?.params as { allowedValues?: readonly unknown[] } | undefined)?.allowedValues
   return allowed === undefined ? (first?.message ?? 'does not fit') : `must be one of ${allowed.join(', ')}`
 }
