@@ -1,0 +1,3 @@
+module trellis/distribution/pause
+
+go 1.26.0

@@ -1,0 +1,85 @@
+import { mkdir } from 'node:fs/promises'
+import type { Clock } from '@trellis/foundation/clock'
+import type { CommandRunner } from '@trellis/foundation/command'
+import type { Log } from '@trellis/foundation/log'
+import type { Random } from '@trellis/foundation/random'
+import { createDownloader } from './obtain/download.ts'
+import { allRecipes } from './recipes.ts'
+import { createBuilder } from './store/builder.ts'
+import { createCache } from './store/cache.ts'
+import type { Entry, ProgressListener, Source } from './store/part.ts'
+
+/** What a distribution works with. */
+export interface DistributionOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly runner: CommandRunner
+  /** Where finished parts are kept, as in `/var/cache/trellis`. */
+  readonly cacheDirectory: string
+  /** The root of this repository. */
+  readonly repositoryDirectory: string
+  /** Unless told: the process's own. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+  /** Which sources may be used, unless told all: host, download, build. */
+  readonly sources?: readonly Source[]
+}
+
+/** What machines start from: read-only directories, the lowest layer first. */
+export interface MachineImage {
+  readonly name: string
+  readonly layers: readonly string[]
+}
+
+/** Parts on this machine's disk. */
+export interface Parts {
+  /** The content directory of every part that was asked for or needed. */
+  readonly directories: Readonly<Record<string, string>>
+  /** Programs for test control planes and the cli (`KUBEBUILDER_ASSETS`); absent unless the part `assets` was asked for. */
+  readonly assetsDirectory?: string
+  /** Machine images; empty unless the part `machines` was asked for. */
+  readonly machineImages: readonly MachineImage[]
+  /** Container images by short name, as charts take them; empty unless `machines` was asked for. */
+  readonly images: Readonly<Record<string, string>>
+}
+
+/** Obtains, builds and caches everything that Trellis runs but does not write, and wraps what it does write. */
+export interface Distribution {
+  /** Names that `ensure` understands. */
+  readonly partNames: readonly string[]
+  /** Brings the named parts (`assets` and `machines` unless told) into the cache. Does nothing for those that are there already. */
+  ensure(partNames?: readonly string[], onProgress?: ProgressListener, signal?: AbortSignal): Promise<Parts>
+}
+
+/** A distribution that keeps its parts in the given cache directory. */
+export function createDistribution(options: DistributionOptions): Distribution {
+  const { clock, random, runner, log } = options
+  const cache = createCache(clock, random, runner, options.cacheDirectory)
+  const recipes = allRecipes({
+    runner,
+    cache,
+    downloader: createDownloader(clock),
+    repositoryDirectory: options.repositoryDirectory,
+    environment: options.environment ?? process.env,
+    sources: options.sources ?? ['host', 'download', 'build'],
+  })
+  const builder = createBuilder({ clock, log, runner, cache, recipes })
+  return {
+    partNames: recipes.map((recipe) => recipe.part),
+    ensure: async (partNames = ['assets', 'machines'], onProgress = () => {}, signal) => {
+      await mkdir(options.cacheDirectory, { recursive: true })
+      return describeParts(await builder.ensure(partNames, onProgress, signal))
+    },
+  }
+}
+
+function describeParts(entries: ReadonlyMap<string, Entry>): Parts {
+  const directories = Object.fromEntries([...entries].map(([part, entry]) => [part, entry.directory]))
+  const assets = directories.assets
+  return {
+    directories,
+    ...(assets === undefined ? {} : { assetsDirectory: assets }),
+    machineImages: [],
+    images: {},
+  }
+}

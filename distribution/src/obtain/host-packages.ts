@@ -1,0 +1,55 @@
+import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
+import { Failure } from '@trellis/foundation/failure'
+
+/** Debian packages without which the parts cannot be made or machines not run, by the program that shows their presence. */
+export const hostPackages = {
+  mmdebstrap: 'mmdebstrap',
+  unzip: 'unzip',
+  runc: 'runc',
+  ip: 'iproute2',
+  nft: 'nftables',
+  wg: 'wireguard-tools',
+} as const
+
+/** A program that a Debian package brings to the host. */
+export type HostProgram = keyof typeof hostPackages
+
+/**
+ * Installs with apt-get what the host lacks of these programs; does nothing when all are there. Throws `Unavailable` that names the
+ * packages when they cannot be installed.
+ */
+export async function ensureHostPackages(
+  runner: CommandRunner,
+  programs: readonly HostProgram[],
+  onProgress: (line: string) => void,
+): Promise<void> {
+  const missing: HostProgram[] = []
+  for (const program of programs) if (!(await isInstalled(runner, program))) missing.push(program)
+  if (missing.length === 0) return
+  const packages = missing.map((program) => hostPackages[program])
+  onProgress(`installing ${packages.join(', ')}`)
+  try {
+    await install(runner, packages)
+  } catch (error) {
+    throw new Failure('Unavailable', `the packages ${packages.join(', ')} cannot be installed`, {
+      cause: error,
+      remedy: `install them yourself: apt-get install ${packages.join(' ')}`,
+    })
+  }
+}
+
+async function isInstalled(runner: CommandRunner, program: string): Promise<boolean> {
+  const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`
+  const result = await runner.run('sh', ['-c', `command -v ${program}`], { environment: { PATH: path } })
+  return result.code === 0
+}
+
+/** The package lists are fetched only when the first try shows that they are too old or absent. */
+async function install(runner: CommandRunner, packages: readonly string[]): Promise<void> {
+  const environment = { DEBIAN_FRONTEND: 'noninteractive' }
+  const lock = ['-o', 'DPkg::Lock::Timeout=300']
+  const args = [...lock, '--yes', '--no-install-recommends', 'install', ...packages]
+  if ((await runner.run('apt-get', args, { environment })).code === 0) return
+  await runOrThrow(runner, 'apt-get', [...lock, 'update'], { environment })
+  await runOrThrow(runner, 'apt-get', args, { environment })
+}

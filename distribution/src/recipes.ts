@@ -1,0 +1,69 @@
+import { join } from 'node:path'
+import type { CommandRunner } from '@trellis/foundation/command'
+import { hostArchitecture } from './obtain/architecture.ts'
+import type { Downloader } from './obtain/download.ts'
+import { findGo, type GoToolchain, installGo, moduleProxy } from './obtain/go-toolchain.ts'
+import { ensureHostPackages } from './obtain/host-packages.ts'
+import { hostDirectories } from './obtain/host-provided.ts'
+import { debianPin, goToolchainPin, type ProgramsPart, programPins } from './pins.ts'
+import { assetsRecipe } from './recipes/assets.ts'
+import { debianRecipe } from './recipes/debian.ts'
+import { machineProgramsRecipe } from './recipes/machine-programs.ts'
+import { machineSettingsRecipe } from './recipes/machine-settings.ts'
+import { programsRecipe } from './recipes/programs.ts'
+import { type Cache, keyOf } from './store/cache.ts'
+import type { Recipe, Source, Workshop } from './store/part.ts'
+
+/** What recipes are made from. */
+export interface RecipesContext {
+  readonly runner: CommandRunner
+  readonly cache: Cache
+  readonly downloader: Downloader
+  readonly repositoryDirectory: string
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly sources: readonly Source[]
+}
+
+/** Every recipe, one per part. */
+export function allRecipes(context: RecipesContext): readonly Recipe[] {
+  const programs = {
+    architecture: hostArchitecture(),
+    modulesDirectory: join(context.repositoryDirectory, 'distribution/modules'),
+    hostDirectories: hostDirectories(context.environment),
+    sources: context.sources,
+    downloader: context.downloader,
+    goToolchain: createGoToolchain(context),
+  }
+  return [
+    ...Object.entries(programPins).map(([part, pin]) => programsRecipe(programs, part as ProgramsPart, pin)),
+    debianRecipe(debianPin),
+    machineSettingsRecipe(),
+    machineProgramsRecipe(),
+    assetsRecipe(),
+  ]
+}
+
+/** Finds or installs a Go toolchain once, when the first part is built from source. */
+function createGoToolchain(context: RecipesContext): (workshop: Workshop) => Promise<GoToolchain> {
+  let toolchain: Promise<GoToolchain> | undefined
+  return (workshop) => {
+    toolchain ??= obtainGo(context, workshop)
+    return toolchain
+  }
+}
+
+async function obtainGo(context: RecipesContext, workshop: Workshop): Promise<GoToolchain> {
+  const { runner, downloader, environment } = context
+  const found = await findGo(runner, environment)
+  if (found !== undefined) return found
+  const architecture = hostArchitecture()
+  const key = keyOf('go', [goToolchainPin.version, architecture])
+  const entry = await context.cache.obtain('go', key, async (directory, scratch) => {
+    await ensureHostPackages(runner, ['unzip'], (line) => workshop.report('downloading', line))
+    workshop.report('downloading', goToolchainPin.version)
+    const proxy = moduleProxy(environment.GOPROXY)
+    await installGo(downloader, runner, { architecture, directory, scratch, proxy, signal: workshop.signal })
+    return 'download'
+  })
+  return { program: join(entry.directory, 'bin/go'), version: goToolchainPin.version }
+}

@@ -1,0 +1,110 @@
+import type { Recipe } from '../store/part.ts'
+import { type LayerFile, writeLayerFiles } from './layer-files.ts'
+
+/** Units that a machine of a cluster does not need and that only slow its start, or fail in a system container. */
+const maskedUnits = [
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+  'dpkg-db-backup.timer',
+  'e2scrub_all.timer',
+  'e2scrub_reap.service',
+  'fstrim.timer',
+  'getty.target',
+  'getty-static.service',
+  'console-getty.service',
+  'cloud-init-hotplugd.socket',
+  'dev-hugepages.mount',
+  'kmod-static-nodes.service',
+  'proc-sys-fs-binfmt_misc.automount',
+  'remote-fs.target',
+  'sys-fs-fuse-connections.mount',
+  'sys-kernel-config.mount',
+  'sys-kernel-debug.mount',
+  'sys-kernel-tracing.mount',
+  'systemd-binfmt.service',
+  'systemd-firstboot.service',
+  'systemd-logind.service',
+  'systemd-machine-id-commit.service',
+  'systemd-modules-load.service',
+  'systemd-pcrphase.service',
+  'systemd-pcrphase-sysinit.service',
+  'systemd-pstore.service',
+  'systemd-random-seed.service',
+  'systemd-repart.service',
+  'systemd-timesyncd.service',
+  'systemd-update-utmp.service',
+  'systemd-update-utmp-runlevel.service',
+]
+
+/**
+ * cloud-init reads metadata and user-data from the cloud's metadata service and does what user-data of ours asks for: write files, run
+ * commands, set the host name. The network is the cloud's business.
+ */
+const cloudInit = `datasource_list: [NoCloud]
+datasource:
+  NoCloud:
+    seedfrom: http://169.254.169.254/nocloud/
+    fs_label: null
+network: {config: disabled}
+disable_root: false
+manage_etc_hosts: true
+preserve_hostname: false
+package_update: false
+package_upgrade: false
+users: []
+cloud_init_modules: [bootcmd, write-files, set_hostname, update_hostname, update_etc_hosts, ca-certs]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [write-files-deferred, scripts-per-boot, scripts-user, final-message]
+`
+
+const journal = `[Journal]
+Storage=volatile
+RuntimeMaxUse=32M
+ForwardToSyslog=no
+`
+
+const kernelParameters = `net.ipv4.ip_forward = 1
+net.ipv6.conf.all.forwarding = 1
+`
+
+const nodeAgentUnit = `[Unit]
+Description=Trellis node agent: makes this machine a node and keeps it one
+After=local-fs.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=simple
+ExecStart=/opt/trellis/bin/node-agent --config /etc/trellis/node-agent.json
+Restart=always
+RestartSec=2
+KillMode=process
+StandardOutput=journal+console
+StandardError=journal+console
+
+[Install]
+WantedBy=multi-user.target
+`
+
+const files: readonly LayerFile[] = [
+  { path: '/etc/cloud/cloud.cfg.d/90-trellis.cfg', content: { text: cloudInit } },
+  { path: '/etc/systemd/journald.conf.d/90-trellis.conf', content: { text: journal } },
+  { path: '/etc/sysctl.d/90-trellis.conf', content: { text: kernelParameters } },
+  { path: '/etc/systemd/system/trellis-node-agent.service', content: { text: nodeAgentUnit } },
+  { path: '/etc/profile.d/trellis.sh', content: { text: 'export PATH="$PATH:/opt/trellis/bin"\n' } },
+  { path: '/etc/trellis/.keep', content: { text: '' } },
+  ...maskedUnits.map((unit) => ({ path: `/etc/systemd/system/${unit}`, content: { target: '/dev/null' } })),
+]
+
+/** The recipe of the layer that turns plain Debian into a machine of ours. */
+export function machineSettingsRecipe(): Recipe {
+  return {
+    part: 'machine-settings',
+    needs: [],
+    heavy: false,
+    inputs: async () => [JSON.stringify(files)],
+    make: async (workshop) => {
+      await writeLayerFiles(workshop.directory, files)
+      return 'build'
+    },
+  }
+}
