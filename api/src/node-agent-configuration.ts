@@ -32,6 +32,14 @@ const workerSchema = complete(
   {
     apiServer: text('URL of the API server.', { pattern: '^https://' }),
     caBundle: text('PEM of the authorities that the API server may prove itself by.', { minLength: 1 }),
+    clientCaBundle: optional(
+      text(
+        'PEM of the authorities of those who may call the kubelet, the API server first of all; caBundle when absent.',
+        {
+          minLength: 1,
+        },
+      ),
+    ),
     bootstrapToken: text('Token for the first request, or its placeholder.', { minLength: 1 }),
   },
   closed,
@@ -74,7 +82,7 @@ const controlPlaneSchema = complete(
     etcdImageTag: text('Tag of the etcd image.'),
     coreDnsImageTag: text('Tag of the CoreDNS image.'),
     defaultStorageClass: optional(
-      text("Name of a storage class to make that keeps volumes on this machine's disk; none when absent."),
+      text("Name of the storage class that keeps volumes on this machine's disk; default when absent."),
     ),
     extraApiServerArguments: optional(textMap('Further arguments of the API server, without dashes.')),
   },
@@ -163,7 +171,42 @@ export function parseNodeAgentConfiguration(input: unknown): NodeAgentConfigurat
   if (configuration[other] !== undefined) {
     throw new Failure('Invalid', `${what}: role ${configuration.role} does not take ${other}`, { field: other })
   }
+  checkNodeLabels(configuration.nodeLabels)
   return configuration
+}
+
+/** Labels in the namespaces of Kubernetes that a kubelet may give its own node. */
+const ownNamespaces = /^(kubelet|node)\.kubernetes\.io$|\.(kubelet|node)\.kubernetes\.io$/
+const ownLabels = new Set(
+  ['hostname', 'arch', 'os']
+    .flatMap((name) => [`kubernetes.io/${name}`, `beta.kubernetes.io/${name}`])
+    .concat([
+      'kubernetes.io/instance-type',
+      'node.kubernetes.io/instance-type',
+      'beta.kubernetes.io/instance-type',
+      'topology.kubernetes.io/region',
+      'topology.kubernetes.io/zone',
+      'failure-domain.beta.kubernetes.io/region',
+      'failure-domain.beta.kubernetes.io/zone',
+    ]),
+)
+
+function checkNodeLabels(labels: Readonly<Record<string, string>>): void {
+  for (const [label, value] of Object.entries(labels)) {
+    const namespace = label.includes('/') ? label.slice(0, label.indexOf('/')) : ''
+    const reserved = /(^|\.)(kubernetes|k8s)\.io$/.test(namespace)
+    if (reserved && !ownNamespaces.test(namespace) && !ownLabels.has(label)) {
+      throw new Failure('Invalid', `${what}: no kubelet may give its node the label ${label}`, {
+        field: `nodeLabels["${label}"]`,
+        remedy: 'use a label outside kubernetes.io and k8s.io, or let a controller set it',
+      })
+    }
+    if (!/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/.test(value) || value.length > 63) {
+      throw new Failure('Invalid', `${what}: ${JSON.stringify(value)} cannot be the value of a label`, {
+        field: `nodeLabels["${label}"]`,
+      })
+    }
+  }
 }
 
 /**

@@ -31,12 +31,22 @@ export function customResourceDefinition(definition: CustomResource): CustomReso
           storage: true,
           additionalPrinterColumns: columns.map((column) => ({ ...column })),
           schema: {
-            openAPIV3Schema: { ...structural(definition.schema as Node), description: definition.description },
+            openAPIV3Schema: rootSchema(definition),
           },
           ...(Object.keys(subresources).length === 0 ? {} : { subresources }),
         },
       ],
     },
+  }
+}
+
+/** The server knows metadata itself and refuses to be told more than that it is there. */
+function rootSchema(definition: CustomResource): Record<string, unknown> {
+  const { properties, ...rest } = structural(definition.schema as Node)
+  return {
+    ...rest,
+    description: definition.description,
+    properties: { ...(properties as Record<string, unknown>), metadata: { type: 'object' } },
   }
 }
 

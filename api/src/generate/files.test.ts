@@ -61,7 +61,9 @@ function problems(schema: Node, path: string): string[] {
 
 function undescribed(schema: Node, path: string): string[] {
   const properties = Object.entries((schema.properties ?? {}) as Record<string, Node>)
-  const own = properties.filter(([, child]) => child.description === undefined).map(([name]) => `${path}.${name}`)
+  const own = properties
+    .filter(([name, child]) => name !== 'metadata' && child.description === undefined)
+    .map(([name]) => `${path}.${name}`)
   return [...own, ...children(schema).flatMap(([name, child]) => undescribed(child, `${path}.${name}`))]
 }
 
