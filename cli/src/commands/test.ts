@@ -3,7 +3,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Parts } from '@trellis/distribution/distribution'
+import { ensureHostPackages } from '@trellis/distribution/obtain/host-packages'
 import { Failure } from '@trellis/foundation/failure'
+import { neededPrograms } from '../up/tasks/host.ts'
+import { programsOf } from '../up/tasks/parts.ts'
+import { createPartsView } from '../view/parts-view.ts'
 import { createProgressView } from '../view/progress-view.ts'
 import type { CommandContext } from './context.ts'
 
@@ -59,11 +63,13 @@ export function chooseStages(wanted: readonly string[]): readonly Stage[] {
 /** What tests are told about the parts, by environment variable. */
 export function testEnvironment(parts: Parts): Readonly<Record<string, string>> {
   const worker = parts.machineImages.find(({ name }) => name === 'trellis-worker')
+  const programs = programsOf(parts)
   return {
-    KUBEBUILDER_ASSETS: parts.assetsDirectory,
-    TRELLIS_HELM: join(parts.assetsDirectory, 'helm'),
-    TRELLIS_WIREGUARD_GO: join(parts.assetsDirectory, 'wireguard-go'),
+    KUBEBUILDER_ASSETS: programs,
+    TRELLIS_HELM: join(programs, 'helm'),
+    TRELLIS_WIREGUARD_GO: join(programs, 'wireguard-go'),
     TRELLIS_MACHINE_IMAGE: JSON.stringify(worker?.layers ?? []),
+    TRELLIS_IMAGES: JSON.stringify(parts.images),
   }
 }
 
@@ -73,24 +79,9 @@ function needsParts(chosen: readonly Stage[]): boolean {
 
 async function getParts(context: CommandContext): Promise<Parts> {
   using view = createProgressView(context)
-  const started = new Map<string, number>()
-  const lines = new Map<string, Parameters<typeof view.show>[0][number]>()
-  await context.distribution.ensureHostPackages(() => {})
-  return await context.distribution.ensure(({ part, state, detail }) => {
-    const now = context.clock.now()
-    const startedAt = started.get(part) ?? now
-    started.set(part, startedAt)
-    const over = state === 'present' || state === 'done'
-    lines.set(part, {
-      id: part,
-      state: over ? 'Succeeded' : state === 'failed' ? 'Failed' : 'Running',
-      startedAt,
-      ...(over ? { finishedAt: now } : {}),
-      tries: 1,
-      detail: detail ?? state,
-    })
-    view.show([...lines.values()])
-  })
+  await ensureHostPackages(context.runner, [...neededPrograms, 'wg'], () => {})
+  const parts = createPartsView((tasks) => view.show(tasks))
+  return await context.distribution.ensure(undefined, (event) => parts.take(event, context.clock.now()), context.signal)
 }
 
 function runStage(

@@ -1,10 +1,13 @@
+import type { Parts } from '@trellis/distribution/distribution'
+import { kubernetesVersion } from '@trellis/distribution/pins'
 import { defineOutput } from '@trellis/flow/output'
 import type { Task } from '@trellis/flow/task'
+import { InvariantError } from '@trellis/foundation/failure'
 import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
 import { paths } from '../../installation.ts'
 import { writeWhole } from '../../store.ts'
-import type { TaskView } from '../../view/task-line.ts'
+import { createPartsView } from '../../view/parts-view.ts'
 import type { UpServices } from '../services.ts'
 
 const PartsSchema = Type.Object({
@@ -23,16 +26,16 @@ export const parts: Task<UpServices> = {
   id: 'parts',
   dependsOn: ['host'],
   produces: partsOutput,
-  run: async ({ services }) => {
-    const lines = new Map<string, TaskView>()
-    const made = await services.distribution.ensure((progress) => {
-      const before = lines.get(progress.part)
-      lines.set(progress.part, viewOf(progress, before, services.clock.now()))
-      services.showChildren('parts', [...lines.values()])
-    })
+  run: async ({ services, signal }) => {
+    const view = createPartsView((tasks) => services.showChildren('parts', tasks))
+    const made = await services.distribution.ensure(
+      undefined,
+      (event) => view.take(event, services.clock.now()),
+      signal,
+    )
     const output = {
-      kubernetesVersion: made.kubernetesVersion,
-      programs: made.assetsDirectory,
+      kubernetesVersion,
+      programs: programsOf(made),
       images: made.images,
       machineImages: made.machineImages.map(({ name, layers }) => ({ name, layers: [...layers] })),
     }
@@ -43,21 +46,8 @@ export const parts: Task<UpServices> = {
   },
 }
 
-interface PartProgress {
-  readonly part: string
-  readonly state: 'present' | 'downloading' | 'building' | 'done' | 'failed'
-  readonly detail?: string | undefined
-}
-
-function viewOf(progress: PartProgress, before: TaskView | undefined, now: number): TaskView {
-  const over = progress.state === 'present' || progress.state === 'done'
-  const failed = progress.state === 'failed'
-  return {
-    id: progress.part,
-    state: over ? 'Succeeded' : failed ? 'Failed' : 'Running',
-    startedAt: before?.startedAt ?? now,
-    ...(over || failed ? { finishedAt: now } : {}),
-    tries: 1,
-    detail: progress.detail === undefined ? progress.state : `${progress.state}: ${progress.detail}`,
-  }
+/** Directory of kubectl, helm and the control-plane programs. */
+export function programsOf(parts: Parts): string {
+  if (parts.assetsDirectory === undefined) throw new InvariantError('the distribution gave no programs')
+  return parts.assetsDirectory
 }
