@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto'
+
+/** A file that a machine finds at its first start. */
+export interface MachineFile {
+  readonly path: string
+  readonly content: string
+  readonly mode: number
+}
+
+/** What makes one machine different from the image it is made of. */
+export interface MachineIdentity {
+  readonly instance: string
+  readonly serverId: string
+  readonly name: string
+  readonly privateAddress: string
+  /** Whom to ask for names. */
+  readonly nameServer: string
+}
+
+/** The files laid over the image before a machine's first start: everything that must differ between machines of one image. */
+export function identityFiles(identity: MachineIdentity): readonly MachineFile[] {
+  const file = (path: string, content: string): MachineFile => ({ path, content, mode: 0o644 })
+  return [
+    file('/etc/hostname', `${identity.name}\n`),
+    file(
+      '/etc/hosts',
+      ['127.0.0.1 localhost', '::1 localhost ip6-localhost', `${identity.privateAddress} ${identity.name}`, ''].join(
+        '\n',
+      ),
+    ),
+    file('/etc/resolv.conf', `nameserver ${identity.nameServer}\noptions timeout:1 attempts:1\n`),
+    { path: '/etc/machine-id', content: `${machineIdOf(identity)}\n`, mode: 0o444 },
+  ]
+}
+
+/** A machine id of its own for every machine, as systemd and kubelet want: 32 hexadecimal digits. */
+export function machineIdOf(identity: Pick<MachineIdentity, 'instance' | 'serverId'>): string {
+  return createHash('sha256').update(`${identity.instance}/${identity.serverId}`).digest('hex').slice(0, 32)
+}
