@@ -1,0 +1,98 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import type { Clock } from '@trellis/foundation/clock'
+import { Failure } from '@trellis/foundation/failure'
+import { childSignal } from '@trellis/foundation/lifetime'
+import type { Random } from '@trellis/foundation/random'
+import { familyOf, type IpAddress } from '../address.ts'
+import { decodeProbe, encodeProbe } from './message.ts'
+import { type PathEvent, type PathState, pathAfter, unknownPath } from './state.ts'
+
+/** What probing a path takes. */
+export interface PathProbeOptions {
+  readonly clock: Clock
+  readonly random: Random
+  /** Address of this end inside the tunnel; probes go out from and are answered on it only. */
+  readonly localAddress: IpAddress
+  readonly peerAddress: IpAddress
+  /** UDP port, the same on both ends. */
+  readonly port: number
+  readonly intervalMilliseconds: number
+  /** Called after each question and each answer. */
+  readonly onChange?: (state: PathState, event: PathEvent) => void
+  /** Time with fractions of a millisecond, for round trips; the machine's own unless told. */
+  readonly preciseNow?: () => number
+}
+
+/** A running probe that also answers the other end's. */
+export interface PathProbe extends AsyncDisposable {
+  state(): PathState
+}
+
+/** Starts asking the other end once per interval and answering its questions. Throws `Unavailable` when the address cannot be used. */
+export async function startPathProbe(options: PathProbeOptions): Promise<PathProbe> {
+  const { clock, localAddress, peerAddress, port, intervalMilliseconds } = options
+  const preciseNow = options.preciseNow ?? (() => performance.now())
+  const asker = options.random.bytes(8).toString('hex')
+  const askedAt = new Map<number, number>()
+  const life = childSignal(new AbortController().signal)
+  let state = unknownPath
+  let sequence = 0
+
+  const socket = createSocket(familyOf(localAddress) === 6 ? 'udp6' : 'udp4')
+  socket.bind(port, localAddress)
+  try {
+    await once(socket, 'listening')
+  } catch (error) {
+    socket.close()
+    throw new Failure('Unavailable', `probes cannot be sent from ${localAddress} port ${port}`, { cause: error })
+  }
+  // What cannot be sent now is a missed probe, and there will be another.
+  socket.on('error', () => {})
+  socket.on('message', (bytes, from) => {
+    const message = decodeProbe(bytes)
+    if (message?.kind === 'question') send({ ...message, kind: 'answer' }, from.port, from.address)
+    else if (message?.kind === 'answer' && message.asker === asker) answered(message.sequence)
+  })
+
+  function happen(event: PathEvent): void {
+    state = pathAfter(state, event)
+    options.onChange?.(state, event)
+  }
+
+  function answered(number: number): void {
+    const at = askedAt.get(number)
+    if (at === undefined) return
+    askedAt.delete(number)
+    happen({ kind: 'answered', sequence: number, now: clock.now(), roundTripMilliseconds: preciseNow() - at })
+  }
+
+  function ask(): void {
+    sequence = (sequence + 1) >>> 0
+    askedAt.set(sequence, preciseNow())
+    askedAt.delete(sequence - 30)
+    happen({ kind: 'asked', sequence })
+    send({ kind: 'question', asker, sequence }, port, peerAddress)
+  }
+
+  function send(message: Parameters<typeof encodeProbe>[0], toPort: number, toAddress: string): void {
+    if (!life.signal.aborted) socket.send(encodeProbe(message), toPort, toAddress, () => {})
+  }
+
+  async function askForEver(): Promise<void> {
+    while (!life.signal.aborted) {
+      ask()
+      await clock.sleep(intervalMilliseconds, life.signal).catch(() => {})
+    }
+  }
+
+  const asking = askForEver()
+  return {
+    state: () => state,
+    [Symbol.asyncDispose]: async () => {
+      life.abort()
+      await asking
+      await new Promise<void>((resolve) => socket.close(resolve))
+    },
+  }
+}

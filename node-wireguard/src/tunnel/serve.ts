@@ -1,0 +1,30 @@
+import { type HealthServer, startHealthServer } from '@trellis/foundation/health-server'
+import { createTunnelMetrics } from './metrics.ts'
+import type { TunnelStatus } from './status.ts'
+
+/** How a tunnel's state is shown. */
+export interface TunnelServerOptions {
+  readonly host: string
+  readonly port: number
+  readonly metricPrefix: string
+  /** What `/readyz` asks: whether this end is set up, or whether the other end answers too. */
+  readonly ready: 'configured' | 'path'
+  readonly status: () => TunnelStatus
+}
+
+/**
+ * Answers `/healthz` (this process lives: never a question of the other end), `/readyz`, `/tunnelz` (the other end answers), `/status` and `/metrics`.
+ */
+export function startTunnelServer(options: TunnelServerOptions): Promise<HealthServer> {
+  const { status } = options
+  const path = () => (status().pathUp ? undefined : `${status().reason}: ${status().explanation}`)
+  const configured = () => (status().configured ? undefined : status().explanation)
+  return startHealthServer({
+    host: options.host,
+    port: options.port,
+    ready: options.ready === 'path' ? path : configured,
+    checks: { tunnelz: path },
+    metrics: createTunnelMetrics(options.metricPrefix, status),
+    status,
+  })
+}

@@ -1,0 +1,84 @@
+import { formatEndpoint } from '../endpoint.ts'
+import { publicKeyOf } from '../key.ts'
+import type { Implementation } from '../link.ts'
+import { lossRatio, type PathState } from '../path/state.ts'
+import { type Diagnosis, diagnose } from './diagnosis.ts'
+import type { Observation } from './observation.ts'
+import type { TunnelSettings } from './settings.ts'
+
+/** A tunnel as people and programs see it. No secret is in it. */
+export interface TunnelStatus {
+  readonly interface: string
+  readonly implementation: Implementation
+  readonly role: 'dialer' | 'listener'
+  readonly publicKey: string
+  readonly peerPublicKey: string
+  /** Where the peer was last heard from or is dialled. */
+  readonly endpoint: string | undefined
+  /** Whether device and host are set up. */
+  readonly configured: boolean
+  readonly pathUp: boolean
+  readonly reason: Diagnosis['reason']
+  readonly explanation: string
+  /** RFC 3339. */
+  readonly lastHandshake: string | undefined
+  readonly rxBytes: number
+  readonly txBytes: number
+  readonly rttMilliseconds: number | undefined
+  readonly lossRatio: number
+  readonly mtu: number
+  /** How often the peer was added anew because probes went unanswered. */
+  readonly repairs: number
+  /** How often wireguard-go was started again. */
+  readonly restarts: number
+}
+
+/** What a status is made from. */
+export interface StatusSources {
+  readonly settings: TunnelSettings
+  readonly implementation: Implementation
+  readonly path: PathState
+  readonly observation: Observation
+  readonly problem: string | undefined
+  readonly endpointKnown: boolean
+  readonly repairs: number
+  readonly restarts: number
+}
+
+/** Whether this end dials or waits. */
+export function roleOf(settings: TunnelSettings): 'dialer' | 'listener' {
+  return settings.peer.endpoint === undefined ? 'listener' : 'dialer'
+}
+
+/** Puts a status together. */
+export function statusOf(sources: StatusSources): TunnelStatus {
+  const { settings, path, observation, problem } = sources
+  const { endpoint, latestHandshake, sinceDown } = observation
+  const diagnosis = diagnose({
+    problem,
+    pathUp: path.up,
+    role: roleOf(settings),
+    endpointKnown: sources.endpointKnown,
+    receivedBytesSinceUp: observation.receivedBytes - (sinceDown?.receivedBytes ?? observation.receivedBytes),
+    handshakeSinceUp: (latestHandshake ?? 0) > (sinceDown?.latestHandshake ?? 0),
+  })
+  return {
+    interface: settings.interfaceName,
+    implementation: sources.implementation,
+    role: roleOf(settings),
+    publicKey: publicKeyOf(settings.privateKey),
+    peerPublicKey: settings.peer.publicKey,
+    endpoint: endpoint === undefined ? undefined : formatEndpoint(endpoint),
+    configured: problem === undefined,
+    pathUp: path.up,
+    ...diagnosis,
+    lastHandshake: latestHandshake === undefined ? undefined : new Date(latestHandshake).toISOString(),
+    rxBytes: observation.receivedBytes,
+    txBytes: observation.sentBytes,
+    rttMilliseconds: path.roundTripMilliseconds,
+    lossRatio: lossRatio(path),
+    mtu: settings.maximumTransmissionUnit,
+    repairs: sources.repairs,
+    restarts: sources.restarts,
+  }
+}

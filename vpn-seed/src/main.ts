@@ -1,0 +1,22 @@
+import { describe } from '@trellis/foundation/failure'
+import { untilAskedToStop } from '@trellis/foundation/lifetime'
+import { runTunnelProgram } from 'node-wireguard/tunnel/program'
+import { configurationParser } from './configuration.ts'
+
+try {
+  await runTunnelProgram(
+    {
+      name: 'vpn-seed',
+      parse: configurationParser.parse,
+      role: { networksAre: 'behind-peer', keepaliveSeconds: 0 },
+      metricPrefix: 'trellis_vpn_',
+      // The API server shares this pod and must be reachable before any tunnel is up.
+      ready: 'configured',
+    },
+    process.argv.slice(2),
+    untilAskedToStop(),
+  )
+} catch (error) {
+  process.stderr.write(`vpn-seed: ${describe(error)}\n`)
+  process.exitCode = 1
+}
