@@ -153,8 +153,8 @@ export function createClient(options: ClientOptions): ConnectedClient {
 }
 
 function reads(requests: Requests): Pick<Client, 'get' | 'find' | 'list'> {
-  const get = <Kind extends KubernetesObject>(resource: Resource<Kind>, key: ObjectKey): Promise<Kind> =>
-    requests.object({ method: 'GET', path: objectPath(resource, key) })
+  const get = async <Kind extends KubernetesObject>(resource: Resource<Kind>, key: ObjectKey) =>
+    requests.object<Kind>({ method: 'GET', path: objectPath(resource, key) })
   return {
     get,
     find: async (resource, key) => {
@@ -184,14 +184,14 @@ const patchTypes: Readonly<Record<PatchType, string>> = {
 type Writes = Pick<Client, 'create' | 'replace' | 'replaceStatus' | 'patch' | 'apply' | 'delete'>
 
 function writes(requests: Requests, fieldManager: string): Writes {
-  const replace = <Kind extends KubernetesObject>(resource: Resource<Kind>, object: Kind, subresource?: string) =>
+  const replace = async <Kind extends KubernetesObject>(resource: Resource<Kind>, object: Kind, subresource?: string) =>
     requests.object<Kind>({
       method: 'PUT',
       path: withQuery(objectPath(resource, keyOf(object), subresource), { fieldManager }),
       body: withKind(object, apiVersionOf(resource), resource.kind),
     })
   return {
-    create: (resource, object) =>
+    create: async (resource, object) =>
       requests.object({
         method: 'POST',
         path: withQuery(creationPath(resource, object.metadata.namespace), { fieldManager }),
@@ -199,14 +199,14 @@ function writes(requests: Requests, fieldManager: string): Writes {
       }),
     replace: (resource, object) => replace(resource, object),
     replaceStatus: (resource, object) => replace(resource, object, 'status'),
-    patch: (resource, key, patch, options = {}) =>
+    patch: async (resource, key, patch, options = {}) =>
       requests.object({
         method: 'PATCH',
         path: withQuery(objectPath(resource, key, options.subresource), { fieldManager }),
         body: patch,
         contentType: patchTypes[options.type ?? 'merge'],
       }),
-    apply: (resource, object, options = {}) =>
+    apply: async (resource, object, options = {}) =>
       requests.object({
         method: 'PATCH',
         path: withQuery(objectPath(resource, keyOf(object), options.subresource), {

@@ -99,7 +99,16 @@ function createSettler({ reconcile, log: parent, name }: ControllerOptions, queu
       if (error instanceof InvariantError) throw error
       if (signal.aborted) return
       const asked = error instanceof Failure ? error.retryAfterMilliseconds : undefined
-      log.warn({ key, tries: queue.tries(key) + 1, error: describe(error) }, 'reconcile failed and will be tried again')
+      const tries = queue.tries(key) + 1
+      if (error instanceof Failure) {
+        log.warn({ key, tries, error: describe(error) }, 'reconcile failed and will be tried again')
+      } else {
+        const stack = error instanceof Error ? error.stack : undefined
+        log.error(
+          { key, tries, error: describe(error), stack },
+          'reconcile threw what is no failure, and will be tried again',
+        )
+      }
       queue.addWithBackoff(key, asked)
     }
   }

@@ -54,8 +54,9 @@ export function createTransport(clock: Clock, target: TransportTarget, credentia
   const agents = createAgents(url.protocol === 'https:', target)
 
   const begin = async (request: HttpRequest): Promise<HttpStream> => {
-    request.signal?.throwIfAborted()
     const identity = await credentials.current()
+    // Only now: an abort that came before the listener below is added would never be heard.
+    request.signal?.throwIfAborted()
     const options = {
       agent: agents.for(identity),
       method: request.method,

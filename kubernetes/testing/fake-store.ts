@@ -1,0 +1,91 @@
+import { type KubernetesObject, keyOf, keyText, type ObjectKey, type Resource } from '@trellis/api/meta'
+
+/** One change in the history of a fake API server. */
+export interface HistoryEvent {
+  readonly resource: string
+  readonly version: number
+  readonly before: KubernetesObject | undefined
+  readonly after: KubernetesObject | undefined
+}
+
+/** What a fake API server remembers: the present objects, and how they came to be. Objects in it are never changed in place. */
+export interface FakeStore {
+  get(resource: Resource<KubernetesObject>, key: ObjectKey): KubernetesObject | undefined
+  all(resource: Resource<KubernetesObject>): readonly KubernetesObject[]
+  /** Stores an object under a new version, which it returns in the object. */
+  put(resource: Resource<KubernetesObject>, object: KubernetesObject): KubernetesObject
+  remove(resource: Resource<KubernetesObject>, object: KubernetesObject): KubernetesObject
+  version(): number
+  /** Changes after a version, in order; undefined when they were forgotten. */
+  since(resource: Resource<KubernetesObject>, version: number): readonly HistoryEvent[] | undefined
+  /** Forgets the history, as etcd does when it compacts. */
+  compact(): void
+  /** Calls back after each change. */
+  onEvent(listener: () => void): () => void
+}
+
+/** Name of a kind within the store. */
+export function resourceName(resource: Resource<KubernetesObject>): string {
+  return `${resource.group}/${resource.plural}`
+}
+
+/** Makes an empty store. */
+export function createFakeStore(): FakeStore {
+  const kinds = new Map<string, Map<string, KubernetesObject>>()
+  const listeners = new Set<() => void>()
+  let history: HistoryEvent[] = []
+  let version = 100
+  let compacted = 0
+
+  const kind = (resource: Resource<KubernetesObject>) => {
+    const objects = kinds.get(resourceName(resource)) ?? new Map<string, KubernetesObject>()
+    kinds.set(resourceName(resource), objects)
+    return objects
+  }
+  const record = (
+    resource: Resource<KubernetesObject>,
+    before: KubernetesObject | undefined,
+    after: KubernetesObject | undefined,
+  ) => {
+    history.push({ resource: resourceName(resource), version, before, after })
+    for (const listener of [...listeners]) listener()
+  }
+  const versioned = (object: KubernetesObject): KubernetesObject => {
+    version += 1
+    return { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } }
+  }
+  return {
+    get: (resource, key) => kind(resource).get(keyText(key)),
+    all: (resource) =>
+      [...kind(resource)].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object),
+    put: (resource, object) => {
+      const key = keyText(keyOf(object))
+      const before = kind(resource).get(key)
+      const after = versioned(object)
+      kind(resource).set(key, after)
+      record(resource, before, after)
+      return after
+    },
+    remove: (resource, object) => {
+      const before = versioned(object)
+      kind(resource).delete(keyText(keyOf(object)))
+      record(resource, before, undefined)
+      return before
+    },
+    version: () => version,
+    since: (resource, from) =>
+      from < compacted
+        ? undefined
+        : history.filter((event) => event.version > from && event.resource === resourceName(resource)),
+    compact: () => {
+      compacted = version
+      history = []
+    },
+    onEvent: (listener) => {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+  }
+}

@@ -1,0 +1,59 @@
+import type { KubernetesObject, Resource } from '@trellis/api/meta'
+
+/** The kind that tests use for plain data. */
+export interface ConfigMap extends KubernetesObject {
+  data?: Record<string, string>
+}
+
+/** Where ConfigMaps are served. */
+export const configMaps: Resource<ConfigMap> = {
+  group: '',
+  version: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+  namespaced: true,
+}
+
+/** The kind that tests use where status is a subresource: every API server has it, and nothing acts on it. */
+export interface Ingress extends KubernetesObject {
+  spec: { defaultBackend: { service: { name: string; port: { number: number } } } }
+  status?: { loadBalancer?: { ingress?: { ip: string }[] } }
+}
+
+/** Where Ingresses are served. */
+export const ingresses: Resource<Ingress> = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  kind: 'Ingress',
+  plural: 'ingresses',
+  namespaced: true,
+}
+
+/** Where Namespaces are served. */
+export const namespaces: Resource<KubernetesObject> = {
+  group: '',
+  version: 'v1',
+  kind: 'Namespace',
+  plural: 'namespaces',
+  namespaced: false,
+}
+
+/** A ConfigMap with some data. */
+export function configMap(
+  namespace: string,
+  name: string,
+  data: Record<string, string> = {},
+  metadata: Partial<ConfigMap['metadata']> = {},
+): ConfigMap {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace, ...metadata }, data }
+}
+
+/** An Ingress that leads to a Service's port. */
+export function ingress(namespace: string, name: string, port: number): Ingress {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name, namespace },
+    spec: { defaultBackend: { service: { name: 'web', port: { number: port } } } },
+  }
+}
