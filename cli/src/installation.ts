@@ -26,7 +26,7 @@ export function readInstallation(
     })
   }
   const publicPrefix = environment.TRELLIS_PUBLIC_PREFIX ?? '198.18'
-  if (!/^(\d{1,3})\.(\d{1,3})$/.test(publicPrefix)) {
+  if (!/^\d{1,3}\.\d{1,3}$/.test(publicPrefix) || publicPrefix.split('.').some((part) => Number(part) > 255)) {
     throw new Failure('Invalid', `"${publicPrefix}" is not the first half of an IPv4 address`, {
       field: 'TRELLIS_PUBLIC_PREFIX',
       remedy: 'give two numbers, as in 198.18',

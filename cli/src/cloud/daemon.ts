@@ -23,11 +23,11 @@ export function createCloudDaemon(runner: CommandRunner, installation: Installat
       '--instance',
       installation.name,
       '--state',
-      join(installation.stateDirectory, 'localcloud'),
+      installation.stateDirectory,
       '--run',
       installation.runDirectory,
-      '--public-prefix',
-      installation.publicPrefix,
+      '--public-range',
+      `${installation.publicPrefix}.0.0/16`,
     ])
   }
   return { start: () => call('start'), stop: () => call('stop'), tearDown: () => call('teardown') }

@@ -76,6 +76,6 @@ export function belongsTo(installation: Installation): (process: ProcessView) =>
   const group = new RegExp(`(^|/)${installation.name}/`)
   return (process) =>
     process.controlGroups.some((path) => group.test(path)) ||
-    (process.args.some((argument) => argument.startsWith(`${installation.repositoryDirectory}/localcloud/`)) &&
-      process.args.includes(installation.name))
+    (process.args.includes(`--instance=${installation.name}`) &&
+      process.args.some((argument) => argument.startsWith(`${installation.repositoryDirectory}/localcloud/`)))
 }

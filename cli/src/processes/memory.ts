@@ -76,18 +76,10 @@ export function reportMemory(
 export function programName(process: ProcessView): string {
   const [program = '', ...args] = process.args
   const base = program.split('/').at(-1) ?? ''
-  if (base !== 'node') return base.replace(/:$/, '')
-  const main = args.find((argument) => /\.m?[jt]s$/.test(argument)) ?? ''
-  const room = /([a-z-]+)\/(?:src\/)?main\.m?[jt]s$/.exec(main)?.[1]
-  if (room === 'cli') return 'trellis'
-  return room === undefined || room === 'app' ? (containerName(process) ?? 'node') : room
-}
-
-/** Our images name their deployable in an argument after the script, since every one of them runs `/app/main.mjs`. */
-function containerName(process: ProcessView): string | undefined {
-  return ourPrograms.find((name) =>
-    process.args.some((argument) => argument === name || argument === `--process-name=${name}`),
-  )
+  if (base !== 'node') return base
+  const script = args.find((argument) => /\.m?[jt]s$/.test(argument)) ?? ''
+  const name = /([a-z-]+)(?:\/src\/main)?\.m?[jt]s$/.exec(script)?.[1] ?? base
+  return name === 'cli' ? 'trellis' : name
 }
 
 function classOf(name: string): MemoryClass {

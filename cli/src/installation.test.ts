@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest'
+import { readInstallation } from './installation.ts'
+
+describe('readInstallation', () => {
+  it('has directories of its own for each name', () => {
+    expect(readInstallation({}, '/r')).toMatchObject({
+      stateDirectory: '/var/lib/trellis',
+      runDirectory: '/run/trellis',
+    })
+    expect(readInstallation({ TRELLIS_INSTANCE: 'blue' }, '/r')).toMatchObject({
+      stateDirectory: '/var/lib/trellis-blue',
+      cacheDirectory: '/var/cache/trellis',
+    })
+  })
+
+  it.each([
+    ['TRELLIS_INSTANCE', 'too-long-name'],
+    ['TRELLIS_INSTANCE', 'Blue'],
+    ['TRELLIS_INSTANCE', ''],
+    ['TRELLIS_PUBLIC_PREFIX', '198.18.0'],
+    ['TRELLIS_PUBLIC_PREFIX', 'a.b'],
+    ['TRELLIS_PUBLIC_PREFIX', '300.18'],
+  ])('refuses %s=%s and names it', (name, value) => {
+    expect(() => readInstallation({ [name]: value }, '/r')).toThrow(
+      expect.objectContaining({ kind: 'Invalid', field: name }),
+    )
+  })
+})
