@@ -1,9 +1,12 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Clock } from '@trellis/foundation/clock'
 import type { CommandRunner } from '@trellis/foundation/command'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { createDownloader } from './obtain/download.ts'
+import { imageSets } from './recipes/image-contents.ts'
+import { imagesFolder, imagesPart } from './recipes/images.ts'
 import { allRecipes } from './recipes.ts'
 import { createBuilder } from './store/builder.ts'
 import { createCache } from './store/cache.ts'
@@ -19,6 +22,8 @@ export interface DistributionOptions {
   readonly cacheDirectory: string
   /** The root of this repository. */
   readonly repositoryDirectory: string
+  /** The Node executable that images and the node agent get; unless told, the one that runs this. */
+  readonly nodeProgram?: string
   /** Unless told: the process's own. */
   readonly environment?: Readonly<Record<string, string | undefined>>
   /** Which sources may be used, unless told all: host, download, build. */
@@ -51,6 +56,11 @@ export interface Distribution {
   ensure(partNames?: readonly string[], onProgress?: ProgressListener, signal?: AbortSignal): Promise<Parts>
 }
 
+/** Names for several parts at once. */
+const groups: Readonly<Record<string, readonly string[]>> = {
+  machines: ['images-worker', 'images-seed', 'machine-agent', 'machine-programs', 'machine-settings', 'debian'],
+}
+
 /** A distribution that keeps its parts in the given cache directory. */
 export function createDistribution(options: DistributionOptions): Distribution {
   const { clock, random, runner, log } = options
@@ -60,26 +70,45 @@ export function createDistribution(options: DistributionOptions): Distribution {
     cache,
     downloader: createDownloader(clock),
     repositoryDirectory: options.repositoryDirectory,
+    nodeProgram: options.nodeProgram ?? process.execPath,
     environment: options.environment ?? process.env,
     sources: options.sources ?? ['host', 'download', 'build'],
   })
   const builder = createBuilder({ clock, log, runner, cache, recipes })
   return {
-    partNames: recipes.map((recipe) => recipe.part),
+    partNames: [...recipes.map((recipe) => recipe.part), ...Object.keys(groups)],
     ensure: async (partNames = ['assets', 'machines'], onProgress = () => {}, signal) => {
       await mkdir(options.cacheDirectory, { recursive: true })
-      return describeParts(await builder.ensure(partNames, onProgress, signal))
+      const wanted = partNames.flatMap((name) => groups[name] ?? [name])
+      return describeParts(await builder.ensure(wanted, onProgress, signal))
     },
   }
 }
 
-function describeParts(entries: ReadonlyMap<string, Entry>): Parts {
+async function describeParts(entries: ReadonlyMap<string, Entry>): Promise<Parts> {
   const directories = Object.fromEntries([...entries].map(([part, entry]) => [part, entry.directory]))
-  const assets = directories.assets
+  const { assets } = directories
+  const sets = (Object.keys(imageSets) as (keyof typeof imageSets)[]).filter((set) => entries.has(imagesPart(set)))
+  const references = await Promise.all(sets.map((set) => readReferences(directories[imagesPart(set)] ?? '')))
   return {
     directories,
     ...(assets === undefined ? {} : { assetsDirectory: assets }),
-    machineImages: [],
-    images: {},
+    machineImages: machineKinds.flatMap((kind) => {
+      const layers = machineLayers(kind).map((part) => directories[part] ?? '')
+      return layers.includes('') ? [] : [{ name: `trellis-${kind}`, layers }]
+    }),
+    images: Object.assign({}, ...references),
   }
+}
+
+const machineKinds = ['worker', 'seed'] as const
+
+/** The parts that are a machine's layers, the lowest first. */
+function machineLayers(kind: (typeof machineKinds)[number]): readonly string[] {
+  return ['debian', 'machine-settings', 'machine-programs', 'machine-agent', imagesPart(kind)]
+}
+
+async function readReferences(directory: string): Promise<Readonly<Record<string, string>>> {
+  const text = await readFile(join(directory, imagesFolder, 'images.json'), 'utf8')
+  return JSON.parse(text) as Readonly<Record<string, string>>
 }

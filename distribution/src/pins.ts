@@ -38,6 +38,9 @@ export interface ProgramsPin {
 }
 
 const kubernetes = 'v1.37.2'
+
+/** The version of Kubernetes that Trellis is built with, with its v. */
+export const kubernetesVersion = kubernetes
 const etcd = 'v3.7.3'
 const containerd = 'v2.4.2'
 const cni = 'v1.9.1'

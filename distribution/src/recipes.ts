@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { CommandRunner } from '@trellis/foundation/command'
+import { deployables } from './bundle.ts'
 import { hostArchitecture } from './obtain/architecture.ts'
 import type { Downloader } from './obtain/download.ts'
 import { findGo, type GoToolchain, installGo, moduleProxy } from './obtain/go-toolchain.ts'
@@ -7,7 +8,11 @@ import { ensureHostPackages } from './obtain/host-packages.ts'
 import { hostDirectories } from './obtain/host-provided.ts'
 import { debianPin, goToolchainPin, type ProgramsPart, programPins } from './pins.ts'
 import { assetsRecipe } from './recipes/assets.ts'
+import { bundleRecipe } from './recipes/bundles.ts'
 import { debianRecipe } from './recipes/debian.ts'
+import { imageSets } from './recipes/image-contents.ts'
+import { imagesRecipe } from './recipes/images.ts'
+import { machineAgentRecipe } from './recipes/machine-agent.ts'
 import { machineProgramsRecipe } from './recipes/machine-programs.ts'
 import { machineSettingsRecipe } from './recipes/machine-settings.ts'
 import { programsRecipe } from './recipes/programs.ts'
@@ -20,6 +25,8 @@ export interface RecipesContext {
   readonly cache: Cache
   readonly downloader: Downloader
   readonly repositoryDirectory: string
+  /** The Node executable that images and the node agent get. */
+  readonly nodeProgram: string
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly sources: readonly Source[]
 }
@@ -34,12 +41,20 @@ export function allRecipes(context: RecipesContext): readonly Recipe[] {
     downloader: context.downloader,
     goToolchain: createGoToolchain(context),
   }
+  const images = {
+    architecture: programs.architecture,
+    nodeProgram: context.nodeProgram,
+    chartsDirectory: join(context.repositoryDirectory, 'charts'),
+  }
   return [
     ...Object.entries(programPins).map(([part, pin]) => programsRecipe(programs, part as ProgramsPart, pin)),
     debianRecipe(debianPin),
     machineSettingsRecipe(),
     machineProgramsRecipe(),
     assetsRecipe(),
+    ...deployables.map((deployable) => bundleRecipe(context.repositoryDirectory, deployable)),
+    machineAgentRecipe(context.nodeProgram),
+    ...(Object.keys(imageSets) as (keyof typeof imageSets)[]).map((set) => imagesRecipe(images, set)),
   ]
 }
 

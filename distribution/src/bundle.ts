@@ -1,0 +1,64 @@
+import { access, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure } from '@trellis/foundation/failure'
+import { rolldown } from 'rolldown'
+import { digestSources, listSources, roomsBelow } from './sources.ts'
+
+/** Our own deployables: each becomes one JavaScript file. */
+export const deployables = [
+  'mcm',
+  'cluster-bootstrap',
+  'cloud-controller-manager',
+  'vpn-seed',
+  'vpn-shoot',
+  'node-agent',
+] as const
+
+/** Name and folder of one of our deployables. */
+export type Deployable = (typeof deployables)[number]
+
+/** Where a deployable begins. Throws `NotFound` when its room has no `src/main.ts`. */
+export async function entryOf(repositoryDirectory: string, deployable: Deployable): Promise<string> {
+  const entry = join(repositoryDirectory, deployable, 'src/main.ts')
+  try {
+    await access(entry)
+    return entry
+  } catch (cause) {
+    throw new Failure('NotFound', `${deployable}/src/main.ts is missing, so ${deployable} cannot be bundled`, {
+      cause,
+      remedy: 'restore the file from the repository',
+    })
+  }
+}
+
+/** Digests of everything that decides what a deployable's bundle looks like. */
+export async function bundleInputs(repositoryDirectory: string, deployable: Deployable): Promise<readonly string[]> {
+  const rooms = await roomsBelow(repositoryDirectory, deployable)
+  const isSource = (path: string) => path === 'package.json' || (/\.(ts|json)$/.test(path) && !/\.test\.ts$/.test(path))
+  const digests = rooms.map(async (room) => {
+    const directory = join(repositoryDirectory, room)
+    return `${room} ${await digestSources(directory, await listSources(directory, isSource))}`
+  })
+  return [...(await Promise.all(digests)), await readFile(join(repositoryDirectory, 'package-lock.json'), 'utf8')]
+}
+
+/**
+ * Bundles a deployable with everything it imports into one module at `output`: nothing is left to install, and what is not used is
+ * left out. The same sources always give the same bytes.
+ */
+export async function bundleDeployable(entry: string, output: string): Promise<void> {
+  try {
+    const bundle = await rolldown({
+      input: entry,
+      platform: 'node',
+      treeshake: true,
+      logLevel: 'silent',
+      // Speed-ups in C that their users do without when they are absent.
+      external: ['bufferutil', 'utf-8-validate'],
+    })
+    await bundle.write({ file: output, format: 'esm', minify: false, sourcemap: false, codeSplitting: false })
+    await bundle.close()
+  } catch (cause) {
+    throw new Failure('Invalid', `${entry} cannot be bundled`, { cause })
+  }
+}
