@@ -188,10 +188,16 @@ describe('retry', () => {
     expect(clock.now()).toBeLessThan(700)
   })
 
-  it('says which task was too slow', async () => {
+  it('says which task was too slow and what it was waiting for', async () => {
     const { run } = bench()
-    const result = await run([named('a', [], { timeoutMilliseconds: 500, run: () => new Promise<void>(() => {}) })])
+    const waits: Task<string[]>['run'] = ({ note }) => {
+      note('1 of 2 nodes')
+      return new Promise<void>(() => {})
+    }
+    const slow = { timeoutMilliseconds: 500, run: () => new Promise<void>(() => {}) }
+    const result = await run([named('a', [], slow), named('b', [], { ...slow, run: waits })])
     expect(result.snapshot.tasks[0]?.lastError).toBe('task a did not finish within 0.5 s')
+    expect(result.snapshot.tasks[1]?.lastError).toBe('task b did not finish within 0.5 s: 1 of 2 nodes')
   })
 })
 

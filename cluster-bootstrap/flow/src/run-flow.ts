@@ -163,7 +163,8 @@ function createRun<Services>(flow: Flow<Services>, options: RunOptions<Services>
     const once = async () => {
       tries++
       board.update(task.id, { tries })
-      const output = await runTry(clock, task, signal, (trySignal) => task.run(contextOf(task, tries, trySignal)))
+      const note = () => board.report(task.id).note
+      const output = await runTry({ clock, task, parent: signal, note }, (one) => task.run(contextOf(task, tries, one)))
       return checkedOutput(task, output)
     }
     if (task.retry === undefined) return once()
@@ -202,11 +203,17 @@ function checkedOutput<Services>(task: Task<Services>, output: unknown): Json | 
   return output as Json
 }
 
+interface Try<Services> {
+  readonly clock: Clock
+  readonly task: Task<Services>
+  readonly parent: AbortSignal
+  /** What the task last said that it waits for. */
+  readonly note: () => string | undefined
+}
+
 /** Runs one try under its own signal and stops waiting when that aborts. */
 async function runTry<Services, Value>(
-  clock: Clock,
-  task: Task<Services>,
-  parent: AbortSignal,
+  { clock, task, parent, note }: Try<Services>,
   work: (signal: AbortSignal) => Promise<Value>,
 ): Promise<Value> {
   const own = new AbortController()
@@ -215,11 +222,7 @@ async function runTry<Services, Value>(
   parent.addEventListener('abort', stop, { once: true })
   const limit = task.timeoutMilliseconds
   const timer =
-    limit === undefined
-      ? undefined
-      : clock.setTimer(limit, () =>
-          own.abort(new Failure('Unavailable', `task ${task.id} did not finish within ${limit / 1000} s`)),
-        )
+    limit === undefined ? undefined : clock.setTimer(limit, () => own.abort(tooSlow(task.id, limit, note())))
   const called = new Promise<never>((_, reject) => {
     own.signal.addEventListener('abort', () => reject(own.signal.reason), { once: true })
   })
@@ -229,4 +232,9 @@ async function runTry<Services, Value>(
     timer?.cancel()
     parent.removeEventListener('abort', stop)
   }
+}
+
+function tooSlow(task: string, limitMilliseconds: number, note: string | undefined): Failure {
+  const reason = note === undefined ? '' : `: ${note}`
+  return new Failure('Unavailable', `task ${task} did not finish within ${limitMilliseconds / 1000} s${reason}`)
 }

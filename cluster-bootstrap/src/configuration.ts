@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises'
+import { Failure } from '@trellis/foundation/failure'
+import { createParser } from '@trellis/foundation/schema'
+import { type Static, Type } from 'typebox'
+
+const closed = { additionalProperties: false }
+
+/** Schema of the file that `--config` names. */
+export const configurationSchema = Type.Object(
+  {
+    namespace: Type.String({ minLength: 1, description: 'Namespace that this process runs in; its lease is there.' }),
+    seedName: Type.String({ minLength: 1, description: 'Shoots of this seed are looked after, and no others.' }),
+    garden: Type.Optional(
+      Type.Object(
+        { kubeconfig: Type.Optional(Type.String({ minLength: 1, description: 'File; the pod itself when absent.' })) },
+        closed,
+      ),
+    ),
+    cloud: Type.Object(
+      {
+        credentials: Type.String({
+          minLength: 1,
+          description: 'Directory with the files endpoint, token and caBundle; handed on to the controllers of shoots.',
+        }),
+      },
+      closed,
+    ),
+    images: Type.Record(Type.String(), Type.String({ minLength: 1 }), {
+      description: 'References of the images that shoots are made of, by name.',
+    }),
+    helm: Type.String({ minLength: 1, description: 'Path of the helm program.' }),
+    chartsDirectory: Type.String({ minLength: 1, description: 'Directory with a folder for each chart.' }),
+    concurrency: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 1000, description: 'Shoots at once; 20 unless told.' }),
+    ),
+    healthPort: Type.Optional(Type.Integer({ minimum: 0, maximum: 65535, description: '8080 unless told.' })),
+    logLevel: Type.Optional(
+      Type.Unsafe<'debug' | 'info' | 'warn' | 'error'>({ type: 'string', enum: ['debug', 'info', 'warn', 'error'] }),
+    ),
+    features: Type.Optional(
+      Type.Object(
+        {
+          dnsUpstream: Type.Optional(
+            Type.String({
+              description: 'Where the DNS of shoots asks for names outside; the resolv.conf of the node unless told.',
+            }),
+          ),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+
+/** What the process is told at its start. */
+export type Configuration = Static<typeof configurationSchema>
+
+const parser = createParser(configurationSchema, 'configuration of cluster-bootstrap')
+
+/** Checks a configuration; throws `Invalid` that names the first wrong field. */
+export function parseConfiguration(input: unknown): Configuration {
+  return parser.parse(input)
+}
+
+/** Reads the configuration that `--config FILE` names among the arguments. */
+export async function readConfiguration(args: readonly string[]): Promise<Configuration> {
+  const [flag, path, ...rest] = args
+  if (flag !== '--config' || path === undefined || rest.length > 0) {
+    throw new Failure('Invalid', 'exactly one argument is needed', { remedy: 'cluster-bootstrap --config FILE' })
+  }
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Failure('NotFound', `the configuration ${path} cannot be read`, { cause: error, field: '--config' })
+  })
+  return parseConfiguration(parseJson(text, path))
+}
+
+function parseJson(text: string, path: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Failure('Invalid', `the configuration ${path} is not JSON`, { cause: error, field: '--config' })
+  }
+}

@@ -1,0 +1,126 @@
+import { X509Certificate } from 'node:crypto'
+import { type CertificateMaker, expiresAt, type KeyPair } from '@trellis/certificates/authority'
+import type { Clock } from '@trellis/foundation/clock'
+import type { Random } from '@trellis/foundation/random'
+import type { Client } from '@trellis/kubernetes/client'
+import { kubeconfigText } from '../kubeconfig-text.ts'
+import type { Blueprint } from '../shoot/blueprint.ts'
+import {
+  makeBootstrapTokenKey,
+  makeServiceAccountKey,
+  makeTunnelKeys,
+  tunnelSeedSecret,
+  tunnelShootSecret,
+} from './keys.ts'
+import { digestOf, openSecretStore, type SecretData, type SecretStore } from './secret-store.ts'
+import { type AuthorityName, authorityNames, wantedCertificates, wantedKubeconfigs } from './wanted.ts'
+
+/** What making secrets needs. */
+export interface SecretsPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly seed: Client
+  readonly certificates: CertificateMaker
+}
+
+/** What later steps need to know of the secrets. Nothing in it is secret. */
+export interface SecretsSummary {
+  /** Changes whenever any secret of the control plane changes. */
+  readonly checksum: string
+  /** PEM of the authority by which the API server proves itself. */
+  readonly certificateAuthority: string
+}
+
+/** A certificate is replaced when less than this is left of its life. */
+const renewalMilliseconds = 90 * 24 * 60 * 60 * 1000
+
+/**
+ * Makes every secret of a control namespace that is missing, does not fit any more or is about to expire, and keeps the others, so that
+ * repeating it changes nothing.
+ */
+export async function ensureSecrets(
+  ports: SecretsPorts,
+  blueprint: Blueprint,
+  frontDoor: string,
+): Promise<SecretsSummary> {
+  const store = await openSecretStore(ports.seed, blueprint.technicalId)
+  const authorities = await ensureAuthorities(ports, store, blueprint)
+  const authority = (name: AuthorityName) => keyPairOf(authorities.get(name) ?? {}, 'ca')
+  for (const wanted of wantedCertificates(blueprint, frontDoor)) {
+    const issuer = authority(wanted.authority)
+    await store.ensure({
+      name: wanted.secret,
+      purpose: { request: wanted.request, issuer: issuer.certificate },
+      usable: (data) => isUsableCertificate(ports.clock, keyPairOf(data, 'tls')),
+      make: async () => secretOf(await ports.certificates.issue(issuer, wanted.request), 'tls'),
+    })
+  }
+  for (const wanted of wantedKubeconfigs(frontDoor)) {
+    const issuer = authority('ca-client')
+    const certificateAuthority = authority('ca').certificate
+    await store.ensure({
+      name: wanted.secret,
+      purpose: { ...wanted, issuer: issuer.certificate, certificateAuthority },
+      usable: (data) => isUsableCertificate(ports.clock, keyPairOf(data, 'tls')),
+      make: async () => {
+        const client = await ports.certificates.issue(issuer, wanted.request)
+        const { server } = wanted
+        const text = kubeconfigText({ name: blueprint.technicalId, server, certificateAuthority, client })
+        return { ...secretOf(client, 'tls'), kubeconfig: text }
+      },
+    })
+  }
+  await ensureKeys(ports, store, blueprint, frontDoor)
+  return { checksum: store.checksum(), certificateAuthority: authority('ca').certificate }
+}
+
+async function ensureAuthorities(
+  { clock, certificates }: SecretsPorts,
+  store: SecretStore,
+  { technicalId }: Blueprint,
+): Promise<ReadonlyMap<AuthorityName, SecretData>> {
+  const made = new Map<AuthorityName, SecretData>()
+  for (const name of authorityNames) {
+    const data = await store.ensure({
+      name,
+      purpose: { authority: name },
+      usable: (present) => isUsableCertificate(clock, keyPairOf(present, 'ca')),
+      make: async () => secretOf(await certificates.createAuthority(`${technicalId}:${name}`), 'ca'),
+    })
+    made.set(name, data)
+  }
+  return made
+}
+
+async function ensureKeys(
+  { random }: SecretsPorts,
+  store: SecretStore,
+  blueprint: Blueprint,
+  frontDoor: string,
+): Promise<void> {
+  await store.ensure({ name: 'service-account-key', purpose: 'ES256', make: makeServiceAccountKey })
+  await store.ensure({ name: 'bootstrap-token-key', purpose: 1, make: () => makeBootstrapTokenKey(random) })
+  const keys = await store.ensure({ name: 'vpn-keys', purpose: 1, make: () => makeTunnelKeys(random) })
+  const seed = tunnelSeedSecret(blueprint, keys)
+  const shoot = tunnelShootSecret(blueprint, keys, frontDoor)
+  await store.ensure({ name: 'vpn-seed', purpose: digestOf(seed), make: () => seed })
+  await store.ensure({ name: 'vpn-shoot', purpose: digestOf(shoot), make: () => shoot })
+}
+
+function keyPairOf(data: SecretData, prefix: 'ca' | 'tls'): KeyPair {
+  return { certificate: data[`${prefix}.crt`] ?? '', privateKey: data[`${prefix}.key`] ?? '' }
+}
+
+function secretOf({ certificate, privateKey }: KeyPair, prefix: 'ca' | 'tls'): SecretData {
+  return { [`${prefix}.crt`]: certificate, [`${prefix}.key`]: privateKey }
+}
+
+/** Whether a certificate can be read, has its key, and lives long enough. */
+function isUsableCertificate(clock: Clock, { certificate, privateKey }: KeyPair): boolean {
+  try {
+    new X509Certificate(certificate)
+    return privateKey !== '' && expiresAt(certificate) > clock.now() + renewalMilliseconds
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,86 @@
+import { generateKeyPairSync } from 'node:crypto'
+import type { Random } from '@trellis/foundation/random'
+import { generatePresharedKey, generatePrivateKey, publicKeyOf } from 'node-wireguard/key'
+import { type Blueprint, tunnelPort } from '../shoot/blueprint.ts'
+import type { SecretData } from './secret-store.ts'
+
+/** The key that signs tokens of service accounts: ECDSA P-256, PEM. */
+export function makeServiceAccountKey(): SecretData {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  })
+  return { 'private.pem': privateKey, 'public.pem': publicKey }
+}
+
+/** The key of which the machines' bootstrap tokens are made: 32 random bytes as hexadecimal text. */
+export function makeBootstrapTokenKey(random: Random): SecretData {
+  return { key: random.bytes(32).toString('hex') }
+}
+
+/** Keys of both ends of a tunnel. */
+export function makeTunnelKeys(random: Random): SecretData {
+  const seed = generatePrivateKey(random)
+  const shoot = generatePrivateKey(random)
+  return {
+    'seed.private': seed,
+    'seed.public': publicKeyOf(seed),
+    'shoot.private': shoot,
+    'shoot.public': publicKeyOf(shoot),
+    preshared: generatePresharedKey(random),
+  }
+}
+
+/** Addresses of the two ends inside the tunnel. Every tunnel has a network namespace of its own at both ends, so all may be alike. */
+const tunnelAddresses = { seed: '192.168.123.1', shoot: '192.168.123.2' } as const
+
+/** Port of the health server of both ends. */
+const tunnelHealthPort = 8094
+
+const probePort = 5400
+
+/** Contents of the Secret `vpn-seed`: the end beside the API server, which waits to be dialled. */
+export function tunnelSeedSecret(blueprint: Blueprint, keys: SecretData): SecretData {
+  const configuration = {
+    ...common(blueprint, '/etc/vpn-seed'),
+    tunnelAddresses: [tunnelAddresses.seed],
+    peerAddresses: [tunnelAddresses.shoot],
+    listenPort: tunnelPort,
+    peer: { publicKey: keys['shoot.public'], presharedKeyFile: '/etc/vpn-seed/preshared.key' },
+  }
+  return secretOf(configuration, keys['seed.private'] ?? '', keys.preshared ?? '')
+}
+
+/** Contents of the Secret `vpn-shoot`: the end in the shoot, which dials the front door. */
+export function tunnelShootSecret(blueprint: Blueprint, keys: SecretData, frontDoor: string): SecretData {
+  const configuration = {
+    ...common(blueprint, '/etc/vpn-shoot'),
+    tunnelAddresses: [tunnelAddresses.shoot],
+    peerAddresses: [tunnelAddresses.seed],
+    peer: {
+      publicKey: keys['seed.public'],
+      presharedKeyFile: '/etc/vpn-shoot/preshared.key',
+      endpoint: `${frontDoor}:${tunnelPort}`,
+    },
+  }
+  return secretOf(configuration, keys['shoot.private'] ?? '', keys.preshared ?? '')
+}
+
+function common({ networks }: Blueprint, directory: string) {
+  return {
+    interface: 'trellis-vpn',
+    privateKeyFile: `${directory}/private.key`,
+    networks: { nodes: [networks.nodes], pods: [networks.pods], services: [networks.services] },
+    probe: { port: probePort },
+    healthPort: tunnelHealthPort,
+  }
+}
+
+function secretOf(configuration: object, privateKey: string, presharedKey: string): SecretData {
+  return {
+    'config.json': JSON.stringify(configuration),
+    'private.key': privateKey,
+    'preshared.key': presharedKey,
+  }
+}

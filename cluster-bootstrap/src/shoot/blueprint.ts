@@ -1,0 +1,135 @@
+import { addressIn, parseCidr } from '@trellis/api/cidr'
+import type { CloudProfile, MachineType } from '@trellis/api/garden/cloud-profile'
+import type { Seed } from '@trellis/api/garden/seed'
+import type { Shoot } from '@trellis/api/garden/shoot'
+import { type DefaultedShoot, type DefaultedWorker, defaultShoot } from '@trellis/api/garden/shoot-defaults'
+import { machineDeploymentName, projectOfNamespace, shootTechnicalId } from '@trellis/api/garden/shoot-names'
+import { Failure, InvariantError } from '@trellis/foundation/failure'
+
+/** Port of every front door's API. */
+export const apiServerPort = 6443
+/** Port of every front door's tunnel. */
+export const tunnelPort = 51820
+/** Domain of the DNS in every shoot. */
+export const clusterDomain = 'cluster.local'
+
+/** A worker pool, ready to be made. */
+export interface PoolBlueprint {
+  readonly name: string
+  /** Name of its machine deployment. */
+  readonly machineDeployment: string
+  readonly worker: DefaultedWorker
+  readonly machineType: MachineType
+  readonly image: string
+}
+
+/** Address ranges of a shoot and what follows from them. */
+export interface NetworksBlueprint {
+  readonly nodes: string
+  readonly pods: string
+  readonly services: string
+  readonly nodeCidrMaskSize: number
+  readonly clusterDns: string
+  /** Address of the Service `kubernetes`. */
+  readonly apiServerService: string
+}
+
+/** Everything about a shoot that its flows need, worked out once from what the user, the cloud profile and the seed say. */
+export interface Blueprint {
+  readonly shoot: DefaultedShoot
+  readonly name: string
+  /** Namespace of the project in the garden. */
+  readonly projectNamespace: string
+  /** Control namespace, cluster name and network name. */
+  readonly technicalId: string
+  readonly kubernetesVersion: string
+  readonly region: string
+  readonly networks: NetworksBlueprint
+  readonly pools: readonly PoolBlueprint[]
+}
+
+/** What a blueprint is worked out from. The Shoot must have passed validation. */
+export interface BlueprintInputs {
+  readonly shoot: Shoot
+  readonly cloudProfile: CloudProfile
+  readonly seed: Seed
+  readonly now: number
+}
+
+/** Works out a blueprint. Throws `Invalid` for what validation cannot know and an invariant error for what it should have refused. */
+export function makeBlueprint({ shoot, cloudProfile, seed, now }: BlueprintInputs): Blueprint {
+  const defaulted = defaultShoot(shoot, { cloudProfile, seed, now })
+  const technicalId = technicalIdOf(shoot)
+  const workers: readonly DefaultedWorker[] = defaulted.spec.provider.workers
+  const version = defaulted.spec.kubernetes.version
+  if (version === undefined) {
+    throw new Failure('Invalid', `cloud profile ${cloudProfile.metadata.name} offers no Kubernetes version`, {
+      field: 'spec.kubernetes.version',
+      remedy: 'name one',
+    })
+  }
+  return {
+    shoot: defaulted,
+    name: shoot.metadata.name,
+    projectNamespace: shoot.metadata.namespace ?? '',
+    technicalId,
+    kubernetesVersion: version,
+    region: shoot.spec.region,
+    networks: networksOf(defaulted),
+    pools: workers.map((worker, index) => poolOf(worker, index, technicalId, cloudProfile)),
+  }
+}
+
+/** Control namespace of a shoot; the one in its status wins, because it never changes. */
+export function technicalIdOf(shoot: Shoot): string {
+  const project = projectOfNamespace(shoot.metadata.namespace ?? '')
+  if (project === undefined) throw new InvariantError(`${shoot.metadata.namespace} is no namespace of a project`)
+  return shoot.status?.technicalID ?? shootTechnicalId(project, shoot.metadata.name)
+}
+
+function networksOf({ spec: { networking, kubernetes } }: DefaultedShoot): NetworksBlueprint {
+  const services = parseCidr(networking.services)
+  const apiServerService = services && addressIn(services, 1)
+  const clusterDns = services && addressIn(services, 10)
+  if (apiServerService === undefined || clusterDns === undefined) {
+    throw new InvariantError(`the range of services ${networking.services} holds too few addresses`)
+  }
+  return {
+    nodes: networking.nodes,
+    pods: networking.pods,
+    services: networking.services,
+    nodeCidrMaskSize: kubernetes.kubeControllerManager.nodeCIDRMaskSize,
+    apiServerService,
+    clusterDns,
+  }
+}
+
+function poolOf(
+  worker: DefaultedWorker,
+  index: number,
+  technicalId: string,
+  cloudProfile: CloudProfile,
+): PoolBlueprint {
+  const at = `spec.provider.workers[${index}].machine`
+  const machineType = cloudProfile.spec.machineTypes.find((type) => type.name === worker.machine.type)
+  if (machineType === undefined) throw new InvariantError(`${at}.type passed validation but is not offered`)
+  const image = worker.machine.image?.name
+  if (image === undefined) {
+    throw new Failure('Invalid', `cloud profile ${cloudProfile.metadata.name} offers no machine image`, {
+      field: `${at}.image`,
+      remedy: 'name one',
+    })
+  }
+  return {
+    name: worker.name,
+    machineDeployment: machineDeploymentName(technicalId, worker.name),
+    worker,
+    machineType,
+    image,
+  }
+}
+
+/** URL of an API server behind a front door. */
+export function frontDoorUrl(address: string): string {
+  return `https://${address}:${apiServerPort}`
+}

@@ -1,0 +1,121 @@
+import { secrets as secretResource } from '@trellis/api/core/configuration'
+import { type DaemonSet, type Deployment, daemonSets, deployments } from '@trellis/api/core/workload'
+import type { KubernetesObject, Resource } from '@trellis/api/meta'
+import type { Task } from '@trellis/flow/task'
+import { decodeSecret, encodeSecret } from '../secrets/secret-store.ts'
+import { apiServerPort, type Blueprint, clusterDomain } from '../shoot/blueprint.ts'
+import { isDaemonSetAvailable, isDeploymentAvailable } from '../shoot/workloads.ts'
+import { waitFor } from '../wait.ts'
+import { frontDoorAddress } from './front-door.ts'
+import { secretsSummary } from './secrets.ts'
+import { briefly, patiently, pickImages, type ShootServices, waitLimitMilliseconds } from './services.ts'
+
+/** Label of the workloads by which the health of a shoot's system is judged. */
+export const systemComponentSelector = 'trellis.internal/system-component=true'
+
+/** Values of the chart `shoot-addons`. */
+export function addOnValues(
+  blueprint: Blueprint,
+  images: Readonly<Record<string, string>>,
+  state: {
+    readonly frontDoor: string
+    readonly checksum: string
+    readonly metricsAuthority: string
+    readonly dnsUpstream: string | undefined
+  },
+): Readonly<Record<string, unknown>> {
+  const { networks, shoot } = blueprint
+  const { kubeProxy } = shoot.spec.kubernetes
+  return {
+    images: pickImages(images, 'kube-proxy', 'coredns', 'vpn-shoot', 'metrics-server'),
+    apiServer: { host: state.frontDoor, port: apiServerPort },
+    networks: { pods: networks.pods, services: networks.services, clusterDns: networks.clusterDns, clusterDomain },
+    secretsChecksum: state.checksum,
+    kubeProxy: { mode: kubeProxy.mode.toLowerCase(), featureGates: kubeProxy.featureGates ?? {} },
+    ...(state.dnsUpstream === undefined ? {} : { coredns: { upstream: state.dnsUpstream } }),
+    metricsServer: { caBundle: Buffer.from(state.metricsAuthority).toString('base64') },
+  }
+}
+
+/** Installs what every shoot runs in its kube-system, and the rights of all who join it. */
+export const addOns: Task<ShootServices> = {
+  id: 'add-ons',
+  dependsOn: ['api-server-ready', 'secrets'],
+  consumes: [frontDoorAddress, secretsSummary],
+  retry: briefly,
+  run: async ({ services, read, signal }) => {
+    const { client, kubeconfig } = await services.connectToShoot()
+    const { metricsAuthority } = await copySecrets(services, client)
+    const state = {
+      frontDoor: read(frontDoorAddress),
+      checksum: read(secretsSummary).checksum,
+      metricsAuthority,
+      dnsUpstream: services.dnsUpstream,
+    }
+    await services.helm.install(
+      { client, kubeconfig },
+      {
+        name: 'shoot-addons',
+        chart: 'shoot-addons',
+        namespace: 'kube-system',
+        values: addOnValues(services.blueprint, services.images, state),
+      },
+      signal,
+    )
+  },
+}
+
+/** Brings what the add-ons need to keep secret into the shoot; never by way of a chart's values, which Helm stores. */
+async function copySecrets(
+  { seed, blueprint }: ShootServices,
+  client: ShootServices['seed'],
+): Promise<{ readonly metricsAuthority: string }> {
+  const read = async (name: string) =>
+    decodeSecret(await seed.get(secretResource, { namespace: blueprint.technicalId, name }))
+  const put = (name: string, data: Readonly<Record<string, string>>) =>
+    client.apply(secretResource, {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name, namespace: 'kube-system', labels: { 'app.kubernetes.io/part-of': 'shoot-addons' } },
+      type: 'Opaque',
+      data: encodeSecret(data),
+    })
+  const [tunnel, serving, authority, kubelets] = await Promise.all(
+    ['vpn-shoot', 'metrics-server', 'ca-metrics-server', 'ca-kubelet'].map(read),
+  )
+  await put('vpn-shoot', tunnel ?? {})
+  await put('metrics-server', {
+    'tls.crt': serving?.['tls.crt'] ?? '',
+    'tls.key': serving?.['tls.key'] ?? '',
+    'kubelet-ca.crt': kubelets?.['ca.crt'] ?? '',
+  })
+  return { metricsAuthority: authority?.['ca.crt'] ?? '' }
+}
+
+/** Waits until the add-ons run. */
+export const addOnsAvailable: Task<ShootServices> = {
+  id: 'add-ons-available',
+  dependsOn: ['nodes-ready'],
+  retry: patiently,
+  timeoutMilliseconds: waitLimitMilliseconds,
+  run: async ({ services, signal, note }) => {
+    const { client } = await services.connectToShoot()
+    const wait = <Kind extends KubernetesObject>(resource: Resource<Kind>, isWell: (object: Kind) => boolean) =>
+      waitFor<Kind, true>({
+        client,
+        resource,
+        selection: { namespace: 'kube-system', labelSelector: systemComponentSelector },
+        signal,
+        note,
+        judge: (objects) => {
+          const waiting = objects.filter((object) => !isWell(object)).map((object) => object.metadata.name)
+          if (objects.length === 0) return { missing: `no ${resource.plural} yet` }
+          return waiting.length === 0 ? { value: true } : { missing: `waiting for ${waiting.join(', ')}` }
+        },
+      })
+    await Promise.all([
+      wait<Deployment>(deployments, isDeploymentAvailable),
+      wait<DaemonSet>(daemonSets, isDaemonSetAvailable),
+    ])
+  },
+}

@@ -1,0 +1,56 @@
+import { type Service, services as serviceResource } from '@trellis/api/core/service'
+import { defineOutput } from '@trellis/flow/output'
+import type { Task } from '@trellis/flow/task'
+import { createParser } from '@trellis/foundation/schema'
+import { Type } from 'typebox'
+import { apiServerPort, tunnelPort } from '../shoot/blueprint.ts'
+import { waitForObject } from '../wait.ts'
+import { patiently, type ShootServices, waitLimitMilliseconds } from './services.ts'
+
+const address = Type.String({ pattern: '^[0-9]{1,3}(\\.[0-9]{1,3}){3}$' })
+
+/** Public address of the shoot's API server and tunnel. */
+export const frontDoorAddress = defineOutput('front-door', createParser(address, 'address of the front door').parse)
+
+/** Name of the Service in the control namespace, and of the Deployment behind it. */
+export const frontDoorName = 'kube-apiserver'
+
+/** The Service through which everything reaches the shoot's control plane. */
+export function frontDoorService(technicalId: string): Service {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: frontDoorName, namespace: technicalId, labels: { app: frontDoorName } },
+    spec: {
+      type: 'LoadBalancer',
+      selector: { app: frontDoorName },
+      ports: [
+        { name: 'api', protocol: 'TCP', port: apiServerPort, targetPort: apiServerPort },
+        { name: 'tunnel', protocol: 'UDP', port: tunnelPort, targetPort: tunnelPort },
+      ],
+    },
+  }
+}
+
+/** Makes the front door and waits until the cloud has given it an address. */
+export const frontDoor: Task<ShootServices> = {
+  id: 'front-door',
+  dependsOn: ['namespace'],
+  produces: frontDoorAddress,
+  retry: patiently,
+  timeoutMilliseconds: waitLimitMilliseconds,
+  run: async ({ services: { seed, blueprint }, signal, note }) => {
+    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId))
+    return waitForObject<Service, string>({
+      client: seed,
+      resource: serviceResource,
+      key: { namespace: blueprint.technicalId, name: frontDoorName },
+      signal,
+      note,
+      judge: (service) => {
+        const found = service?.status?.loadBalancer?.ingress?.[0]?.ip
+        return found === undefined ? { missing: 'waiting for the load balancer' } : { value: found }
+      },
+    })
+  },
+}

@@ -1,0 +1,62 @@
+import type { CertificateMaker } from '@trellis/certificates/authority'
+import type { CloudClient } from '@trellis/cloudprovider/local/client'
+import type { TaskRetry } from '@trellis/flow/task'
+import type { Clock } from '@trellis/foundation/clock'
+import type { Random } from '@trellis/foundation/random'
+import type { Client } from '@trellis/kubernetes/client'
+import type { CloudCredentials } from '../cloud-credentials.ts'
+import type { Helm } from '../helm.ts'
+import type { Blueprint } from '../shoot/blueprint.ts'
+
+/** What every task of a shoot's flows works with. */
+export interface ShootServices {
+  readonly clock: Clock
+  readonly random: Random
+  readonly blueprint: Blueprint
+  /** References of images by name. */
+  readonly images: Readonly<Record<string, string>>
+  readonly garden: Client
+  readonly seed: Client
+  /** The seed's kubeconfig for Helm; undefined for the pod's own cluster. */
+  readonly seedKubeconfig: string | undefined
+  readonly cloud: CloudClient
+  readonly cloudCredentials: CloudCredentials
+  readonly certificates: CertificateMaker
+  readonly helm: Helm
+  /** Where the DNS of shoots asks for names outside; the chart's default when undefined. */
+  readonly dnsUpstream: string | undefined
+  /** Connects to the shoot through its front door with the kubeconfig in its control namespace; `NotFound` when there is none. */
+  connectToShoot(): Promise<ShootConnection>
+  /** Starts what looks after a shoot as long as it lives: serving certificates of kubelets, health. Repeats are harmless. */
+  beginCare(): Promise<void>
+}
+
+/** A shoot's API server, as reached through its front door. */
+export interface ShootConnection {
+  readonly client: Client
+  /** For Helm. */
+  readonly kubeconfig: string
+}
+
+/** For single calls: whatever passes by itself, passes soon. */
+export const briefly: TaskRetry = {
+  backoff: { firstMilliseconds: 200, longestMilliseconds: 5000 },
+  deadlineMilliseconds: 120_000,
+}
+
+/** For waits: a fault only interrupts the wait. The time limit of the try bounds the whole. */
+export const patiently: TaskRetry = {
+  backoff: { firstMilliseconds: 200, longestMilliseconds: 2000 },
+  deadlineMilliseconds: 600_000,
+}
+
+/** Longest single wait. */
+export const waitLimitMilliseconds = 600_000
+
+/** The images that a chart takes, by name. */
+export function pickImages(
+  images: Readonly<Record<string, string>>,
+  ...names: readonly string[]
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(names.flatMap((name) => (images[name] === undefined ? [] : [[name, images[name]]])))
+}
