@@ -18,8 +18,8 @@ export interface Configuration {
   readonly limits: Partial<Limits>
 }
 
-/** What the program is asked to do. `serve` is the daemon itself, the others manage it. */
-export const commands = ['serve', 'start', 'stop', 'teardown'] as const
+/** What the program can be asked to do. `serve` is the daemon itself, which calls `credentials`; `openapi` prints the API's description; the others manage the daemon. */
+export const commands = ['serve', 'start', 'stop', 'teardown', 'credentials', 'openapi'] as const
 
 /** What the program is asked to do. */
 export type Command = (typeof commands)[number]

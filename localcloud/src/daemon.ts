@@ -2,18 +2,19 @@ import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer as createPlainServer, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import { createServer as createSocketServer, type ListenOptions, type Server as SocketServer } from 'node:net'
+import { join } from 'node:path'
 import type { Clock } from '@trellis/foundation/clock'
-import type { CommandRunner } from '@trellis/foundation/command'
-import { describe, Failure } from '@trellis/foundation/failure'
+import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
+import { describe, Failure, InvariantError } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { createApiListener } from './api-server.ts'
 import { type Cloud, createCloud } from './cloud.ts'
 import { coreAddress } from './cloud-network.ts'
-import type { Configuration } from './configuration.ts'
+import { type Configuration, flagsOf } from './configuration.ts'
 import { boundLog } from './console-keeper.ts'
 import { createContainerRuntime } from './container-runtime.ts'
-import { ensureCredentials, requireToken } from './credentials.ts'
+import { type Credentials, readCredentials, requireToken } from './credentials.ts'
 import { writeFileAtomically } from './files.ts'
 import { defaultLimits, observeHost } from './host-facts.ts'
 import { createHostNetwork } from './host-network.ts'
@@ -97,18 +98,15 @@ async function assemble(
 
 /** Opens the Unix socket, the HTTPS endpoint and the metadata service. */
 async function openDoors(
-  { clock, random, log }: DaemonPorts,
+  ports: DaemonPorts,
   configuration: Configuration,
   places: Places,
   store: Store,
   { services }: Cloud,
 ): Promise<readonly Server[]> {
+  const { log } = ports
   const host = coreAddress(configuration.publicRange)
-  const loadMaker = async () => {
-    const { createCertificateMaker } = await import('@trellis/certificates/authority')
-    return createCertificateMaker({ clock, random })
-  }
-  const credentials = await ensureCredentials(random, loadMaker, places.credentials, host)
+  const credentials = await obtainCredentials(ports, configuration, places, host)
   const metadata = createPlainServer(createMetadataListener(store))
   const authorize = requireToken(credentials.token)
   const secure = createSecureServer(
@@ -122,6 +120,23 @@ async function openDoors(
   await listen(local, { path: places.socketPath })
   await chmod(places.socketPath, 0o600)
   return [metadata, secure, local]
+}
+
+/** Certificates are made by a process of its own, because the library for it would take memory in this one for ever. */
+async function obtainCredentials(
+  { clock, runner }: DaemonPorts,
+  configuration: Configuration,
+  places: Places,
+  address: string,
+): Promise<Credentials> {
+  const read = () => readCredentials(clock, places.credentials, address)
+  const present = await read()
+  if (present !== undefined) return present
+  const main = join(import.meta.dirname, 'main.ts')
+  await runOrThrow(runner, process.execPath, [main, 'credentials', ...flagsOf(configuration)])
+  const made = await read()
+  if (made === undefined) throw new InvariantError('the credentials that were just made are not good')
+  return made
 }
 
 async function inspectForever(

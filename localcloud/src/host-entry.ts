@@ -29,7 +29,13 @@ export async function enterCloud(
   const names = namesOf(configuration.instance)
   if (await isInside(names.coreNamespace)) return
   await joinHost(runner, names, configuration.publicRange)
-  const words = ['nsenter', `--net=${namespacePath(names.coreNamespace)}`, process.execPath, ...program]
+  const words = [
+    'nsenter',
+    `--net=${namespacePath(names.coreNamespace)}`,
+    process.execPath,
+    ...process.execArgv,
+    ...program,
+  ]
   const nsenter = findProgram('nsenter', process.env.PATH ?? '')
   if (process.execve === undefined) throw new InvariantError('this runtime cannot replace its program')
   process.execve(nsenter, words, process.env)

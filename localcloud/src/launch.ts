@@ -3,7 +3,7 @@ import { mkdir, open } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import type { Clock } from '@trellis/foundation/clock'
-import type { CommandRunner } from '@trellis/foundation/command'
+import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
 import { Failure } from '@trellis/foundation/failure'
 import { type Configuration, flagsOf } from './configuration.ts'
 import { readConsole } from './console-keeper.ts'
@@ -51,7 +51,10 @@ export async function startCloud({ clock, runner }: LaunchPorts, configuration: 
   await mkdir(places.runDirectory, { recursive: true, mode: 0o755 })
   await mkdir(places.stateDirectory, { recursive: true, mode: 0o700 })
   await joinHost(runner, namesOf(configuration.instance), configuration.publicRange)
-  if ((await processOfPidFile(places.supervisorPidFile)) === undefined) await spawnSupervisor(configuration, places)
+  if ((await processOfPidFile(places.supervisorPidFile)) === undefined) {
+    await prepareProgram(runner, configuration, places)
+    await spawnSupervisor(configuration, places)
+  }
   let supervisorSeen = false
   const failed = async () => {
     const running = (await processOfPidFile(places.supervisorPidFile)) !== undefined
@@ -84,13 +87,27 @@ async function endProcess(clock: Clock, process: ProcessRecord): Promise<void> {
   })
 }
 
+const mainProgram = join(import.meta.dirname, 'main.ts')
+
+/** Loading the program from this cache takes half the time and a quarter less memory than translating it anew. */
+function cacheEnvironment(places: Places): Readonly<Record<string, string>> {
+  return { NODE_COMPILE_CACHE: join(places.stateDirectory, 'compile-cache') }
+}
+
+/** Makes the credentials, and by loading the whole program for it fills the cache that the daemon starts from. */
+async function prepareProgram(runner: CommandRunner, configuration: Configuration, places: Places): Promise<void> {
+  const words = [mainProgram, 'credentials', ...flagsOf(configuration)]
+  await runOrThrow(runner, process.execPath, words, { environment: cacheEnvironment(places) })
+}
+
 async function spawnSupervisor(configuration: Configuration, places: Places): Promise<void> {
   const log = await open(places.daemonLog, 'a', 0o600)
   try {
-    const daemon = [process.execPath, join(import.meta.dirname, 'main.ts'), 'serve', ...flagsOf(configuration)]
+    const daemon = [process.execPath, '--max-semi-space-size=1', mainProgram, 'serve', ...flagsOf(configuration)]
     const child = spawn('sh', ['-c', supervisor, 'trellis-localcloud', places.supervisorPidFile, ...daemon], {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
+      env: { ...process.env, ...cacheEnvironment(places) },
       cwd: '/',
     })
     await new Promise<void>((resolve, reject) => {
