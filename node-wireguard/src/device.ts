@@ -85,7 +85,8 @@ export interface WireGuardDevice {
   read(): Promise<DeviceState>
   /**
    * Makes the device what the configuration says with the fewest changes: what is right already is not sent, so sessions of
-   * unchanged peers live on and a repeat changes nothing. Throws `Invalid` when the configuration contradicts itself, `Conflict` when the port is taken.
+   * unchanged peers live on and a repeat changes nothing. Throws `Invalid` when the configuration contradicts itself, `Conflict` (or `Unavailable`, from an
+   * implementation that does not say why) when the port is taken.
    * After a failure part of the changes may have been made; repeating is always right.
    */
   apply(configuration: DeviceConfiguration): Promise<Applied>

@@ -15,7 +15,7 @@ export const readSetting: ReadSetting = async (path) => {
 /**
  * Lets packets that come in through an interface pass on. Where /proc/sys is read-only, as in every container without privileges,
  * IPv4 is switched on through netlink, which asks for NET_ADMIN only. IPv6 has a single switch that netlink cannot reach:
- * throws `Unavailable` with the remedy when it is off and cannot be written.
+ * throws `Unauthorized` with the remedy when it is off and cannot be written.
  */
 export async function enableForwarding(runner: CommandRunner, family: 4 | 6, interfaceName: string): Promise<void> {
   const path = `net/ipv${family}/conf/${interfaceName}/forwarding`
@@ -69,7 +69,7 @@ function attribute(type: number, payload: readonly Buffer[]): Buffer {
 
 function refusal(family: 4 | 6, interfaceName: string, cause: unknown): Failure {
   const setting = family === 4 ? `net.ipv4.conf.${interfaceName}.forwarding` : 'net.ipv6.conf.all.forwarding'
-  return new Failure('Unavailable', `${setting} is off and cannot be switched on from here`, {
+  return new Failure('Unauthorized', `${setting} is off and cannot be switched on from here`, {
     cause,
     remedy:
       family === 6

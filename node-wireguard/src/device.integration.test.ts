@@ -1,0 +1,55 @@
+import { createSystemClock } from '@trellis/foundation/clock'
+import { createCommandRunner } from '@trellis/foundation/command'
+import { describe, expect, it } from 'vitest'
+import { type DeviceUnderTest, describeDevice } from '../testing/device-conformance.ts'
+import { eventually } from '../testing/eventually.ts'
+import { openLaboratory } from '../testing/namespaces.ts'
+import { wireGuardGoProgram } from '../testing/programs.ts'
+import type { WireGuardDevice } from './device.ts'
+import { createUapiClient, socketPathOf } from './uapi-client.ts'
+import { createUapiDevice } from './uapi-device.ts'
+import { createWgDevice } from './wg-device.ts'
+
+const clock = createSystemClock()
+const uapiDevice = (name: string) => createUapiDevice(createUapiClient({ clock, socketPath: socketPathOf(name) }))
+const wgDevice = (name: string) => createWgDevice({ runner: createCommandRunner(), interfaceName: name })
+
+/** A wireguard-go in a network namespace of its own. */
+async function open(make: (interfaceName: string) => WireGuardDevice): Promise<DeviceUnderTest> {
+  const laboratory = openLaboratory()
+  const namespace = await laboratory.namespace('device')
+  const interfaceName = `wgd${laboratory.id}`
+  laboratory.removeLater(socketPathOf(interfaceName))
+  namespace.start(wireGuardGoProgram(), ['--foreground', interfaceName])
+  const device = make(interfaceName)
+  await eventually('the device', () => uapiDevice(interfaceName).read())
+  await namespace.run('ip', 'link', 'set', 'dev', interfaceName, 'up')
+  const holder = namespace.start(process.execPath, [
+    '-e',
+    "require('node:dgram').createSocket('udp4').bind(4711, () => console.log('bound'))",
+  ])
+  let said = ''
+  holder.stdout?.on('data', (chunk: Buffer) => {
+    said += chunk.toString()
+  })
+  await eventually('the taken port', () => (said.includes('bound') ? true : undefined))
+  return {
+    device,
+    takenPort: 4711,
+    freePort: 4712,
+    [Symbol.asyncDispose]: () => laboratory[Symbol.asyncDispose](),
+  }
+}
+
+describeDevice('wireguard-go over its socket', () => open(uapiDevice))
+describeDevice('wireguard-go through wg', () => open(wgDevice))
+
+describe('a device that is not there', () => {
+  it('is not found over the socket', async () => {
+    await expect(uapiDevice('wgnosuch').read()).rejects.toMatchObject({ kind: 'NotFound' })
+  })
+
+  it('is not found through wg', async () => {
+    await expect(wgDevice('wgnosuch').read()).rejects.toMatchObject({ kind: 'NotFound' })
+  })
+})

@@ -1,0 +1,109 @@
+import { eventually } from 'node-wireguard/testing/eventually'
+import { places, testProgram } from 'node-wireguard/testing/landscape'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type End, openPair, type Pair } from '../testing/pair.ts'
+
+/** Answers to datagrams that the seed's pod sends every 20 ms to a pod of the shoot. */
+interface Stream {
+  /** The longest time without an answer since the last call, once answers flow again. */
+  longestGapMilliseconds(): Promise<number>
+}
+
+describe('an outage', () => {
+  let pair: Pair
+  let stream: Stream
+
+  beforeAll(async () => {
+    pair = await openPair()
+    await pair.seed.start()
+    await pair.shoot.start()
+    await pair.connected()
+    stream = await openStream(pair)
+  })
+
+  afterAll(async () => {
+    await pair[Symbol.asyncDispose]()
+  })
+
+  /** Does harm, waits until the tunnel has recovered and says how long nothing came through. */
+  async function outage(harm: () => Promise<void>): Promise<number> {
+    await stream.longestGapMilliseconds()
+    await harm()
+    const gap = await stream.longestGapMilliseconds()
+    await pair.connected()
+    return gap
+  }
+
+  it.each(['seed', 'shoot'] as const)('is short when wireguard-go is killed on the %s', async (label) => {
+    const end = pair[label]
+    const before = (await end.status()).restarts
+    const gap = await outage(() => end.killWireGuardGo())
+    report(`wireguard-go on the ${label}`, gap)
+    expect(gap).toBeLessThan(2500)
+    expect((await end.status()).restarts).toBe(before + 1)
+  })
+
+  it.each(['seed', 'shoot'] as const)('is short when the whole %s dies and starts again', async (label) => {
+    const end = pair[label]
+    const gap = await outage(async () => {
+      await end.killContainer()
+      await end.start()
+    })
+    report(`the whole ${label}`, gap)
+    expect(gap).toBeLessThan(4000)
+  })
+
+  it.each(['seed', 'shoot'] as const)('does not happen when only our program is killed on the %s', async (label) => {
+    const end = pair[label]
+    const gap = await outage(async () => {
+      await end.killProgram()
+      await end.start()
+      await ready(end)
+    })
+    report(`our program on the ${label}`, gap)
+    expect(gap).toBeLessThan(1500)
+    // The process that was taken over is supervised like any other.
+    const again = await outage(() => end.killWireGuardGo())
+    report(`the adopted wireguard-go on the ${label}`, again)
+    expect(again).toBeLessThan(2500)
+    expect((await end.status()).restarts).toBe(1)
+  })
+})
+
+async function ready(end: End): Promise<void> {
+  await eventually('readiness', async () => ((await end.get('/healthz')).code === 200 ? true : undefined))
+}
+
+function report(what: string, gapMilliseconds: number): void {
+  process.stdout.write(`${JSON.stringify({ killed: what, outageMilliseconds: Math.round(gapMilliseconds) })}\n`)
+}
+
+async function openStream(pair: Pair): Promise<Stream> {
+  const child = pair.landscape.seed.start(process.execPath, [
+    testProgram('gaps'),
+    places.podAddress,
+    String(places.echoPort),
+  ])
+  const gaps: { at: number; gapMilliseconds: number }[] = []
+  let rest = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    const lines = (rest + chunk.toString()).split('\n')
+    rest = lines.pop() ?? ''
+    gaps.push(...lines.map((line) => JSON.parse(line)))
+  })
+  return {
+    longestGapMilliseconds: async () => {
+      // Answers have to have flown for a moment, so that a gap under way has ended and is counted.
+      const from = gaps.length
+      const flowing = () => (gaps.length > from && steady(gaps.slice(from)) ? true : undefined)
+      await eventually('a steady stream', flowing, 30_000)
+      return Math.max(...gaps.splice(0).map(({ gapMilliseconds }) => gapMilliseconds))
+    },
+  }
+}
+
+/** Whether the last 25 answers came without a gap worth the name. */
+function steady(gaps: readonly { readonly gapMilliseconds: number }[]): boolean {
+  const last = gaps.slice(-25)
+  return last.length === 25 && last.every(({ gapMilliseconds }) => gapMilliseconds < 200)
+}
