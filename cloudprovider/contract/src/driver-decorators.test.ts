@@ -50,7 +50,6 @@ describe('withRetry', () => {
   it.each([
     { kind: 'Exhausted' as const, reason: 'a shortage is not a hiccup' },
     { kind: 'Invalid' as const, reason: 'it can never work' },
-    { kind: 'Unavailable' as const, reason: 'a failed server stays failed' },
   ])('does not repeat a status that is $kind: $reason', async ({ kind }) => {
     let calls = 0
     const driver = withRetry(

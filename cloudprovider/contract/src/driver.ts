@@ -23,8 +23,10 @@ export interface ProviderMachine {
   /** Name that its Node will have. */
   readonly nodeName: string
   readonly addresses: readonly MachineAddress[]
-  /** `creating`: accepted, not yet running. `stopped`: it ended by itself. */
-  readonly state: 'creating' | 'running' | 'stopped'
+  /** `creating`: accepted, not yet running. `stopped`: it ended by itself. `failed`: it never ran and never will. */
+  readonly state: 'creating' | 'running' | 'stopped' | 'failed'
+  /** Why it failed, in the cloud's words. */
+  readonly reason?: string
   /** False while {@link Driver.initializeMachine} has still to be called. */
   readonly initialized: boolean
 }
@@ -59,7 +61,7 @@ export interface Driver {
   initializeMachine(request: MachineRequest, options?: CallOptions): Promise<ProviderMachine>
   /** Removes every server of that machine and all that was made for it. None there is success. */
   deleteMachine(request: MachineRequest, options?: CallOptions): Promise<MachineDeletion>
-  /** `NotFound`: no server. `Conflict`: several. `Unavailable` with the cloud's reason: the server failed and will never run. */
+  /** `NotFound`: no server. `Conflict`: several. A server that failed is an answer, not a fault. */
   getMachineStatus(request: MachineRequest, options?: CallOptions): Promise<ProviderMachine>
   /** Machine names by provider id of all servers that carry the class's cluster tag and the node role tag. */
   listMachines(settings: ClassSettings, options?: CallOptions): Promise<ReadonlyMap<string, string>>

@@ -23,8 +23,8 @@ export function withRetry(
   settings: RetrySettings = fewSeconds,
 ): Driver {
   return decorate(driver, (operation, call, signal) => {
-    // A server that failed is reported as Unavailable by these two and stays failed: asking again only delays the answer.
-    const kinds = operation === 'getMachineStatus' || operation === 'createMachine' ? throttled : passing
+    // A server that turned out unusable is reported as Unavailable once it is removed: the next one is the caller's decision.
+    const kinds = operation === 'createMachine' ? throttled : passing
     return retry(call, {
       clock,
       random,

@@ -58,9 +58,7 @@ export function createLocalDriver(options: LocalDriverOptions = {}): Driver & Di
     },
     getMachineStatus: async (request, call) => {
       const { spec, client } = open(request)
-      const server = await findOne(client, spec, request, call)
-      if (server.state === 'failed') throw failed(server)
-      return describe(server, spec.network)
+      return describe(await findOne(client, spec, request, call), spec.network)
     },
     listMachines: async (settings, call) => {
       const { spec, client } = open(settings)
@@ -162,7 +160,8 @@ function describe(server: Server, network: string): ProviderMachine {
       { type: 'InternalIP', address: server.privateAddress },
       { type: 'Hostname', address: server.name },
     ],
-    state: server.state === 'running' ? 'running' : server.state === 'stopped' ? 'stopped' : 'creating',
+    state: server.state === 'deleting' ? 'stopped' : server.state,
+    ...(server.failure === undefined ? {} : { reason: server.failure.message }),
     initialized: true,
   }
 }

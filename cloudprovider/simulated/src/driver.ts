@@ -48,7 +48,6 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
     },
     getMachineStatus: async (request, { signal } = {}) => {
       const server = await one('status', request, signal)
-      if (server.state === 'failed') throw failed(server)
       return describe(server)
     },
     listMachines: async (settings, { signal } = {}) => {
@@ -93,7 +92,8 @@ function describe(server: SimulatedServer): ProviderMachine {
       { type: 'InternalIP', address: server.address },
       { type: 'Hostname', address: server.machineName },
     ],
-    state: server.state === 'creating' ? 'creating' : 'running',
+    state: server.state === 'deleting' ? 'running' : server.state,
+    ...(server.failure === undefined ? {} : { reason: server.failure }),
     initialized: server.initialized,
   }
 }

@@ -1,0 +1,59 @@
+import type { ConfigMap, Secret } from '@trellis/api/core/configuration'
+import type { Node } from '@trellis/api/core/node'
+import type { Machine } from '@trellis/api/machine/machine'
+import type { Driver } from '@trellis/cloudprovider/contract/driver'
+import type { Clock } from '@trellis/foundation/clock'
+import type { Log } from '@trellis/foundation/log'
+import type { Random } from '@trellis/foundation/random'
+import type { Client } from '@trellis/kubernetes/client'
+import type { Informer } from '@trellis/kubernetes/informer'
+import type { Events } from '../common/events.ts'
+import type { FreshReader } from '../common/freshness.ts'
+import type { ClassLookup } from '../machine-class/resolve.ts'
+import type { MachineSettings } from './settings.ts'
+
+/** The cluster that machines join. Its informers run from the start and sync whenever its API server answers. */
+export interface TargetContext {
+  readonly client: Client
+  readonly nodes: Informer<Node>
+  /** ConfigMaps of kube-system, among which machines report. */
+  readonly reports: Informer<ConfigMap>
+  /** Secrets of bootstrap tokens. */
+  readonly tokens: Informer<Secret>
+  /** When the nodes became known to this process. */
+  nodesKnownSince(): number | undefined
+}
+
+/** How bootstrap tokens are made. */
+export interface TokenSettings {
+  /** Without it tokens are random, and no server is made before the target's API server answers. */
+  readonly key: Uint8Array | undefined
+  readonly extraGroups: string
+}
+
+/** Moments in a machine's life that are measured. */
+export interface MachineTimes {
+  created(machine: Machine, milliseconds: number): void
+  joined(machine: Machine, milliseconds: number): void
+  failedToJoin(machine: Machine): void
+  drained(machine: Machine, milliseconds: number): void
+  deleted(machine: Machine, milliseconds: number): void
+}
+
+/** All that the machine controller works with. */
+export interface MachineContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly namespace: string
+  readonly control: Client
+  readonly target: TargetContext | undefined
+  readonly driver: Driver
+  readonly settings: MachineSettings
+  readonly tokens: TokenSettings
+  readonly classes: ClassLookup
+  readonly machines: Informer<Machine>
+  readonly machineReader: FreshReader<Machine>
+  readonly events: Events
+  readonly times: MachineTimes
+}

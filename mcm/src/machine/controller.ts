@@ -1,0 +1,133 @@
+import { joinReportNamePrefix, joinReportNamespace } from '@trellis/api/join-report'
+import type { Machine } from '@trellis/api/machine/machine'
+import { machineFinalizers } from '@trellis/api/machine/well-known'
+import type { KubernetesObject } from '@trellis/api/meta'
+import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
+import type { Change } from '@trellis/kubernetes/informer'
+import { tokenMachineAnnotation } from './bootstrap-token.ts'
+import type { MachineContext } from './context.ts'
+import { followHealth, followJoining } from './follow-machine.ts'
+import { launch } from './launch-machine.ts'
+import { createMachineMemories, type MachineMemories } from './machine-memory.ts'
+import { nodeNameOf } from './node-view.ts'
+import { observeMachine } from './observe.ts'
+import { createReplacementPermits, type ReplacementPermits, replacementGroupIndex } from './permits.ts'
+import { isLeaving, phaseOf } from './phase.ts'
+import { replacementGroup } from './replacement-permit.ts'
+import { terminate } from './terminate.ts'
+import { addFinalizer } from './write.ts'
+
+/** Index functions that the machine informer must have. */
+export const machineIndexes = {
+  [replacementGroupIndex]: (machine: Machine) => optional(replacementGroup(machine)),
+  node: (machine: Machine) => optional(nodeNameOf(machine)),
+  class: (machine: Machine) => optional(machine.spec?.class?.name),
+}
+
+/** The part of the machine controller that works on one machine; its key is the machine's name. */
+export interface MachineReconciler {
+  reconcile(name: string, signal: AbortSignal): Promise<Outcome>
+  /** Puts machines into the queue whenever something changes that concerns them. Returns how to stop. */
+  follow(controller: Controller): () => void
+}
+
+/** Makes the reconciler: the steps of a machine's life in their order. */
+export function createMachineReconciler(context: MachineContext): MachineReconciler {
+  const memories = createMachineMemories()
+  const permits = createReplacementPermits(context.machines, context.machineReader)
+  let wake: (name: string) => void = () => {}
+  return {
+    reconcile: (name, signal) => reconcile({ context, memories, permits, signal, wake: () => wake(name) }, name),
+    follow: (controller) => {
+      wake = controller.enqueue
+      return followChanges(context, memories, controller)
+    },
+  }
+}
+
+interface Pass {
+  readonly context: MachineContext
+  readonly memories: MachineMemories
+  readonly permits: ReplacementPermits
+  readonly signal: AbortSignal
+  readonly wake: () => void
+}
+
+async function reconcile({ context, memories, permits, signal, wake }: Pass, name: string): Promise<Outcome> {
+  const machine = context.machineReader.get({ namespace: context.namespace, name })
+  if (machine === undefined) {
+    memories.forget(name)
+    return done
+  }
+  const memory = memories.of(machine)
+  if (isLeaving(machine)) {
+    if (!isOurs(machine)) return done
+    return terminate({ context, memory, signal, wake }, name)
+  }
+  if (!isOurs(machine)) {
+    await addFinalizer(context, machine)
+    return again(0)
+  }
+  const observed = observeMachine(context, machine)
+  const launching = await launch(context, observed, { memory, signal })
+  if (launching !== undefined) return launching
+  const following = { context, memory, permits, signal }
+  const phase = phaseOf(machine)
+  if (phase === 'Pending') return followJoining(following, observed)
+  if (phase === 'Running' || phase === 'Unknown' || phase === 'Failed') return followHealth(following, observed)
+  return done
+}
+
+function isOurs(machine: Machine): boolean {
+  return (machine.metadata.finalizers ?? []).includes(machineFinalizers.object)
+}
+
+function followChanges(context: MachineContext, memories: MachineMemories, controller: Controller): () => void {
+  const { machines, target } = context
+  const stops = [
+    machines.onChange((change) => {
+      const name = change.key.name
+      controller.enqueue(name)
+      if (change.after === undefined) memories.forget(name)
+      if (endsReplacement(change)) wakeWaitingSiblings(context, change, controller)
+    }),
+    target?.nodes.onChange(({ key }) => {
+      for (const machine of machines.byIndex('node', key.name)) controller.enqueue(machine.metadata.name)
+    }),
+    target?.reports.onChange(({ key }) => {
+      if (key.namespace !== joinReportNamespace || !key.name.startsWith(joinReportNamePrefix)) return
+      controller.enqueue(key.name.slice(joinReportNamePrefix.length))
+    }),
+    target?.tokens.onChange(({ before, after }) => {
+      const name = annotation(after ?? before, tokenMachineAnnotation)
+      if (name !== undefined) controller.enqueue(name)
+    }),
+  ]
+  return () => {
+    for (const stop of stops) stop?.()
+  }
+}
+
+/** Whether a change may free the permit that a sibling waits for. */
+function endsReplacement({ before, after }: Change<Machine>): boolean {
+  return (
+    before !== undefined && (after === undefined || (phaseOf(before) === 'Pending' && phaseOf(after) !== 'Pending'))
+  )
+}
+
+function wakeWaitingSiblings({ machines }: MachineContext, change: Change<Machine>, controller: Controller): void {
+  const changed = change.after ?? change.before
+  const group = changed === undefined ? undefined : replacementGroup(changed)
+  if (group === undefined) return
+  for (const sibling of machines.byIndex(replacementGroupIndex, group)) {
+    if (phaseOf(sibling) === 'Unknown') controller.enqueue(sibling.metadata.name)
+  }
+}
+
+function annotation(object: KubernetesObject | undefined, key: string): string | undefined {
+  return object?.metadata.annotations?.[key]
+}
+
+function optional(value: string | undefined): readonly string[] {
+  return value === undefined || value === '' ? [] : [value]
+}

@@ -1,0 +1,160 @@
+import { secrets } from '@trellis/api/core/configuration'
+import { nodes } from '@trellis/api/core/node'
+import { describe, Failure, isFailure } from '@trellis/foundation/failure'
+import { again, done, type Outcome } from '@trellis/kubernetes/controller'
+import { deriveBootstrapToken, tokenNamespace } from './bootstrap-token.ts'
+import type { MachineContext } from './context.ts'
+import { decideHealth } from './health.ts'
+import { decideJoining } from './joining.ts'
+import { launchFailedStatement, nextTry } from './launch.ts'
+import type { MachineMemory } from './machine-memory.ts'
+import { nodePatch } from './node-template.ts'
+import { nodeNameOf } from './node-view.ts'
+import type { MachineObservation } from './observation.ts'
+import type { ReplacementPermits } from './permits.ts'
+import { createdAt, type StatusStatement } from './phase.ts'
+import { ensureToken, tokenFor } from './tokens.ts'
+import { needsToken, userDataKey } from './user-data.ts'
+import { writeStatus } from './write.ts'
+
+/** What following a machine works with. */
+export interface Following {
+  readonly context: MachineContext
+  readonly memory: MachineMemory
+  readonly permits: ReplacementPermits
+  readonly signal: AbortSignal
+}
+
+/** Follows a machine whose server was made until it is a healthy node. */
+export async function followJoining(following: Following, observed: MachineObservation): Promise<Outcome> {
+  const { context, memory } = following
+  const { machine } = observed
+  const decision = decideJoining(observed, memory.joining, context.clock.now())
+  if (decision.kind === 'joined') {
+    await syncNode(context, observed)
+    await writeStatus(context, machine, decision.statement)
+    memory.tries = undefined
+    context.times.joined(machine, context.clock.now() - createdAt(machine))
+    await dropToken(context, observed)
+    return done
+  }
+  if (decision.kind === 'fail') return giveUpJoining(following, observed)
+  if (observed.node !== undefined) await syncNode(context, observed)
+  if (decision.look) {
+    const trouble = await lookAtServer(following, observed)
+    if (trouble !== undefined) return trouble
+  }
+  await writeStatus(context, machine, decision.statement)
+  const renewal = await keepToken(context, observed)
+  return again(Math.min(decision.milliseconds, renewal ?? Number.POSITIVE_INFINITY))
+}
+
+/** Follows a machine that has been a node. */
+export async function followHealth(following: Following, observed: MachineObservation): Promise<Outcome> {
+  const { context, permits } = following
+  const { machine } = observed
+  if (observed.node !== undefined) await syncNode(context, observed)
+  await dropToken(context, observed)
+  const decision = decideHealth(observed, context.clock.now())
+  if (decision.kind === 'keep') {
+    const { phase, operation } = decision.statement
+    await writeStatus(context, machine, decision.statement)
+    if (phase === 'Unknown' && machine.status?.currentStatus?.phase === 'Running') {
+      context.events.warn(machine, 'Unhealthy', operation?.description ?? '')
+    }
+    return decision.milliseconds === undefined ? done : again(decision.milliseconds)
+  }
+  const permit = permits.take(machine)
+  if (permit === undefined) return again(permits.recheckMilliseconds)
+  try {
+    const confirmed = decideHealth(await withFreshNode(context, observed), context.clock.now())
+    if (confirmed.kind !== 'fail') return again(1000)
+    return await fail(context, observed, confirmed.statement)
+  } finally {
+    permit.release()
+  }
+}
+
+async function giveUpJoining({ context, memory }: Following, observed: MachineObservation): Promise<Outcome> {
+  const confirmed = decideJoining(await withFreshNode(context, observed), memory.joining, context.clock.now())
+  if (confirmed.kind !== 'fail') return again(1000)
+  context.times.failedToJoin(observed.machine)
+  return fail(context, observed, confirmed.statement)
+}
+
+/** Before a machine is given up its Node is read from the API server itself: an informer may be stale, and a server that does not answer proves nothing. */
+async function withFreshNode(context: MachineContext, observed: MachineObservation): Promise<MachineObservation> {
+  const name = nodeNameOf(observed.machine)
+  if (name === undefined || context.target === undefined) return observed
+  return { ...observed, node: await context.target.client.find(nodes, { name }) }
+}
+
+async function fail(
+  context: MachineContext,
+  { machine }: MachineObservation,
+  statement: StatusStatement,
+): Promise<Outcome> {
+  await writeStatus(context, machine, statement)
+  context.events.warn(machine, 'MachineFailed', statement.operation?.description ?? '')
+  context.log.warn({ machine: machine.metadata.name, why: statement.operation?.description }, 'machine failed')
+  return done
+}
+
+/** Asks the cloud about a server that has not joined: it may have failed, stopped or been deleted by somebody. */
+async function lookAtServer(
+  { context, memory, signal }: Following,
+  { machine, classView, settings }: MachineObservation,
+): Promise<Outcome | undefined> {
+  if (!classView.ok) return undefined
+  const providerId = machine.spec?.providerID
+  const identity = { machineName: machine.metadata.name, ...(providerId === undefined ? {} : { providerId }) }
+  const lookedAt = context.clock.now()
+  try {
+    const server = await context.driver.getMachineStatus({ ...identity, ...classView.value.settings }, { signal })
+    memory.joining = { lookedAt, server: server.state }
+    if (server.state !== 'failed') return undefined
+    return await beginAnew(new Failure('Unavailable', `the server failed: ${server.reason ?? 'no reason is known'}`))
+  } catch (error) {
+    signal.throwIfAborted()
+    memory.joining = { ...memory.joining, lookedAt }
+    // Any other trouble of the cloud says nothing about the server.
+    return isFailure(error, 'NotFound') ? beginAnew(error) : undefined
+  }
+
+  async function beginAnew(error: Failure): Promise<Outcome> {
+    const { clock, random } = context
+    const classVersion = classView.ok ? classView.value.version : ''
+    memory.tries = nextTry(memory.tries, error, { random, settings, classVersion, now: clock.now() })
+    context.events.warn(machine, 'ServerLost', describe(error))
+    await writeStatus(context, machine, launchFailedStatement(error))
+    return again(memory.tries.notBefore - clock.now())
+  }
+}
+
+async function syncNode(context: MachineContext, { machine, node }: MachineObservation): Promise<void> {
+  if (node === undefined || context.target === undefined) return
+  const patch = nodePatch(machine, node)
+  if (patch === undefined) return
+  await context.target.client.patch(nodes, { name: node.metadata.name }, patch, { type: 'merge' })
+}
+
+/** Keeps the token valid while the machine may still need it. */
+async function keepToken(
+  context: MachineContext,
+  { machine, classView }: MachineObservation,
+): Promise<number | undefined> {
+  const userData = classView.ok ? classView.value.settings.secret[userDataKey] : undefined
+  if (userData === undefined || !needsToken(userData)) return undefined
+  if (context.target?.tokens.hasSynced() !== true) return undefined
+  const token =
+    context.tokens.key === undefined
+      ? await tokenFor(context, machine)
+      : deriveBootstrapToken(context.tokens.key, machine.metadata.uid ?? '')
+  return ensureToken(context, machine, token)
+}
+
+/** A machine that joined needs its token no longer. */
+async function dropToken(context: MachineContext, { tokenSecret }: MachineObservation): Promise<void> {
+  if (tokenSecret === undefined) return
+  await context.target?.client.delete(secrets, { namespace: tokenNamespace, name: tokenSecret.metadata.name })
+}

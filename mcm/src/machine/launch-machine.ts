@@ -1,0 +1,101 @@
+import type { Machine } from '@trellis/api/machine/machine'
+import type { ProviderMachine } from '@trellis/cloudprovider/contract/driver'
+import { describe } from '@trellis/foundation/failure'
+import { again, blocked, type Outcome } from '@trellis/kubernetes/controller'
+import type { ClassView } from '../machine-class/resolve.ts'
+import type { MachineContext } from './context.ts'
+import { decideLaunch, launchedStatement, launchFailedStatement, launchPatch, nextTry } from './launch.ts'
+import type { MachineMemory } from './machine-memory.ts'
+import type { MachineObservation } from './observation.ts'
+import { createdAt } from './phase.ts'
+import { ensureToken, tokenFor } from './tokens.ts'
+import { fillUserData, needsToken, userDataOf } from './user-data.ts'
+import { patchMachine, writeStatus } from './write.ts'
+
+/** Gets the machine its server. Undefined when it has one, so that the next step may follow. */
+export async function launch(
+  context: MachineContext,
+  observed: MachineObservation,
+  { memory, signal }: { readonly memory: MachineMemory; readonly signal: AbortSignal },
+): Promise<Outcome | undefined> {
+  const { machine } = observed
+  const decision = decideLaunch(observed, memory.tries, context.clock.now())
+  switch (decision.kind) {
+    case 'launched':
+      return undefined
+    case 'wait':
+      return again(decision.milliseconds)
+    case 'blocked':
+      await writeStatus(context, machine, decision.statement)
+      return blocked(decision.reason)
+    case 'fail':
+      await writeStatus(context, machine, decision.statement)
+      context.events.warn(machine, 'LaunchGivenUp', decision.statement.operation?.description ?? '')
+      return blocked('the machine failed')
+    case 'launch':
+      return tryLaunch(context, observed, { memory, signal, view: decision.view })
+  }
+}
+
+async function tryLaunch(
+  context: MachineContext,
+  observed: MachineObservation,
+  { memory, signal, view }: { readonly memory: MachineMemory; readonly signal: AbortSignal; readonly view: ClassView },
+): Promise<Outcome> {
+  const { machine, settings } = observed
+  const { clock, random, log } = context
+  const began = clock.now()
+  let made: ProviderMachine
+  try {
+    made = await makeServer(context, machine, view, signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    memory.tries = nextTry(memory.tries, error, { random, settings, classVersion: view.version, now: clock.now() })
+    log.warn({ machine: machine.metadata.name, error: describe(error) }, 'a server could not be made')
+    const statement = launchFailedStatement(error)
+    if (machine.status?.lastOperation?.description !== statement.operation?.description) {
+      context.events.warn(machine, 'LaunchFailed', statement.operation?.description ?? '')
+    }
+    await writeStatus(context, machine, statement)
+    return again(memory.tries.notBefore - clock.now())
+  }
+  // A server that fails later is one more failure, not the first: only joining ends the count.
+  if (memory.tries !== undefined) memory.tries = { ...memory.tries, notBefore: 0 }
+  memory.joining = { server: made.state }
+  context.times.created(machine, clock.now() - began)
+  log.info({ machine: machine.metadata.name, providerId: made.providerId }, 'server made')
+  const patch = launchPatch(machine, made)
+  const patched = patch === undefined ? machine : await patchMachine(context, machine, patch)
+  await writeStatus(context, patched, launchedStatement(made, context.target !== undefined))
+  // The machine's own change brings it back; this covers a watch that is down.
+  return again(Math.max(1000, createdAt(machine) + 5000 - clock.now()))
+}
+
+async function makeServer(
+  context: MachineContext,
+  machine: Machine,
+  view: ClassView,
+  signal: AbortSignal,
+): Promise<ProviderMachine> {
+  const { driver } = context
+  const machineName = machine.metadata.name
+  const template = userDataOf(view.settings.secret, view.machineClass.metadata.name)
+  const userData = await completeUserData(context, machine, template)
+  const made = await driver.createMachine({ machineName, userData, ...view.settings }, { signal })
+  if (made.initialized) return made
+  return driver.initializeMachine({ machineName, providerId: made.providerId, ...view.settings }, { signal })
+}
+
+async function completeUserData(context: MachineContext, machine: Machine, template: string): Promise<string> {
+  const machineName = machine.metadata.name
+  if (!needsToken(template)) return fillUserData(template, { machineName, token: { id: '', secret: '' } })
+  const token = await tokenFor(context, machine)
+  try {
+    await ensureToken(context, machine, token)
+  } catch (error) {
+    // With a key the token can be made valid at any later time; without one this was the only place where it is kept.
+    if (context.tokens.key === undefined) throw error
+    context.log.warn({ machine: machineName, error: describe(error) }, 'a bootstrap token will be made valid later')
+  }
+  return fillUserData(template, { machineName, token })
+}

@@ -1,0 +1,74 @@
+import type { Machine } from '@trellis/api/machine/machine'
+import type { EvictionAttempts } from './drain.ts'
+import type { DrainSession } from './drain-session.ts'
+import type { JoiningMemory } from './joining.ts'
+import type { LaunchTries } from './launch.ts'
+
+/** What this process remembers of one machine beside the API: pauses, looks, a drain under way. Losing it costs time, never correctness. */
+export interface MachineMemory {
+  tries?: LaunchTries
+  joining: JoiningMemory
+  leaving: LeavingMemory
+}
+
+/** The part of the memory that concerns a machine that is going. */
+export interface LeavingMemory {
+  began?: number
+  cordoned: boolean
+  session?: DrainSession
+  readonly attempts: Map<string, EvictionAttempts>
+  forcedSince?: number
+  movedPods: boolean
+  serverGone: boolean
+  /** Looks at a server that is being deleted. */
+  deletionLooks: number
+  deletionFailures: number
+  deletionNotBefore: number
+  cleanUpFailures: number
+  /** When the drain's progress was last written. */
+  statedAt?: number
+}
+
+/** Memories by machine. */
+export interface MachineMemories {
+  of(machine: Machine): MachineMemory
+  /** Forgets a machine of that name and ends what runs for it. */
+  forget(name: string): void
+}
+
+/** Makes an empty set of memories. A machine made anew under the same name starts with an empty one. */
+export function createMachineMemories(): MachineMemories {
+  const memories = new Map<string, { readonly uid: string | undefined; readonly memory: MachineMemory }>()
+  const forget = (name: string) => {
+    memories.get(name)?.memory.leaving.session?.[Symbol.dispose]()
+    memories.delete(name)
+  }
+  return {
+    forget,
+    of: (machine) => {
+      const { name, uid } = machine.metadata
+      const known = memories.get(name)
+      if (known !== undefined && known.uid === uid) return known.memory
+      forget(name)
+      const memory = emptyMemory()
+      memories.set(name, { uid, memory })
+      return memory
+    },
+  }
+}
+
+function emptyMemory(): MachineMemory {
+  return {
+    joining: {},
+    leaving: {
+      cordoned: false,
+      attempts: new Map(),
+      movedPods: false,
+      serverGone: false,
+      deletionLooks: 0,
+      deletionFailures: 0,
+      deletionNotBefore: 0,
+      cleanUpFailures: 0,
+    },
+  }
+}
