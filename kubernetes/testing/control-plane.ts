@@ -8,6 +8,7 @@ import { createSystemRandom, type Random } from '@trellis/foundation/random'
 import { type ConnectedClient, createClient } from '../src/client.ts'
 import { loadKubeconfig } from '../src/kubeconfig.ts'
 import { findBinaries } from './binaries.ts'
+import { compactEtcd } from './etcd.ts'
 import { freePort } from './free-port.ts'
 import { type RunningProgram, startProgram } from './program.ts'
 
@@ -36,6 +37,8 @@ export interface TestControlPlane extends AsyncDisposable {
   /** Starts it again on the same port and waits until it is ready. */
   startApiServer(): Promise<void>
   restartApiServer(): Promise<void>
+  /** Makes etcd forget all but the latest version of everything. */
+  compact(): Promise<void>
 }
 
 /** An API server is ready in seconds; a loaded machine may need many. */
@@ -95,6 +98,7 @@ export async function startTestControlPlane(options: TestControlPlaneOptions = {
     certificateAuthority,
     stopApiServer,
     startApiServer,
+    compact: () => compactEtcd(join(directory, 'etcd.sock')),
     restartApiServer: async () => {
       await stopApiServer()
       await startApiServer()
