@@ -37,10 +37,11 @@ export interface ProgramsPin {
   readonly programs: readonly ProgramPin[]
 }
 
-const kubernetes = 'v1.37.2'
+/** The version of Kubernetes in every cluster, as in `v1.37.2`. */
+export const kubernetesVersion = 'v1.37.2'
 
-/** The version of Kubernetes that Trellis is built with, with its v. */
-export const kubernetesVersion = kubernetes
+const kubernetes = kubernetesVersion
+
 const etcd = 'v3.7.3'
 const containerd = 'v2.4.2'
 const cni = 'v1.9.1'

@@ -10,11 +10,13 @@ import { debianPin, goToolchainPin, type ProgramsPart, programPins } from './pin
 import { assetsRecipe } from './recipes/assets.ts'
 import { bundleRecipe } from './recipes/bundles.ts'
 import { debianRecipe } from './recipes/debian.ts'
-import { imageSets } from './recipes/image-contents.ts'
+import { imageSets, layerNames } from './recipes/image-contents.ts'
 import { imagesRecipe } from './recipes/images.ts'
+import { layerRecipe } from './recipes/layers.ts'
 import { machineAgentRecipe } from './recipes/machine-agent.ts'
 import { machineProgramsRecipe } from './recipes/machine-programs.ts'
 import { machineSettingsRecipe } from './recipes/machine-settings.ts'
+import { nodeRecipe } from './recipes/node.ts'
 import { programsRecipe } from './recipes/programs.ts'
 import { type Cache, keyOf } from './store/cache.ts'
 import type { Recipe, Source, Workshop } from './store/part.ts'
@@ -43,7 +45,6 @@ export function allRecipes(context: RecipesContext): readonly Recipe[] {
   }
   const images = {
     architecture: programs.architecture,
-    nodeProgram: context.nodeProgram,
     chartsDirectory: join(context.repositoryDirectory, 'charts'),
   }
   return [
@@ -53,7 +54,9 @@ export function allRecipes(context: RecipesContext): readonly Recipe[] {
     machineProgramsRecipe(),
     assetsRecipe(),
     ...deployables.map((deployable) => bundleRecipe(context.repositoryDirectory, deployable)),
-    machineAgentRecipe(context.nodeProgram),
+    nodeRecipe(context.nodeProgram),
+    machineAgentRecipe(),
+    ...layerNames.map((layer) => layerRecipe(images, layer)),
     ...(Object.keys(imageSets) as (keyof typeof imageSets)[]).map((set) => imagesRecipe(images, set)),
   ]
 }

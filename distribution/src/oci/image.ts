@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Architecture } from '../pins.ts'
-import type { Blob } from './layer.ts'
+import type { Blob, Layer } from './layer.ts'
 
 /** How the containers of an image start. */
 export interface ImageSettings {
@@ -24,7 +24,7 @@ export interface Image {
 const mediaTypes = {
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
-  layer: 'application/vnd.oci.image.layer.v1.tar',
+  layer: 'application/vnd.oci.image.layer.v1.tar+zstd',
 }
 
 /** Media type of image manifests. */
@@ -35,7 +35,7 @@ const searchPath = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin
 /** The image's configuration: the same layers and settings always give the same text. */
 export function imageConfiguration(
   architecture: Architecture,
-  layers: readonly Blob[],
+  layers: readonly Layer[],
   settings: ImageSettings,
 ): string {
   return JSON.stringify({
@@ -49,15 +49,14 @@ export function imageConfiguration(
       ...(settings.command === undefined ? {} : { Cmd: settings.command }),
       WorkingDir: settings.workingDirectory ?? '/',
     },
-    // Layers are not compressed: their blobs' digests are those of their content.
-    rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.digest) },
+    rootfs: { type: 'layers', diff_ids: layers.map((layer) => layer.contentDigest) },
   })
 }
 
 /** Writes configuration and manifest of an image made of layers that lie in the directory of blobs already, lowest first. */
 export async function writeImage(
   architecture: Architecture,
-  layers: readonly Blob[],
+  layers: readonly Layer[],
   settings: ImageSettings,
   blobsDirectory: string,
 ): Promise<Image> {

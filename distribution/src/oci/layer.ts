@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createReadStream, createWriteStream } from 'node:fs'
-import { rename, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { constants, createZstdCompress } from 'node:zlib'
 import { InvariantError } from '@trellis/foundation/failure'
 import { type Header, type Pack, pack } from 'tar-stream'
 
@@ -53,16 +53,26 @@ function foldersAbove(path: string): readonly string[] {
   return names.map((_, index) => `/${names.slice(0, index + 1).join('/')}`)
 }
 
+/** A layer: a compressed blob, and the digest of what is in it. */
+export interface Layer extends Blob {
+  /** Digest of the uncompressed archive, by which an image's configuration knows the layer. */
+  readonly contentDigest: string
+}
+
 /**
- * Writes an uncompressed layer into the directory of blobs under its digest. No times, owners or order of the host get into it: the
- * same items always give the same digest.
+ * Writes a layer, compressed with Zstandard, to `path`. No times, owners or order of the host get into it: the same items always give
+ * the same digests.
  */
-export async function writeLayer(items: readonly LayerItem[], blobsDirectory: string): Promise<Blob> {
-  const temporary = join(blobsDirectory, '.layer')
+export async function writeLayer(items: readonly LayerItem[], path: string): Promise<Layer> {
   const tar = pack()
-  const [blob] = await Promise.all([writeBlob(tar, temporary), addItems(tar, arrangeItems(items))])
-  await rename(temporary, join(blobsDirectory, blob.digest.slice('sha256:'.length)))
-  return blob
+  const content = createMeter()
+  const compressed = createMeter()
+  const compressor = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 1 } })
+  await Promise.all([
+    pipeline(asNodeStream(tar), content.stream, compressor, compressed.stream, createWriteStream(path)),
+    addItems(tar, arrangeItems(items)),
+  ])
+  return { ...compressed.read(), contentDigest: content.read().digest }
 }
 
 async function addItems(tar: Pack, items: readonly LayerItem[]): Promise<void> {
@@ -106,16 +116,26 @@ function capabilityHeader(capabilities: Buffer | undefined): Partial<Header> {
 
 /** Writes a tar stream to `path` and tells its digest and size. */
 export async function writeBlob(tar: Pack, path: string): Promise<Blob> {
+  const meter = createMeter()
+  await pipeline(asNodeStream(tar), meter.stream, createWriteStream(path))
+  return meter.read()
+}
+
+/** Lets a stream through and learns its digest and size. */
+function createMeter() {
   const hash = createHash('sha256')
   let size = 0
-  const meter = new Transform({
+  const stream = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       hash.update(chunk)
       size += chunk.length
       done(null, chunk)
     },
   })
-  // The packer is a stream as Node has them in all but its declared type.
-  await pipeline(tar as unknown as NodeJS.ReadableStream, meter, createWriteStream(path))
-  return { digest: `sha256:${hash.digest('hex')}`, size }
+  return { stream, read: (): Blob => ({ digest: `sha256:${hash.digest('hex')}`, size }) }
+}
+
+/** The packer is a stream as Node has them in all but its declared type. */
+function asNodeStream(tar: Pack): NodeJS.ReadableStream {
+  return tar as unknown as NodeJS.ReadableStream
 }

@@ -15,6 +15,7 @@ const assets: Readonly<Record<string, readonly string[]>> = {
     'kubectl',
   ],
   helm: ['helm'],
+  'wireguard-go': ['wireguard-go'],
 }
 
 /** The recipe of one directory of links to programs, laid out as `KUBEBUILDER_ASSETS` expects it. */

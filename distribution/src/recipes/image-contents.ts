@@ -1,27 +1,35 @@
 import { join } from 'node:path'
-import type { Deployable } from '../bundle.ts'
+import { type Deployable, deployables } from '../bundle.ts'
 import type { ImageSettings } from '../oci/image.ts'
 import type { LayerItem } from '../oci/layer.ts'
 import { mergedFolders, type ProgramFile } from '../oci/shared-libraries.ts'
 import type { upstreamImages } from '../pins.ts'
 import { bundlePart } from './bundles.ts'
 
+const sharedLayers = [
+  'base',
+  'kubernetes',
+  'proxy-tools',
+  'etcd',
+  'coredns',
+  'metrics-server',
+  'pause',
+  'agnhost',
+  'agnhost-tools',
+  'node',
+  'tunnel-tools',
+  'helm',
+  'charts',
+] as const
+
 /** A set of files that images stack; images that name the same layers share them. */
-export type LayerName =
-  | 'base'
-  | 'kubernetes'
-  | 'proxy-tools'
-  | 'etcd'
-  | 'coredns'
-  | 'metrics-server'
-  | 'pause'
-  | 'agnhost'
-  | 'agnhost-tools'
-  | 'node'
-  | 'tunnel-tools'
-  | 'helm'
-  | 'charts'
-  | `application-${Deployable}`
+export type LayerName = (typeof sharedLayers)[number] | `application-${Deployable}`
+
+/** Every layer there is. */
+export const layerNames: readonly LayerName[] = [
+  ...sharedLayers,
+  ...deployables.filter((name) => name !== 'node-agent').map((name): LayerName => `application-${name}`),
+]
 
 /** Short name of an image: the key by which charts get its reference. */
 export type ImageName = keyof typeof upstreamImages | Exclude<Deployable, 'node-agent'>
@@ -101,7 +109,6 @@ export const imageSets: Readonly<Record<'worker' | 'seed' | 'upstream', readonly
 export interface LayerSources {
   /** Content directory of a part. */
   readonly part: (name: string) => string
-  readonly nodeProgram: string
   /** Files of the charts folder, relative to it. */
   readonly charts: readonly string[]
   readonly chartsDirectory: string
@@ -119,10 +126,11 @@ export interface LayerContents {
 export function partsOfLayer(layer: LayerName): readonly string[] {
   switch (layer) {
     case 'base':
-    case 'node':
     case 'proxy-tools':
     case 'agnhost-tools':
       return ['debian']
+    case 'node':
+      return ['debian', 'node']
     case 'tunnel-tools':
       return ['debian', 'wireguard-go']
     case 'charts':
@@ -202,7 +210,7 @@ export function layerContents(layer: LayerName, sources: LayerSources): LayerCon
         programs: ['/usr/bin/ip', '/usr/sbin/nft', '/usr/bin/wg'].map(fromDebian),
       }
     case 'node':
-      return { items: [], programs: [{ path: '/usr/local/bin/node', source: sources.nodeProgram }] }
+      return { items: [], programs: [{ path: '/usr/local/bin/node', source: join(part('node'), 'bin/node') }] }
     case 'agnhost-tools':
       return {
         items: [{ kind: 'link', path: '/usr/bin/sh', target: 'bash' }],

@@ -1,23 +1,13 @@
-import { mkdir, readdir, readlink, writeFile } from 'node:fs/promises'
+import { link, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeArchive } from '../oci/archive.ts'
 import { type Image, writeImage } from '../oci/image.ts'
-import { type Blob, writeLayer } from '../oci/layer.ts'
-import { withSharedLibraries } from '../oci/shared-libraries.ts'
-import { type Architecture, upstreamImages } from '../pins.ts'
-import { digestSources, listSources } from '../sources.ts'
+import { makeStore, type StoredFile, shareFiles, storeFileLines } from '../oci/store.ts'
+import { upstreamImages } from '../pins.ts'
 import type { Recipe, Workshop } from '../store/part.ts'
-import {
-  type ImageName,
-  imageDefinitions,
-  imageSets,
-  type LayerName,
-  type LayerSources,
-  layerContents,
-  partsOfLayer,
-} from './image-contents.ts'
+import { type ImageName, imageDefinitions, imageSets, type LayerName } from './image-contents.ts'
 import { makeFolder } from './layer-files.ts'
-import { nodeIdentity } from './machine-agent.ts'
+import { type ImagesContext, type LayerRecord, layerFile, layerPart, readLayerRecord } from './layers.ts'
 
 /** Raised when what this recipe does with its inputs changes. */
 const revision = '1'
@@ -25,49 +15,44 @@ const revision = '1'
 /** Where a machine has its preloaded images. */
 export const imagesFolder = 'opt/trellis/images'
 
-/** What image recipes work with. */
-export interface ImagesContext {
-  readonly architecture: Architecture
-  readonly nodeProgram: string
-  readonly chartsDirectory: string
-}
+/** The containerd root of machines, and the store that is linked into it when they start. */
+const containerdRoot = '/var/lib/containerd'
+const storeFolder = `${imagesFolder}/containerd`
+
+/** A set of images that go together. */
+export type ImageSet = keyof typeof imageSets
 
 /** Name of the part that holds the images of one kind of machine. */
-export function imagesPart(set: keyof typeof imageSets): string {
+export function imagesPart(set: ImageSet): string {
   return `images-${set}`
 }
 
 /**
- * The recipe of the layer with the images that one kind of machine brings along: an OCI archive, and `images.json` that maps short
- * names to references.
+ * The recipe of the layer with the images that one kind of machine brings along, unpacked as containerd has them, with rules for
+ * systemd-tmpfiles that link them into place at each start, and `images.json` that maps short names to references.
  */
-export function imagesRecipe(context: ImagesContext, set: keyof typeof imageSets): Recipe {
+export function imagesRecipe(context: ImagesContext, set: ImageSet): Recipe {
   const names = imageSets[set]
-  const layers = layersOf(names)
+  const layers = [...new Set(names.flatMap((name) => imageDefinitions[name].layers))]
   return {
     part: imagesPart(set),
-    needs: [...new Set(layers.flatMap(partsOfLayer))],
+    needs: [...layers.map(layerPart), 'containerd'],
     heavy: false,
     inputs: async () => [
       revision,
       context.architecture,
       JSON.stringify(names.map((name) => [name, imageDefinitions[name]])),
-      await nodeIdentity(context.nodeProgram),
-      ...(layers.includes('charts') ? [await digestCharts(context.chartsDirectory)] : []),
     ],
     make: async (workshop) => {
-      const blobs = join(workshop.scratch, 'blobs')
-      await mkdir(blobs)
-      const written = await writeLayers(context, layers, blobs, workshop)
-      const images = new Map<ImageName, Image>()
-      for (const name of names) {
-        const { layers: stack, ...settings } = imageDefinitions[name]
-        const chosen = stack.flatMap((layer) => written.get(layer) ?? [])
-        images.set(name, await writeImage(context.architecture, chosen, settings, blobs))
-      }
-      await makeFolder(workshop.directory, imagesFolder)
       workshop.report('building', `archive of ${names.length} images`)
-      await writeSet(set, images, blobs, workshop)
+      const records = await readRecords(layers, workshop)
+      const archive = await assemble(context, names, records, workshop)
+      workshop.report('building', `unpacking ${names.length} images`)
+      await preload(archive, [...records.values()], workshop)
+      await writeFile(
+        join(workshop.directory, imagesFolder, 'images.json'),
+        `${JSON.stringify(Object.fromEntries(archive.references), undefined, 2)}\n`,
+      )
       return 'build'
     },
   }
@@ -79,62 +64,66 @@ export function imageReference(name: ImageName, image: Image): string {
   return upstream[name] ?? `trellis.internal/${name}:${image.manifest.digest.slice('sha256:'.length).slice(0, 12)}`
 }
 
-function layersOf(names: readonly ImageName[]): readonly LayerName[] {
-  return [...new Set(names.flatMap((name) => imageDefinitions[name].layers))]
+interface Archive {
+  readonly path: string
+  readonly references: readonly (readonly [ImageName, string])[]
 }
 
-async function writeLayers(
+async function readRecords(layers: readonly LayerName[], { part }: Workshop) {
+  const records = layers.map(async (layer) => [layer, await readLayerRecord(part(layerPart(layer)).directory)] as const)
+  return new Map(await Promise.all(records))
+}
+
+async function assemble(
   context: ImagesContext,
-  layers: readonly LayerName[],
-  blobs: string,
-  workshop: Workshop,
-): Promise<ReadonlyMap<LayerName, Blob>> {
-  const part = (name: string) => workshop.part(name).directory
-  const sources: LayerSources = {
-    part,
-    nodeProgram: context.nodeProgram,
-    chartsDirectory: context.chartsDirectory,
-    charts: await listSources(context.chartsDirectory),
-    kubernetesPrograms: layers.includes('kubernetes') ? await listPrograms(join(part('kubernetes'), 'bin')) : [],
+  names: readonly ImageName[],
+  records: ReadonlyMap<LayerName, LayerRecord>,
+  { scratch, part }: Workshop,
+): Promise<Archive> {
+  const blobs = join(scratch, 'blobs')
+  await mkdir(blobs)
+  for (const [name, { layer }] of records) {
+    await link(join(part(layerPart(name)).directory, layerFile), join(blobs, layer.digest.slice('sha256:'.length)))
   }
-  const written = new Map<LayerName, Blob>()
-  for (const layer of layers) {
-    workshop.report('building', `layer ${layer}`)
-    const { items, programs } = layerContents(layer, sources)
-    const { runner } = workshop
-    const linked =
-      programs.length === 0 ? [] : await withSharedLibraries(runner, context.architecture, part('debian'), programs)
-    written.set(layer, await writeLayer([...items, ...linked], blobs))
+  const images = await Promise.all(
+    names.map(async (name) => {
+      const { layers: stack, ...settings } = imageDefinitions[name]
+      const chosen = stack.flatMap((layer) => records.get(layer)?.layer ?? [])
+      const image = await writeImage(context.architecture, chosen, settings, blobs)
+      return { name, image, reference: imageReference(name, image) }
+    }),
+  )
+  const path = join(scratch, 'images.tar')
+  await writeArchive(images, blobs, path)
+  return { path, references: images.map(({ name, reference }) => [name, reference]) }
+}
+
+async function preload(archive: Archive, records: readonly LayerRecord[], workshop: Workshop): Promise<void> {
+  const { directory, runner, part, signal } = workshop
+  await makeFolder(directory, imagesFolder)
+  const store = join(directory, storeFolder)
+  await makeStore({
+    runner,
+    programs: join(part('containerd').directory, 'bin'),
+    archive: archive.path,
+    references: archive.references.map(([, reference]) => reference),
+    directory: store,
+    signal,
+  })
+  await shareFiles(store, sharedFiles(records))
+  await makeFolder(directory, 'usr/lib/tmpfiles.d')
+  const lines = await storeFileLines(store, `/${storeFolder}`, containerdRoot)
+  await writeFile(join(directory, 'usr/lib/tmpfiles.d/trellis-images.conf'), `${lines.join('\n')}\n`)
+}
+
+/** Files that mean the same bytes in every layer that has them. */
+export function sharedFiles(records: readonly LayerRecord[]): readonly StoredFile[] {
+  const sources = new Map<string, Set<string>>()
+  for (const { path, source } of records.flatMap((record) => record.shared)) {
+    sources.set(path, (sources.get(path) ?? new Set()).add(source))
   }
-  return written
-}
-
-async function listPrograms(directory: string): Promise<LayerSources['kubernetesPrograms']> {
-  const entries = await readdir(directory, { withFileTypes: true })
-  return Promise.all(
-    entries.map(async (entry) =>
-      entry.isSymbolicLink()
-        ? { name: entry.name, target: await readlink(join(directory, entry.name)) }
-        : { name: entry.name },
-    ),
-  )
-}
-
-async function writeSet(
-  set: keyof typeof imageSets,
-  images: ReadonlyMap<ImageName, Image>,
-  blobs: string,
-  workshop: Workshop,
-): Promise<void> {
-  const named = [...images].map(([name, image]) => ({ name, reference: imageReference(name, image), image }))
-  await writeArchive(named, blobs, join(workshop.directory, imagesFolder, `${set}.tar`))
-  const references = Object.fromEntries(named.map(({ name, reference }) => [name, reference]))
-  await writeFile(
-    join(workshop.directory, imagesFolder, 'images.json'),
-    `${JSON.stringify(references, undefined, 2)}\n`,
-  )
-}
-
-async function digestCharts(directory: string): Promise<string> {
-  return digestSources(directory, await listSources(directory))
+  return [...sources].flatMap(([path, found]) => {
+    const [source] = found
+    return found.size === 1 && source !== undefined ? [{ path, source }] : []
+  })
 }

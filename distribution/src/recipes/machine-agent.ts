@@ -1,4 +1,4 @@
-import { chmod, copyFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runOrThrow } from '@trellis/foundation/command'
 import type { Recipe } from '../store/part.ts'
@@ -8,20 +8,14 @@ import { makeFolder } from './layer-files.ts'
 /** Raised when what this recipe does with its inputs changes. */
 const revision = '1'
 
-/** What tells one Node executable from another. */
-export async function nodeIdentity(nodeProgram: string): Promise<string> {
-  const { size } = await stat(nodeProgram)
-  return `node ${process.version} ${process.arch} ${size}`
-}
-
 /** The recipe of the layer with the node agent: Node and the agent's bundle in one executable file. */
-export function machineAgentRecipe(nodeProgram: string): Recipe {
+export function machineAgentRecipe(): Recipe {
   const bundle = bundlePart('node-agent')
   return {
     part: 'machine-agent',
-    needs: [bundle],
+    needs: [bundle, 'node'],
     heavy: false,
-    inputs: async () => [revision, await nodeIdentity(nodeProgram)],
+    inputs: async () => [revision],
     make: async ({ directory, scratch, part, report, runner }) => {
       report('building', 'single executable')
       const settings = join(scratch, 'executable.json')
@@ -38,7 +32,7 @@ export function machineAgentRecipe(nodeProgram: string): Recipe {
           useSnapshot: false,
         }),
       )
-      await runOrThrow(runner, nodeProgram, ['--build-sea', settings], {
+      await runOrThrow(runner, join(part('node').directory, 'bin/node'), ['--build-sea', settings], {
         directory: scratch,
         environment: { NODE_OPTIONS: undefined },
       })

@@ -75,8 +75,10 @@ export function createBuilder(options: BuilderOptions): Builder {
     signal: AbortSignal,
   ): Promise<Entry> {
     let began = options.clock.now()
-    const report = (state: ProgressState, detail: string) =>
+    const report = (state: ProgressState, detail: string) => {
+      if (recipe.silent === true && state !== 'failed') return
       onProgress({ part: recipe.part, state, detail, seconds: (options.clock.now() - began) / 1000 })
+    }
     const part = (name: string): Entry => {
       const entry = needed.get(name)
       if (entry === undefined)

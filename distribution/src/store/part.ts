@@ -38,6 +38,8 @@ export interface Recipe {
   readonly needs: readonly string[]
   /** Heavy ones fill the machine by themselves: one at a time. */
   readonly heavy: boolean
+  /** Of no interest to users unless it fails. */
+  readonly silent?: boolean
   /** Texts that together decide what comes out, beside the needed parts. Called after those exist. */
   inputs(part: (name: string) => Entry): Promise<readonly string[]>
   /** Fills the workshop's directory and says where the content came from. */
