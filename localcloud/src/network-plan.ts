@@ -14,8 +14,16 @@ import {
 import { rulesetOf } from './nft-ruleset.ts'
 import type { NetworkRecord, ServerRecord } from './records.ts'
 
+/** What bridges carry is none of the IP layer's business: otherwise a load balancer's answer to its own target would be bridged back to where it came from, and dropped. */
+const bridgeSysctls = {
+  'net.bridge.bridge-nf-call-iptables': '0',
+  'net.bridge.bridge-nf-call-ip6tables': '0',
+  'net.bridge.bridge-nf-call-arptables': '0',
+}
+
 /** Forwarding is off in the core, so nothing passes from network to network except on the public bridge. */
 const coreSysctls = {
+  ...bridgeSysctls,
   'net.ipv4.ip_forward': '0',
   'net.ipv6.conf.all.disable_ipv6': '1',
   'net.ipv6.conf.default.disable_ipv6': '1',
@@ -67,6 +75,7 @@ export function planNetwork(cloud: CloudNetwork, state: NetworkState): Namespace
   return {
     namespace,
     sysctls: {
+      ...bridgeSysctls,
       'net.ipv4.ip_forward': '1',
       'net.ipv4.conf.all.rp_filter': '0',
       'net.ipv4.conf.default.rp_filter': '0',

@@ -29,6 +29,7 @@ export interface Records {
  * decisions made one after the other see each other; the returned promise resolves when the change is safe on disk.
  */
 export interface Store {
+  /** All records of that sort, the oldest first. */
   list<Kind extends ResourceKind>(kind: Kind): readonly Records[Kind][]
   /** The record; throws `NotFound` when there is none, `Unavailable` when its file cannot be read. */
   get<Kind extends ResourceKind>(kind: Kind, id: string): Records[Kind]
@@ -85,7 +86,7 @@ export async function openStore(directory: string): Promise<Store> {
   }
 
   return {
-    list: (kind) => [...memory[kind].values()],
+    list: (kind) => [...memory[kind].values()].sort(byAge),
     find: (kind, id) => memory[kind].get(id),
     get: (kind, id) => {
       const record = memory[kind].get(id)
@@ -112,6 +113,15 @@ export async function openStore(directory: string): Promise<Store> {
     problems: () => [...problems.values()],
     isUnreadable: (kind, id) => problems.has(fileOf(kind, id)),
   }
+}
+
+interface Aged {
+  readonly id: string
+  readonly createdAt: string
+}
+
+function byAge(one: Aged, other: Aged): number {
+  return one.createdAt.localeCompare(other.createdAt) || one.id.localeCompare(other.id)
 }
 
 async function identifiers(directory: string): Promise<readonly string[]> {
