@@ -1,4 +1,4 @@
-import type { JoinReport, JoinStep } from '@trellis/api/join-report'
+import type { JoinStep } from '@trellis/api/join-report'
 import type { Clock } from '@trellis/foundation/clock'
 import type { CommandRunner } from '@trellis/foundation/command'
 import { describe } from '@trellis/foundation/failure'
@@ -132,9 +132,14 @@ function probeStep(startedAt: number, finishedAt: number): JoinStep {
 }
 
 function tell({ console, log }: AgentOptions, step: JoinStep): void {
-  log.info({ step }, 'step changed')
-  if (step.state === 'done') console(`node-agent: ${step.name} done in ${stepSeconds(step)?.toFixed(1)} s`)
-  else if (step.state === 'failed') console(`node-agent: ${step.name} failed (try ${step.tries}): ${step.error}`)
+  const { name, state, tries, error } = step
+  if (state === 'done') {
+    log.info({ step: name, seconds: stepSeconds(step), tries }, 'step done')
+    console(`node-agent: ${name} done in ${stepSeconds(step)?.toFixed(1)} s`)
+  } else if (state === 'failed') {
+    log.warn({ step: name, tries, error }, 'step failed')
+    console(`node-agent: ${name} failed (try ${tries}): ${error?.split('\n')[0]}`)
+  }
 }
 
 function seconds(milliseconds: number): string {

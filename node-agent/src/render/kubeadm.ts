@@ -70,8 +70,8 @@ function initConfiguration(configuration: NodeAgentConfiguration, facts: HostFac
       kubeletExtraArgs: toArguments(kubeletFlags(configuration, facts)),
       ignorePreflightErrors: ignoredPreflightErrors(settings),
     },
-    skipPhases: ['bootstrap-token', 'upload-certs'],
-    timeouts: { controlPlaneComponentHealthCheck: '8m0s', kubeletHealthCheck: '4m0s', kubernetesAPICall: '2m0s' },
+    skipPhases: ['upload-certs', 'bootstrap-token', 'show-join-command'],
+    timeouts: { controlPlaneComponentHealthCheck: '8m0s', kubeletHealthCheck: '2m0s', kubernetesAPICall: '2m0s' },
   }
 }
 
@@ -98,8 +98,9 @@ function clusterConfiguration(configuration: NodeAgentConfiguration, controlPlan
         ...controlPlane.extraApiServerArguments,
       }),
     },
-    controllerManager: { extraArgs: toArguments({ profiling: 'false' }) },
-    scheduler: { extraArgs: toArguments({ profiling: 'false' }) },
+    // There is nobody to elect among: without elections both begin to work at once, also after a crash.
+    controllerManager: { extraArgs: toArguments({ 'leader-elect': 'false', profiling: 'false' }) },
+    scheduler: { extraArgs: toArguments({ 'leader-elect': 'false', profiling: 'false' }) },
     etcd: { local: { imageTag: controlPlane.etcdImageTag, dataDir: '/var/lib/etcd' } },
     dns: { imageTag: controlPlane.coreDnsImageTag },
   }

@@ -4,7 +4,7 @@ import type { HostSettings } from '../host-settings.ts'
 export type KubeletArguments = readonly string[]
 
 /** The search path of every program that the agent starts. */
-export const searchPath = 'PATH=/opt/trellis/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+export const searchPath = '/opt/trellis/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** Renders the unit of containerd. Containers outlive it: only containerd itself is killed with the unit. */
 export function renderContainerdUnit(settings: HostSettings): string {
@@ -17,7 +17,7 @@ StartLimitIntervalSec=0
 [Service]
 Type=notify
 ExecStart=/opt/trellis/bin/containerd
-Environment=${searchPath}
+Environment=PATH=${searchPath}
 Restart=always
 RestartSec=1
 KillMode=process
@@ -44,7 +44,7 @@ StartLimitIntervalSec=0
 [Service]
 ExecStart=/opt/trellis/bin/kubelet \\
   ${flags.map(escapeArgument).join(' \\\n  ')}${last}
-Environment=${searchPath}
+Environment=PATH=${searchPath}
 ${more}Restart=always
 RestartSec=1
 KillMode=process
