@@ -1,5 +1,6 @@
 import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
+import { type Cidr, contains, hostCidr } from '../address.ts'
 import { type Endpoint, type Resolve, type ResolvedEndpoint, resolveEndpoint } from '../endpoint.ts'
 
 /** The addresses behind the name that this end dials. */
@@ -12,8 +13,13 @@ export interface Dial {
   refresh(): Promise<void>
 }
 
-/** Keeps track of an endpoint whose addresses may change. */
-export function createDial(endpoint: Endpoint | undefined, resolve: Resolve, log: Log): Dial {
+/** Keeps track of an endpoint whose addresses may change. Addresses in `behindTunnel` are passed over: dialling them would lead the tunnel into itself. */
+export function createDial(
+  endpoint: Endpoint | undefined,
+  behindTunnel: readonly Cidr[],
+  resolve: Resolve,
+  log: Log,
+): Dial {
   let addresses: readonly ResolvedEndpoint[] = []
   let index = 0
   let looking: Promise<void> | undefined
@@ -21,7 +27,8 @@ export function createDial(endpoint: Endpoint | undefined, resolve: Resolve, log
   async function look(): Promise<void> {
     if (endpoint === undefined) return
     try {
-      addresses = await resolveEndpoint(endpoint, resolve)
+      const all = await resolveEndpoint(endpoint, resolve)
+      addresses = all.filter(({ host }) => !behindTunnel.some((cidr) => contains(cidr, hostCidr(host))))
     } catch (error) {
       log.warn({ host: endpoint.host, problem: describe(error) }, 'the name to dial does not resolve')
     }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { isIP } from 'node:net'
 import { Failure } from '@trellis/foundation/failure'
 import { type Static, Type } from 'typebox'
 import { type Cidr, contains, familyOf, type IpAddress, overlap, parseCidr, parseIpAddress } from '../address.ts'
@@ -113,7 +114,9 @@ export async function readTunnelSettings(file: TunnelFile, role: TunnelRole): Pr
   const tunnelAddresses = file.tunnelAddresses.map((text, index) => parseIpAddress(text, `tunnelAddresses[${index}]`))
   const peerAddresses = file.peerAddresses.map((text, index) => parseIpAddress(text, `peerAddresses[${index}]`))
   checkFamilies(tunnelAddresses, peerAddresses, networks)
-  const { presharedKeyFile, endpoint } = file.peer
+  const { presharedKeyFile } = file.peer
+  const endpoint = file.peer.endpoint === undefined ? undefined : parseEndpoint(file.peer.endpoint, 'peer.endpoint')
+  if (role.networksAre === 'behind-peer') checkEndpoint(endpoint, networks)
   return {
     interfaceName: parseInterfaceName(file.interface),
     implementation: file.implementation ?? 'automatic',
@@ -126,7 +129,7 @@ export async function readTunnelSettings(file: TunnelFile, role: TunnelRole): Pr
         presharedKeyFile === undefined
           ? undefined
           : parsePresharedKey(await readSecret(presharedKeyFile, 'peer.presharedKeyFile'), 'peer.presharedKeyFile'),
-      endpoint: endpoint === undefined ? undefined : parseEndpoint(endpoint, 'peer.endpoint'),
+      endpoint,
       keepaliveSeconds: file.peer.keepaliveSeconds ?? role.keepaliveSeconds,
     },
     tunnelAddresses,
@@ -157,6 +160,17 @@ function networksOf(file: TunnelFile): readonly Cidr[] {
   }
   const cidrs = [...new Set(named.map(({ cidr }) => cidr))]
   return cidrs.filter((cidr) => !cidrs.some((wider) => wider !== cidr && contains(wider, cidr)))
+}
+
+/** An end must not dial into its own tunnel. */
+function checkEndpoint(endpoint: Endpoint | undefined, networks: readonly Cidr[]): void {
+  if (endpoint === undefined || isIP(endpoint.host) === 0) return
+  const behind = networks.find((cidr) => contains(cidr, parseCidr(endpoint.host)))
+  if (behind === undefined) return
+  throw new Failure('Invalid', `lies in ${behind}, which is reached through the tunnel itself`, {
+    field: 'peer.endpoint',
+    remedy: 'dial an address outside the networks of the other end',
+  })
 }
 
 function checkFamilies(own: readonly IpAddress[], peer: readonly IpAddress[], networks: readonly Cidr[]): void {

@@ -47,7 +47,7 @@ const resolveHere: Resolve = async (name) =>
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const { log, settings } = options
   const life = childSignal(new AbortController().signal)
-  const dial = createDial(settings.peer.endpoint, options.resolve ?? resolveHere, log)
+  const dial = createDial(settings.peer.endpoint, settings.networksBehindPeer, options.resolve ?? resolveHere, log)
   let restore = () => {}
   const link = await openLinkDevice({ ...options, ...settings, onStart: () => restore() })
   const { watch, configurator } = assemble(options, link, dial, life.signal)
