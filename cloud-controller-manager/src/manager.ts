@@ -105,7 +105,7 @@ async function runPart(options: ManagerOptions, part: Part, signal: AbortSignal)
     backoff,
     ...(metrics === undefined ? {} : { metrics }),
   })
-  const controller = createController({ ...options, queue, log, ...part })
+  const controller = createController({ ...options, queue, ...part })
   try {
     await Promise.all(part.informers.map((informer) => informer.synced(signal)))
   } catch (error) {
