@@ -60,6 +60,18 @@ export function int64(description: string, keywords: Keywords = {}) {
   return Type.Integer({ description, format: 'int64', ...keywords })
 }
 
+/** Keywords of a field that keeps its first value: the API server refuses to change it. */
+export const immutable = {
+  'x-kubernetes-validations': [
+    { rule: 'self == oldSelf', message: 'may not change; delete the object and create another' },
+  ],
+} as const
+
+/** A rule that the API server checks, in its expression language. */
+export function rules(...list: readonly { readonly rule: string; readonly message: string }[]) {
+  return { 'x-kubernetes-validations': list }
+}
+
 /** One of a closed set of words. */
 export function choice<const Word extends string>(description: string, words: readonly Word[]): TUnsafe<Word> {
   return Type.Unsafe<Word>({ type: 'string', enum: [...words], description })

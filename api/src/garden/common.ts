@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { choice, complete, instant, list, optional, text } from '../schema-parts.ts'
+import { choice, complete, immutable, instant, list, optional, text } from '../schema-parts.ts'
 
 /** Group of the garden kinds. */
 export const gardenGroup = 'core.gardener.cloud'
@@ -65,7 +65,7 @@ export function conditionsSchema() {
   })
 }
 
-/** An address range as text. */
+/** An address range as text, which may not change: what runs in it would lose its addresses. */
 export function cidr(description: string) {
-  return Type.String({ description: `${description} An IPv4 CIDR such as 10.250.0.0/16.` })
+  return Type.String({ description: `${description} An IPv4 CIDR such as 10.250.0.0/16.`, ...immutable })
 }

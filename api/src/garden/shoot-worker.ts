@@ -12,6 +12,7 @@ import {
   optional,
   partial,
   resourceList,
+  rules,
   text,
   textMap,
 } from '../schema-parts.ts'
@@ -28,57 +29,61 @@ export const kubeletSchema = partial('Settings of the kubelets.', {
 export type KubeletSettings = Static<typeof kubeletSchema>
 
 /** A pool of equal nodes. */
-export const workerSchema = complete('A pool of equal nodes.', {
-  name: text('Name of the pool, unique in the Shoot.'),
-  machine: complete('The machine of each node.', {
-    type: text('A machine type of the cloud profile.'),
-    image: optional(
-      complete('The machine image; the first one of the cloud profile when absent.', {
-        name: text('Name of the image.'),
-        version: optional(text('Version of the image; the newest when absent.')),
+export const workerSchema = complete(
+  'A pool of equal nodes.',
+  {
+    name: text('Name of the pool, unique in the Shoot.'),
+    machine: complete('The machine of each node.', {
+      type: text('A machine type of the cloud profile.'),
+      image: optional(
+        complete('The machine image; the first one of the cloud profile when absent.', {
+          name: text('Name of the image.'),
+          version: optional(text('Version of the image; the newest when absent.')),
+        }),
+      ),
+      architecture: optional(text('Architecture of the processor; amd64 when absent.')),
+    }),
+    minimum: int32('How many nodes the pool has at least, and to begin with.', { minimum: 0 }),
+    maximum: int32('How many nodes the pool has at most.', { minimum: 0 }),
+    maxSurge: optional(numberOrPercentage('How many nodes may be added while nodes are replaced; 1 when absent.')),
+    maxUnavailable: optional(
+      numberOrPercentage('How many nodes may be missing while nodes are replaced; 0 when absent.'),
+    ),
+    labels: optional(textMap('Labels of the nodes.')),
+    annotations: optional(textMap('Annotations of the nodes.')),
+    taints: optional(list('Taints of the nodes.', taintSchema)),
+    zones: optional(list('Zones that the nodes are spread over.', Type.String())),
+    kubernetes: optional(
+      partial('Kubernetes on the nodes.', {
+        version: text('Version of the kubelets; that of the control plane when absent.'),
+        kubelet: kubeletSchema,
       }),
     ),
-    architecture: optional(text('Architecture of the processor; amd64 when absent.')),
-  }),
-  minimum: int32('How many nodes the pool has at least, and to begin with.'),
-  maximum: int32('How many nodes the pool has at most.'),
-  maxSurge: optional(numberOrPercentage('How many nodes may be added while nodes are replaced; 1 when absent.')),
-  maxUnavailable: optional(
-    numberOrPercentage('How many nodes may be missing while nodes are replaced; 0 when absent.'),
-  ),
-  labels: optional(textMap('Labels of the nodes.')),
-  annotations: optional(textMap('Annotations of the nodes.')),
-  taints: optional(list('Taints of the nodes.', taintSchema)),
-  zones: optional(list('Zones that the nodes are spread over.', Type.String())),
-  kubernetes: optional(
-    partial('Kubernetes on the nodes.', {
-      version: text('Version of the kubelets; that of the control plane when absent.'),
-      kubelet: kubeletSchema,
-    }),
-  ),
-  machineControllerManager: optional(
-    partial('How the machine controller treats the machines.', {
-      machineDrainTimeout: duration('How long draining may take before it is forced.'),
-      machineHealthTimeout: duration('How long a node may be unhealthy before it is replaced.'),
-      machineCreationTimeout: duration('How long a machine may take to join before it is replaced.'),
-      machineInPlaceUpdateTimeout: duration('How long an update in place may take.'),
-      maxEvictRetries: int32('How often an eviction is tried before the pod is deleted.'),
-      nodeConditions: list('Types of node conditions that must be False on a healthy node.', Type.String()),
-    }),
-  ),
-  cri: optional(
-    complete('The container runtime.', {
-      name: choice('Name of the runtime.', ['containerd']),
-    }),
-  ),
-  volume: optional(
-    complete('The root volume.', {
-      name: optional(text('Name of the volume.')),
-      type: optional(text('A volume type of the cloud profile.')),
-      size: text('Size of the volume, as in 50Gi.'),
-    }),
-  ),
-})
+    machineControllerManager: optional(
+      partial('How the machine controller treats the machines.', {
+        machineDrainTimeout: duration('How long draining may take before it is forced.'),
+        machineHealthTimeout: duration('How long a node may be unhealthy before it is replaced.'),
+        machineCreationTimeout: duration('How long a machine may take to join before it is replaced.'),
+        machineInPlaceUpdateTimeout: duration('How long an update in place may take.'),
+        maxEvictRetries: int32('How often an eviction is tried before the pod is deleted.'),
+        nodeConditions: list('Types of node conditions that must be False on a healthy node.', Type.String()),
+      }),
+    ),
+    cri: optional(
+      complete('The container runtime.', {
+        name: choice('Name of the runtime.', ['containerd']),
+      }),
+    ),
+    volume: optional(
+      complete('The root volume.', {
+        name: optional(text('Name of the volume.')),
+        type: optional(text('A volume type of the cloud profile.')),
+        size: text('Size of the volume, as in 50Gi.'),
+      }),
+    ),
+  },
+  rules({ rule: 'self.minimum <= self.maximum', message: 'maximum must be at least minimum' }),
+)
 
 /** A pool of equal nodes. */
 export type Worker = Static<typeof workerSchema>

@@ -5,6 +5,7 @@ import {
   choice,
   complete,
   flag,
+  immutable,
   int32,
   list,
   mapOf,
@@ -12,9 +13,11 @@ import {
   optional,
   partial,
   raw,
+  rules,
   text,
 } from '../schema-parts.ts'
 import { cidr, gardenGroup, gardenVersion } from './common.ts'
+import { longestProjectAndShootName } from './shoot-names.ts'
 import { shootConditionTypes, shootStatusSchema } from './shoot-status.ts'
 import { kubeletSchema, workerSchema } from './shoot-worker.ts'
 
@@ -37,7 +40,7 @@ const kubernetesSchema = partial('Kubernetes of the cluster.', {
   }),
   kubeControllerManager: partial('Settings of the controller manager.', {
     featureGates: featureGates(),
-    nodeCIDRMaskSize: int32('Size of the pod network of each node; 24 when absent.'),
+    nodeCIDRMaskSize: int32('Size of the pod network of each node; 24 when absent.', immutable),
   }),
   kubeScheduler: partial('Settings of the scheduler.', { featureGates: featureGates() }),
   kubeProxy: partial('Settings of kube-proxy.', {
@@ -49,7 +52,7 @@ const kubernetesSchema = partial('Kubernetes of the cluster.', {
 
 /** Address ranges of a cluster. */
 const networkingSchema = partial('Networks of the cluster.', {
-  type: text('Pod network; cloud-routes when absent: the cloud routes to the pods of each node.'),
+  type: text('Pod network; cloud-routes when absent: the cloud routes to the pods of each node.', immutable),
   nodes: cidr('Range of the nodes; 10.250.0.0/16 when absent.'),
   pods: cidr('Range of the pods; 100.96.0.0/16 when absent.'),
   services: cidr('Range of the services; 100.64.0.0/16 when absent.'),
@@ -57,24 +60,26 @@ const networkingSchema = partial('Networks of the cluster.', {
 
 /** Where the cluster is made. */
 const providerSchema = complete('The cloud and what is made there.', {
-  type: text('Name of the cloud, as in local.'),
+  type: text('Name of the cloud, as in local.', immutable),
   infrastructureConfig: optional(raw("The cloud's own settings of the network.")),
   controlPlaneConfig: optional(raw("The cloud's own settings of the control plane.")),
-  workers: optional(list('Pools of nodes.', workerSchema)),
+  workers: optional(
+    list('Pools of nodes.', workerSchema, { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] }),
+  ),
 })
 
 /** Which cloud profile a Shoot follows. */
 const cloudProfileReferenceSchema = complete('The cloud profile.', {
   kind: choice('Kind of the profile.', ['CloudProfile']),
-  name: text('Name of the profile.'),
+  name: text('Name of the profile.', immutable),
 })
 
 /** What a user wants of a cluster. */
 export const shootSpecSchema = complete('The cluster that is wanted.', {
   cloudProfile: optional(cloudProfileReferenceSchema),
   cloudProfileName: optional(text('The older way to name the cloud profile.')),
-  region: text('A region of the cloud profile.'),
-  seedName: optional(text('The seed that runs the control plane; chosen when absent.')),
+  region: text('A region of the cloud profile.', immutable),
+  seedName: optional(text('The seed that runs the control plane; chosen when absent.', immutable)),
   secretBindingName: optional(text('The SecretBinding that holds the credentials for the cloud.')),
   credentialsBindingName: optional(text('The CredentialsBinding that holds the credentials for the cloud.')),
   provider: providerSchema,
@@ -113,11 +118,21 @@ export const shootSpecSchema = complete('The cluster that is wanted.', {
 })
 
 /** Schema of a Shoot. */
-export const shootSchema = complete('A cluster grown for a user.', {
-  ...objectFields,
-  spec: shootSpecSchema,
-  status: optional(shootStatusSchema),
-})
+export const shootSchema = complete(
+  'A cluster grown for a user.',
+  {
+    ...objectFields,
+    spec: shootSpecSchema,
+    status: optional(shootStatusSchema),
+  },
+  rules(
+    { rule: "!self.metadata.name.contains('--')", message: 'metadata.name may not contain two dashes in a row' },
+    {
+      rule: `size(self.metadata.name) < ${longestProjectAndShootName}`,
+      message: `names of project and Shoot have at most ${longestProjectAndShootName} letters together`,
+    },
+  ),
+)
 
 /** A cluster grown for a user. */
 export type Shoot = Static<typeof shootSchema>

@@ -15,7 +15,7 @@ import { cloudProfiles } from '../garden/cloud-profile.ts'
 import { gardenApiVersion } from '../garden/common.ts'
 import { projects } from '../garden/project.ts'
 import { seeds } from '../garden/seed.ts'
-import { shoots } from '../garden/shoot.ts'
+import { type Shoot, shoots } from '../garden/shoot.ts'
 import { defaultShoot } from '../garden/shoot-defaults.ts'
 import { machineApiVersion } from '../machine/common.ts'
 import { machines } from '../machine/machine.ts'
@@ -126,6 +126,43 @@ describe('objects', () => {
     await expect(post(shootPath, odd)).rejects.toThrow(/spec\.purpose/)
   })
 
+  it.each<[string, (shoot: Shoot) => void]>([
+    ['spec.region', ({ spec }) => Object.assign(spec, { region: 'other' })],
+    ['spec.provider.type', ({ spec }) => Object.assign(spec.provider, { type: 'other' })],
+    ['spec.networking.pods', ({ spec }) => Object.assign(spec.networking ?? {}, { pods: '100.100.0.0/16' })],
+    ['spec.cloudProfile.name', ({ spec }) => Object.assign(spec.cloudProfile ?? {}, { name: 'other' })],
+  ])('keeps %s of a Shoot as it was', async (field, change) => {
+    const shoot = await server.client.get(shoots, { namespace: 'garden-local', name: 'first' })
+    change(shoot)
+    await expect(server.client.replace(shoots, shoot)).rejects.toMatchObject({
+      kind: 'Invalid',
+      message: expect.stringContaining(`${field}: Invalid value: "${valueAt(shoot, field)}": may not change`),
+    })
+  })
+
+  it('lets the pools of a Shoot change, and its seed be chosen once', async () => {
+    const shoot = { ...exampleShoot(), metadata: { name: 'changes', namespace: 'garden-local' } }
+    const { metadata } = await server.client.create(shoots, shoot)
+    const choose = (seedName: string) =>
+      server.client.patch(shoots, metadata, { spec: { seedName } }, { type: 'merge' })
+    expect((await choose('one')).spec.seedName).toBe('one')
+    await expect(choose('two')).rejects.toThrow('spec.seedName')
+    const provider = { workers: [{ name: 'other', machine: { type: 'small' }, minimum: 0, maximum: 9 }] }
+    const after = await server.client.patch(shoots, metadata, { spec: { provider } }, { type: 'merge' })
+    expect(after.spec.provider.workers).toEqual(provider.workers)
+  })
+
+  it.each<[string, (shoot: Shoot) => void]>([
+    ['may not contain two dashes in a row', ({ metadata }) => Object.assign(metadata, { name: 'a--b' })],
+    ['at most 21 letters together', ({ metadata }) => Object.assign(metadata, { name: 'a'.repeat(21) })],
+    ['maximum must be at least minimum', ({ spec }) => Object.assign(spec.provider.workers?.[0] ?? {}, { minimum: 4 })],
+    ['Duplicate value', ({ spec }) => spec.provider.workers?.push(...(exampleShoot().spec.provider.workers ?? []))],
+  ])('refuses at once: %s', async (message, change) => {
+    const shoot = { ...exampleShoot(), metadata: { name: 'refused', namespace: 'garden-local' } }
+    change(shoot)
+    await expect(post(shootPath, shoot)).rejects.toThrow(message)
+  })
+
   it('accepts machines of clients that say little', async () => {
     const path = `/apis/${machineApiVersion}/namespaces/shoot--local--first/machines`
     const machine = { apiVersion: machineApiVersion, kind: 'Machine', metadata: { name: 'bare' } }
@@ -230,4 +267,8 @@ async function fetchTable(path: string): Promise<Table> {
     outgoing.on('error', reject)
     outgoing.end()
   })
+}
+
+function valueAt(object: unknown, field: string): unknown {
+  return field.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], object)
 }

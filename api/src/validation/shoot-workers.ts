@@ -71,11 +71,7 @@ function nameRule(worker: Worker, at: string): FieldError[] {
 
 function sizeRule(worker: Worker, at: string): FieldError[] {
   const { minimum, maximum } = worker
-  return [
-    ...(minimum < 0 ? [fieldError(`${at}.minimum`, 'must be at least 0')] : []),
-    ...(maximum < 0 ? [fieldError(`${at}.maximum`, 'must be at least 0')] : []),
-    ...(maximum < minimum ? [fieldError(`${at}.maximum`, `must be at least the minimum ${minimum}`)] : []),
-  ]
+  return maximum < minimum ? [fieldError(`${at}.maximum`, `must be at least the minimum ${minimum}`)] : []
 }
 
 function surgeRule(worker: Worker, at: string): FieldError[] {

@@ -109,6 +109,9 @@ function messageOf(group: readonly SchemaError[]): string {
   if ((first?.params as { pattern?: unknown } | undefined)?.pattern?.toString() === quantityPattern) {
     return 'must be a quantity such as 2, 500m or 4Gi'
   }
+  const bound = (first?.params as { comparison?: string; limit?: number } | undefined) ?? {}
+  if (bound.comparison === '>=') return `must be at least ${bound.limit}`
+  if (bound.comparison === '<=') return `must be at most ${bound.limit}`
   const allowed = (first?.params as { allowedValues?: readonly unknown[] } | undefined)?.allowedValues
   return allowed === undefined ? (first?.message ?? 'does not fit') : `must be one of ${allowed.join(', ')}`
 }
