@@ -1,0 +1,50 @@
+import type { Machine } from '@trellis/api/machine/machine'
+import type { MachineSet } from '@trellis/api/machine/machine-set'
+import { isLeaving, phaseOf } from '../machine/phase.ts'
+import { wantedReplicas } from '../machine-set/decide.ts'
+import { isAvailable } from '../machine-set/status.ts'
+
+/** One set of a deployment and its machines, counted. */
+export interface SetView {
+  readonly set: MachineSet
+  readonly name: string
+  /** Machines that it is to have. */
+  readonly wanted: number
+  /** Machines that there are, those that are going included: each of them still costs a server. */
+  readonly existing: number
+  /** Machines that are not going. */
+  readonly present: number
+  readonly ready: number
+  readonly available: number
+  readonly machines: readonly Machine[]
+}
+
+/** Counts a set's machines; they say sooner than its status how it stands. */
+export function viewOf(set: MachineSet, machines: readonly Machine[]): SetView {
+  const staying = machines.filter((machine) => !isLeaving(machine))
+  return {
+    set,
+    name: set.metadata.name,
+    wanted: wantedReplicas(set),
+    existing: machines.length,
+    present: staying.length,
+    ready: staying.filter((machine) => phaseOf(machine) === 'Running').length,
+    available: staying.filter(isAvailable).length,
+    machines,
+  }
+}
+
+/** Sets from the oldest to the newest; equally old ones by name. */
+export function byAge(left: SetView, right: SetView): number {
+  const difference = born(left) - born(right)
+  return difference === 0 ? (left.name < right.name ? -1 : 1) : difference
+}
+
+/** The sum of one count over sets. */
+export function total(views: readonly SetView[], count: (view: SetView) => number): number {
+  return views.reduce((sum, view) => sum + count(view), 0)
+}
+
+function born({ set }: SetView): number {
+  return Date.parse(set.metadata.creationTimestamp ?? '') || 0
+}

@@ -1,0 +1,236 @@
+import { type Machine, machines } from '@trellis/api/machine/machine'
+import { type MachineSet, machineSets } from '@trellis/api/machine/machine-set'
+import { machineConditionReasons, machineEventReasons, machineFinalizers } from '@trellis/api/machine/well-known'
+import { keyOf } from '@trellis/api/meta'
+import type { Clock } from '@trellis/foundation/clock'
+import { describe, isFailure } from '@trellis/foundation/failure'
+import type { Log } from '@trellis/foundation/log'
+import type { Random } from '@trellis/foundation/random'
+import type { Client } from '@trellis/kubernetes/client'
+import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
+import type { Informer } from '@trellis/kubernetes/informer'
+import type { Events } from '../common/events.ts'
+import type { FreshReader } from '../common/freshness.ts'
+import { controllerOf, controllerReference } from '../common/ownership.ts'
+import { isLeaving } from '../machine/phase.ts'
+import { decideMachineSet, type MachineSetAction } from './decide.ts'
+import { createExpectations, type Expectations } from './expectations.ts'
+import { machineSetStatus, type SetTrouble } from './status.ts'
+import { machineOf } from './template.ts'
+
+/** All that the machine set controller works with. */
+export interface MachineSetContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly namespace: string
+  readonly control: Client
+  readonly machines: Informer<Machine>
+  readonly machineReader: FreshReader<Machine>
+  readonly sets: Informer<MachineSet>
+  readonly setReader: FreshReader<MachineSet>
+  readonly events: Events
+}
+
+/** The part of the machine set controller that works on one set; its key is the set's name. */
+export interface MachineSetReconciler {
+  reconcile(name: string): Promise<Outcome>
+  /** Puts sets into the queue whenever something changes that concerns them. Returns how to stop. */
+  follow(controller: Controller): () => void
+}
+
+/** Machines change in flocks: a set waits this long for the rest of a flock before it is counted. */
+const flockMilliseconds = 100
+
+/** Makes the reconciler. */
+export function createMachineSetReconciler(context: MachineSetContext): MachineSetReconciler {
+  const expectations = createExpectations(context.clock)
+  return {
+    reconcile: (name) => reconcile(context, expectations, name),
+    follow: (controller) => followChanges(context, expectations, controller),
+  }
+}
+
+async function reconcile(context: MachineSetContext, expectations: Expectations, name: string): Promise<Outcome> {
+  const { namespace, setReader, machineReader, clock } = context
+  const set = setReader.get({ namespace, name })
+  if (set === undefined) return done
+  const uid = set.metadata.uid ?? ''
+  const outstanding = expectations.outstandingMilliseconds(uid)
+  const candidates = machineReader.freshen(candidatesOf(context, set))
+  const decision = decideMachineSet({ set, candidates, countable: outstanding === 0 })
+  const trouble = await applyAll(context, expectations, set, decision.actions)
+  if (decision.actions.some(({ kind }) => kind === 'remove-finalizer')) {
+    expectations.forget(uid)
+    return done
+  }
+  const status = machineSetStatus(set, decision.owned, trouble?.said, clock.now())
+  const current = setReader.get({ namespace, name })
+  if (status !== undefined && current?.metadata.resourceVersion === set.metadata.resourceVersion) {
+    setReader.remember(await context.control.replaceStatus(machineSets, { ...set, status }))
+  }
+  if (trouble !== undefined) throw trouble.error
+  return outstanding === 0 ? done : again(outstanding)
+}
+
+/** Machines that belong to the set or might. */
+function candidatesOf({ machines: informer, namespace }: MachineSetContext, set: MachineSet): readonly Machine[] {
+  const owned = informer.byIndex('owner', set.metadata.uid ?? '')
+  const orphans = informer.byIndex('owner', '').filter(({ metadata }) => metadata.namespace === namespace)
+  return [...owned, ...orphans]
+}
+
+interface Trouble {
+  readonly said: SetTrouble
+  readonly error: unknown
+}
+
+/** Carries the actions out. Creations begin with one and double while they succeed, so that a quota of the API server costs one refusal, not hundreds. */
+async function applyAll(
+  context: MachineSetContext,
+  expectations: Expectations,
+  set: MachineSet,
+  actions: readonly MachineSetAction[],
+): Promise<Trouble | undefined> {
+  const others = actions.filter(({ kind }) => kind !== 'create')
+  const results = await Promise.allSettled(others.map((action) => applyOne(context, expectations, set, action)))
+  const refused = results.find((result) => result.status === 'rejected')
+  if (refused !== undefined) return trouble(machineConditionReasons.replicaFailure.failedDelete, refused.reason)
+  tellDeletions(context, set, others)
+  const count = actions.reduce((sum, action) => sum + (action.kind === 'create' ? action.count : 0), 0)
+  for (let made = 0, batch = 1; made < count; batch *= 2) {
+    const size = Math.min(batch, count - made)
+    const tries = await Promise.allSettled(Array.from({ length: size }, () => createOne(context, expectations, set)))
+    const failed = tries.find((result) => result.status === 'rejected')
+    if (failed !== undefined) {
+      context.events.warn(set, machineEventReasons.failedCreate, describe(failed.reason))
+      return trouble(machineConditionReasons.replicaFailure.failedCreate, failed.reason)
+    }
+    made += size
+  }
+  if (count > 0) context.events.normal(set, machineEventReasons.successfulCreate, `Created ${count} machine(s)`)
+  return undefined
+}
+
+/** One event for all machines that go for the same reason. */
+function tellDeletions(context: MachineSetContext, set: MachineSet, actions: readonly MachineSetAction[]): void {
+  const deletions = actions.filter((action) => action.kind === 'delete')
+  for (const [why, group] of Map.groupBy(deletions, (action) => action.why)) {
+    const names = group.map(({ machine }) => machine.metadata.name)
+    const shown = names.length > 5 ? `${names.slice(0, 5).join(', ')} and ${names.length - 5} more` : names.join(', ')
+    context.events.normal(set, machineEventReasons.successfulDelete, `Deleted ${shown}: ${why}`)
+  }
+}
+
+function trouble(reason: string, error: unknown): Trouble {
+  return { error, said: { reason, message: describe(error) } }
+}
+
+async function createOne(context: MachineSetContext, expectations: Expectations, set: MachineSet): Promise<void> {
+  const made = await context.control.create(machines, machineOf(set, context.random.text(5)))
+  expectations.created(set.metadata.uid ?? '', made.metadata.uid ?? '')
+}
+
+async function applyOne(
+  context: MachineSetContext,
+  expectations: Expectations,
+  set: MachineSet,
+  action: MachineSetAction,
+): Promise<void> {
+  switch (action.kind) {
+    case 'add-finalizer':
+      return setFinalizers(context, set, [...(set.metadata.finalizers ?? []), machineFinalizers.object])
+    case 'remove-finalizer':
+      return setFinalizers(
+        context,
+        set,
+        (set.metadata.finalizers ?? []).filter((name) => name !== machineFinalizers.object),
+      )
+    case 'adopt':
+      return setOwners(context, action.machine, [
+        ...(action.machine.metadata.ownerReferences ?? []),
+        controllerReference(set),
+      ])
+    case 'release':
+      return setOwners(
+        context,
+        action.machine,
+        (action.machine.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== set.metadata.uid),
+      )
+    case 'update':
+      context.machineReader.remember(
+        await context.control.patch(machines, keyOf(action.machine), action.patch, { type: 'merge' }),
+      )
+      return
+    case 'delete':
+      return deleteOne(context, expectations, set, action)
+    case 'create':
+      return
+  }
+}
+
+async function deleteOne(
+  context: MachineSetContext,
+  expectations: Expectations,
+  set: MachineSet,
+  { machine, why }: { readonly machine: Machine; readonly why: string },
+): Promise<void> {
+  const uid = machine.metadata.uid ?? ''
+  await context.control.delete(machines, keyOf(machine), { uid })
+  expectations.deleted(set.metadata.uid ?? '', uid)
+  context.log.info({ set: set.metadata.name, machine: machine.metadata.name, why }, 'machine asked to go')
+}
+
+async function setFinalizers(
+  context: MachineSetContext,
+  set: MachineSet,
+  finalizers: readonly string[],
+): Promise<void> {
+  const { resourceVersion } = set.metadata
+  const patch = { metadata: { resourceVersion, finalizers } }
+  context.setReader.remember(await context.control.patch(machineSets, keyOf(set), patch, { type: 'merge' }))
+}
+
+async function setOwners(
+  context: MachineSetContext,
+  machine: Machine,
+  ownerReferences: Machine['metadata']['ownerReferences'],
+): Promise<void> {
+  const { resourceVersion } = machine.metadata
+  const patch = { metadata: { resourceVersion, ownerReferences } }
+  try {
+    context.machineReader.remember(await context.control.patch(machines, keyOf(machine), patch, { type: 'merge' }))
+  } catch (error) {
+    // It changed or went meanwhile: its change brings the set back.
+    if (!isFailure(error, 'Conflict', 'NotFound')) throw error
+  }
+}
+
+function followChanges(context: MachineSetContext, expectations: Expectations, controller: Controller): () => void {
+  const wakeOwner = (machine: Machine | undefined) => {
+    if (machine === undefined) return
+    const owner = controllerOf(machine)
+    if (owner !== undefined) controller.enqueueAfter(owner.name, flockMilliseconds)
+    else
+      for (const set of context.sets.list(context.namespace))
+        controller.enqueueAfter(set.metadata.name, flockMilliseconds)
+  }
+  const stops = [
+    context.sets.onChange(({ key }) => controller.enqueue(key.name)),
+    context.machines.onChange(({ before, after }) => {
+      const machine = after ?? before
+      const state = after === undefined ? 'gone' : isLeaving(after) ? 'leaving' : 'present'
+      expectations.seen(machine?.metadata.uid ?? '', state)
+      wakeOwner(after)
+      if (before !== undefined && controllerOf(before)?.uid !== (after && controllerOf(after)?.uid)) wakeOwner(before)
+    }),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}
+
+/** Index functions that the machine informer must have. */
+export const ownerIndex = {
+  owner: (machine: Machine) => [controllerOf(machine)?.uid ?? ''],
+}

@@ -1,0 +1,90 @@
+import type { Clock } from '@trellis/foundation/clock'
+
+/**
+ * What this process asked the API server for and its informer does not show yet. While anything is outstanding a set is not counted anew,
+ * so that no machine is made or deleted twice.
+ */
+export interface Expectations {
+  /** The machine of that uid was made. */
+  created(set: string, machineUid: string): void
+  /** The machine of that uid was asked to go. */
+  deleted(set: string, machineUid: string): void
+  /** The informer shows the machine, leaving or not; or it shows no longer. */
+  seen(machineUid: string, state: 'present' | 'leaving' | 'gone'): void
+  /** How long until the set may be counted; 0 when nothing is outstanding. */
+  outstandingMilliseconds(set: string): number
+  forget(set: string): void
+}
+
+/** After this long something was lost that will not come: better to count what is there. */
+const patienceMilliseconds = 300_000
+
+/** Makes a ledger in which nothing is outstanding. */
+export function createExpectations(clock: Clock): Expectations {
+  const creations = new Map<string, string>()
+  const deletions = new Map<string, string>()
+  const outstanding = new Map<string, Map<string, number>>()
+  /** Events can be faster than the answer to the request that caused them. */
+  const early = createRecent(clock)
+
+  const settle = (ledger: Map<string, string>, uid: string) => {
+    const set = ledger.get(uid)
+    if (set === undefined) return
+    ledger.delete(uid)
+    outstanding.get(set)?.delete(uid)
+  }
+  const expect = (ledger: Map<string, string>, set: string, uid: string) => {
+    ledger.set(uid, set)
+    const entries = outstanding.get(set) ?? new Map<string, number>()
+    entries.set(uid, clock.now())
+    outstanding.set(set, entries)
+  }
+  return {
+    created: (set, uid) => {
+      if (!early.has(uid, 'present')) expect(creations, set, uid)
+    },
+    deleted: (set, uid) => {
+      if (!early.has(uid, 'leaving')) expect(deletions, set, uid)
+    },
+    seen: (uid, state) => {
+      early.add(uid, state)
+      settle(creations, uid)
+      if (state !== 'present') settle(deletions, uid)
+    },
+    outstandingMilliseconds: (set) => {
+      const entries = outstanding.get(set)
+      if (entries === undefined || entries.size === 0) return 0
+      const left = Math.min(...entries.values()) + patienceMilliseconds - clock.now()
+      if (left > 0) return left
+      entries.clear()
+      return 0
+    },
+    forget: (set) => {
+      for (const uid of outstanding.get(set)?.keys() ?? []) {
+        creations.delete(uid)
+        deletions.delete(uid)
+      }
+      outstanding.delete(set)
+    },
+  }
+}
+
+/** Remembers for a minute what was seen, and in which state. */
+function createRecent(clock: Clock) {
+  const keepMilliseconds = 60_000
+  const seen = new Map<string, { readonly at: number; readonly leaving: boolean }>()
+  return {
+    add: (uid: string, state: 'present' | 'leaving' | 'gone') => {
+      seen.delete(uid)
+      seen.set(uid, { at: clock.now(), leaving: state !== 'present' })
+      for (const [oldest, { at }] of seen) {
+        if (clock.now() - at < keepMilliseconds) break
+        seen.delete(oldest)
+      }
+    },
+    has: (uid: string, state: 'present' | 'leaving'): boolean => {
+      const entry = seen.get(uid)
+      return entry !== undefined && (state === 'present' || entry.leaving)
+    },
+  }
+}

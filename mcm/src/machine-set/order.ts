@@ -1,0 +1,50 @@
+import type { Machine, MachinePhase } from '@trellis/api/machine/machine'
+import { machineAnnotations } from '@trellis/api/machine/well-known'
+import { createdAt, phaseOf } from '../machine/phase.ts'
+
+/** Phases from the first to be given up to the last. */
+const phases: readonly MachinePhase[] = [
+  'Terminating',
+  'Failed',
+  'CrashLoopBackOff',
+  'Unknown',
+  '',
+  'Pending',
+  'InPlaceUpdateFailed',
+  'InPlaceUpdating',
+  'InPlaceUpdateSuccessful',
+  'Available',
+  'Running',
+]
+
+/** Priority that machines have unless told. */
+const usualPriority = 3
+
+/** Machines in the order in which a shrinking set deletes them: priority, then the instant they were marked, then phase, then age, oldest first. */
+export function deletionOrder(machines: readonly Machine[]): readonly Machine[] {
+  return [...machines].sort(
+    (left, right) =>
+      deletionPriority(left) - deletionPriority(right) ||
+      markedAt(left) - markedAt(right) ||
+      phases.indexOf(phaseOf(left)) - phases.indexOf(phaseOf(right)) ||
+      createdAt(left) - createdAt(right) ||
+      compareText(left.metadata.name, right.metadata.name),
+  )
+}
+
+/** The machine's deletion priority; lower goes first. Text that is no number counts as the usual one. */
+export function deletionPriority(machine: Machine): number {
+  const text = machine.metadata.annotations?.[machineAnnotations.priority]
+  const priority = Number(text)
+  return text === undefined || text.trim() === '' || Number.isNaN(priority) ? usualPriority : priority
+}
+
+/** When the machine was marked for deletion, in milliseconds; unmarked ones come last. */
+export function markedAt(machine: Machine): number {
+  const at = Date.parse(machine.metadata.annotations?.[machineAnnotations.markedForDeletionTime] ?? '')
+  return Number.isNaN(at) ? Number.MAX_SAFE_INTEGER : at
+}
+
+function compareText(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0
+}
