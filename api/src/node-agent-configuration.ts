@@ -2,6 +2,7 @@ import { Failure } from '@trellis/foundation/failure'
 import { createParser } from '@trellis/foundation/schema'
 import { type Static, Type } from 'typebox'
 import { taintSchema } from './machine/common.ts'
+import { isLabelValue } from './names.ts'
 import { choice, complete, flag, list, optional, text, textMap } from './schema-parts.ts'
 
 /** Where cloud-init leaves what the machines of a pool have in common, mode 0600. */
@@ -201,7 +202,8 @@ function checkNodeLabels(labels: Readonly<Record<string, string>>): void {
         remedy: 'use a label outside kubernetes.io and k8s.io, or let a controller set it',
       })
     }
-    if (!/^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/.test(value) || value.length > 63) {
+    // The machine controller fills the name in later; it is fit for a label.
+    if (!isLabelValue(value.replaceAll(machineNamePlaceholder, 'name'))) {
       throw new Failure('Invalid', `${what}: ${JSON.stringify(value)} cannot be the value of a label`, {
         field: `nodeLabels["${label}"]`,
       })
