@@ -15,17 +15,17 @@ const longestBytes = 512 * 1024
  * tasks are harmless to repeat.
  */
 export function createConfigMapJournal(client: Client, key: ObjectKey, owner?: OwnerReference): Journal {
-  let events: JournalEvent[] | undefined
+  let loaded: Promise<JournalEvent[]> | undefined
   let writing: Promise<void> | undefined
   let next: Promise<void> | undefined
 
-  async function load(): Promise<JournalEvent[]> {
-    const found = await client.find(configMaps, key)
-    return parse(found?.data?.[dataKey] ?? '')
+  function known(): Promise<JournalEvent[]> {
+    loaded ??= client.find(configMaps, key).then((found) => parse(found?.data?.[dataKey] ?? ''))
+    return loaded
   }
 
   async function write(): Promise<void> {
-    const text = (events ?? []).map((event) => `${JSON.stringify(event)}\n`).join('')
+    const text = (await known()).map((event) => `${JSON.stringify(event)}\n`).join('')
     if (text.length > longestBytes) throw new Failure('Exhausted', `the journal ${key.name} has become too long`)
     await client.apply<ConfigMap>(configMaps, {
       apiVersion: 'v1',
@@ -48,11 +48,11 @@ export function createConfigMapJournal(client: Client, key: ObjectKey, owner?: O
   }
 
   return {
-    load: async () => [...(events ??= await load())],
+    load: async () => [...(await known())],
     append: async (event) => {
-      const known = (events ??= await load())
-      if (event.kind === 'run-started') known.length = 0
-      known.push(event)
+      const events = await known()
+      if (event.kind === 'run-started') events.length = 0
+      events.push(event)
       await flush()
     },
   }

@@ -34,14 +34,18 @@ export interface NetworksBlueprint {
   readonly apiServerService: string
 }
 
-/** Everything about a shoot that its flows need, worked out once from what the user, the cloud profile and the seed say. */
-export interface Blueprint {
-  readonly shoot: DefaultedShoot
+/** What names a shoot and all that belongs to it. */
+export interface ShootIdentity {
   readonly name: string
   /** Namespace of the project in the garden. */
   readonly projectNamespace: string
   /** Control namespace, cluster name and network name. */
   readonly technicalId: string
+}
+
+/** Everything about a shoot that its create flow needs, worked out once from what the user, the cloud profile and the seed say. */
+export interface Blueprint extends ShootIdentity {
+  readonly shoot: DefaultedShoot
   readonly kubernetesVersion: string
   readonly region: string
   readonly networks: NetworksBlueprint
@@ -59,7 +63,7 @@ export interface BlueprintInputs {
 /** Works out a blueprint. Throws `Invalid` for what validation cannot know and an invariant error for what it should have refused. */
 export function makeBlueprint({ shoot, cloudProfile, seed, now }: BlueprintInputs): Blueprint {
   const defaulted = defaultShoot(shoot, { cloudProfile, seed, now })
-  const technicalId = technicalIdOf(shoot)
+  const { technicalId } = identityOf(shoot)
   const workers: readonly DefaultedWorker[] = defaulted.spec.provider.workers
   const version = defaulted.spec.kubernetes.version
   if (version === undefined) {
@@ -69,10 +73,8 @@ export function makeBlueprint({ shoot, cloudProfile, seed, now }: BlueprintInput
     })
   }
   return {
+    ...identityOf(shoot),
     shoot: defaulted,
-    name: shoot.metadata.name,
-    projectNamespace: shoot.metadata.namespace ?? '',
-    technicalId,
     kubernetesVersion: version,
     region: shoot.spec.region,
     networks: networksOf(defaulted),
@@ -80,11 +82,13 @@ export function makeBlueprint({ shoot, cloudProfile, seed, now }: BlueprintInput
   }
 }
 
-/** Control namespace of a shoot; the one in its status wins, because it never changes. */
-export function technicalIdOf(shoot: Shoot): string {
-  const project = projectOfNamespace(shoot.metadata.namespace ?? '')
-  if (project === undefined) throw new InvariantError(`${shoot.metadata.namespace} is no namespace of a project`)
-  return shoot.status?.technicalID ?? shootTechnicalId(project, shoot.metadata.name)
+/** Names of a shoot; the control namespace in its status wins, because it never changes. */
+export function identityOf({ metadata, status }: Shoot): ShootIdentity {
+  const projectNamespace = metadata.namespace ?? ''
+  const project = projectOfNamespace(projectNamespace)
+  if (project === undefined) throw new InvariantError(`${projectNamespace} is no namespace of a project`)
+  const technicalId = status?.technicalID ?? shootTechnicalId(project, metadata.name)
+  return { name: metadata.name, projectNamespace, technicalId }
 }
 
 function networksOf({ spec: { networking, kubernetes } }: DefaultedShoot): NetworksBlueprint {

@@ -1,14 +1,25 @@
 import type { CertificateMaker } from '@trellis/certificates/authority'
-import type { CloudClient } from '@trellis/cloudprovider/local/client'
+import type { CloudAddress, CloudClient } from '@trellis/cloudprovider/local/client'
 import type { TaskRetry } from '@trellis/flow/task'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Random } from '@trellis/foundation/random'
 import type { Client } from '@trellis/kubernetes/client'
-import type { CloudCredentials } from '../cloud-credentials.ts'
 import type { Helm } from '../helm.ts'
-import type { Blueprint } from '../shoot/blueprint.ts'
+import type { Blueprint, ShootIdentity } from '../shoot/blueprint.ts'
 
-/** What every task of a shoot's flows works with. */
+/** How the cloud is reached from anywhere inside it. */
+export type CloudCredentials = Exclude<CloudAddress, { readonly socketPath: string }>
+
+/** What the tasks that take a shoot down work with. */
+export interface DeletionServices {
+  readonly clock: Clock
+  readonly identity: ShootIdentity
+  readonly garden: Client
+  readonly seed: Client
+  readonly cloud: CloudClient
+}
+
+/** What the tasks that grow a shoot work with. */
 export interface ShootServices {
   readonly clock: Clock
   readonly random: Random

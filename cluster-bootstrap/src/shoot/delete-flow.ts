@@ -1,0 +1,17 @@
+import { defineFlow, type Flow } from '@trellis/flow/define-flow'
+import { cloudControllerStopped, infrastructureGone } from '../tasks/deletion/infrastructure-gone.ts'
+import { machineClassesGone, machinesGone } from '../tasks/deletion/machines-gone.ts'
+import { kubeconfigGone, namespaceGone } from '../tasks/deletion/namespace-gone.ts'
+import type { DeletionServices } from '../tasks/services.ts'
+
+/** The graph that takes a shoot down. It works for shoots that were never finished, too. */
+export function makeDeleteFlow(): Flow<DeletionServices> {
+  return defineFlow('delete shoot', [
+    kubeconfigGone,
+    machinesGone,
+    machineClassesGone,
+    cloudControllerStopped,
+    infrastructureGone,
+    namespaceGone,
+  ])
+}

@@ -1,0 +1,35 @@
+import { pods } from '@trellis/api/core/pod'
+import { deployments } from '@trellis/api/core/workload'
+import type { Task } from '@trellis/flow/task'
+import { destroyNetwork } from '../../infrastructure/local.ts'
+import { waitUntilGone } from '../../wait.ts'
+import { type DeletionServices, patiently, waitLimitMilliseconds } from '../services.ts'
+
+/** Stops the controller that makes routes and load balancers for the shoot, so that it makes no new ones. */
+export const cloudControllerStopped: Task<DeletionServices> = {
+  id: 'cloud-controller-stopped',
+  dependsOn: ['machines-gone'],
+  retry: patiently,
+  timeoutMilliseconds: waitLimitMilliseconds,
+  run: async ({ services: { seed, identity }, signal, note }) => {
+    const namespace = identity.technicalId
+    await seed.delete(deployments, { namespace, name: 'cloud-controller-manager' }, { propagationPolicy: 'Background' })
+    await waitUntilGone({
+      client: seed,
+      resource: pods,
+      selection: { namespace, labelSelector: 'app=cloud-controller-manager' },
+      signal,
+      note,
+    })
+  },
+}
+
+/** Takes the shoot's network down with all that is left in it: load balancers, routes, servers that nobody knows any more. */
+export const infrastructureGone: Task<DeletionServices> = {
+  id: 'infrastructure-gone',
+  dependsOn: ['cloud-controller-stopped'],
+  retry: patiently,
+  timeoutMilliseconds: waitLimitMilliseconds,
+  run: ({ services: { clock, cloud, identity }, signal, note }) =>
+    destroyNetwork({ clock, cloud, technicalId: identity.technicalId, signal, note }),
+}
