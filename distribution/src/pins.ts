@@ -190,7 +190,7 @@ export const programPins = {
     programs: [{ name: 'agnhost', package: 'k8s.io/kubernetes/test/images/agnhost' }],
   },
   pause: {
-    version: '3.10.1',
+    version: '3.10.2',
     variables: [],
     programs: [{ name: 'pause', package: '.' }],
   },
@@ -250,7 +250,7 @@ export const upstreamImages = {
   'kube-proxy': `registry.k8s.io/kube-proxy:${kubernetes}`,
   etcd: `registry.k8s.io/etcd:${etcd.slice(1)}-0`,
   coredns: `registry.k8s.io/coredns/coredns:${coredns}`,
-  pause: 'registry.k8s.io/pause:3.10.1',
+  pause: 'registry.k8s.io/pause:3.10.2',
   'metrics-server': `registry.k8s.io/metrics-server/metrics-server:${metricsServer}`,
   agnhost: 'registry.k8s.io/e2e-test-images/agnhost:2.66.1',
 } as const

@@ -41,7 +41,7 @@ export function imagesRecipe(context: ImagesContext, set: ImageSet): Recipe {
     inputs: async () => [
       revision,
       context.architecture,
-      JSON.stringify(names.map((name) => [name, imageDefinitions[name]])),
+      JSON.stringify(names.map((name) => [name, imageDefinitions[name], upstreamReference(name)])),
     ],
     make: async (workshop) => {
       workshop.report('building', `archive of ${names.length} images`)
@@ -60,8 +60,7 @@ export function imagesRecipe(context: ImagesContext, set: ImageSet): Recipe {
 
 /** The reference by which an image is known: upstream's name, or ours with a tag that stands for its content. */
 export function imageReference(name: ImageName, image: Image): string {
-  const upstream: Readonly<Record<string, string>> = upstreamImages
-  return upstream[name] ?? `trellis.internal/${name}:${image.manifest.digest.slice('sha256:'.length).slice(0, 12)}`
+  return upstreamReference(name) ?? `trellis.internal/${name}:${image.manifest.digest.slice('sha256:'.length).slice(0, 12)}`
 }
 
 interface Archive {
@@ -126,4 +125,10 @@ export function sharedFiles(records: readonly LayerRecord[]): readonly StoredFil
     const [source] = found
     return found.size === 1 && source !== undefined ? [{ path, source }] : []
   })
+}
+
+/** Upstream's name of an image; undefined for those of ours. */
+function upstreamReference(name: ImageName): string | undefined {
+  const upstream: Readonly<Record<string, string>> = upstreamImages
+  return upstream[name]
 }
