@@ -5,7 +5,7 @@ import { createSystemRandom } from '@trellis/foundation/random'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findBinaries } from '../testing/binaries.ts'
 import { startTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts'
-import { type ConfigMap, configMap, configMaps, namespaces } from '../testing/kinds.ts'
+import { type ConfigMap, configMap, configMaps, namespaces, serviceAccounts } from '../testing/kinds.ts'
 import { createClient } from './client.ts'
 import { events } from './event-kind.ts'
 import { createEventRecorder } from './events.ts'
@@ -18,13 +18,6 @@ import { waitFor, waitForObject } from './wait.ts'
 const clock = createSystemClock()
 const random = createSystemRandom()
 const log = createSilentLog()
-const serviceAccounts = {
-  group: '',
-  version: 'v1',
-  kind: 'ServiceAccount',
-  plural: 'serviceaccounts',
-  namespaced: true,
-}
 let controlPlane: TestControlPlane
 
 beforeAll(async () => {
@@ -132,6 +125,18 @@ describe('on a real API server', () => {
   it('a lease passes from one holder to the next', async () => {
     const { client } = controlPlane
     const turns: string[] = []
+    const renewed = (times: number) => {
+      const seen = new Set<string | undefined>()
+      return waitForObject({
+        client,
+        clock,
+        random,
+        resource: leases,
+        key: { namespace: 'default', name: 'controller' },
+        until: ({ spec }) => seen.add(spec?.renewTime).size > times,
+        timeoutMilliseconds: 30_000,
+      })
+    }
     const candidate = (identity: string) => {
       const stop = new AbortController()
       const working = Promise.withResolvers<void>()
@@ -158,7 +163,7 @@ describe('on a real API server', () => {
     const first = candidate('first')
     await first.working
     const second = candidate('second')
-    await clock.sleep(1_000)
+    await renewed(3)
     expect(turns).toEqual(['first'])
     first.stop.abort()
     await first.end

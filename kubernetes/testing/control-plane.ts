@@ -10,6 +10,7 @@ import { loadKubeconfig } from '../src/kubeconfig.ts'
 import { findBinaries } from './binaries.ts'
 import { compactEtcd } from './etcd.ts'
 import { freePort } from './free-port.ts'
+import { serviceAccounts } from './kinds.ts'
 import { type RunningProgram, startProgram } from './program.ts'
 
 /** What a test wants of its control plane. */
@@ -80,7 +81,10 @@ export async function startTestControlPlane(options: TestControlPlaneOptions = {
   if (options.withControllerManager) {
     const file = join(directory, 'kubeconfig')
     await writeFile(file, kubeconfig)
-    stack.use(startProgram(clock, binaries.path('kube-controller-manager'), managerArguments(directory, file)))
+    const arguments_ = managerArguments(directory, file)
+    const manager = stack.use(startProgram(clock, binaries.path('kube-controller-manager'), arguments_))
+    const account = { namespace: 'default', name: 'default' }
+    await poll(clock, [manager, apiServer, etcd], () => client.find(serviceAccounts, account))
   }
   const startApiServer = async () => {
     apiServer = start()
@@ -158,7 +162,7 @@ function managerArguments(directory: string, kubeconfig: string): readonly strin
     '--leader-elect=false',
     '--use-service-account-credentials=false',
     `--service-account-private-key-file=${join(directory, 'service-account.key')}`,
-    '--controllers=*,-nodeipam,-node-route-controller,-cloud-node-lifecycle-controller,-service-lb-controller',
+    '--controllers=*,-nodeipam',
   ]
 }
 

@@ -38,6 +38,15 @@ export const namespaces: Resource<KubernetesObject> = {
   namespaced: false,
 }
 
+/** Where ServiceAccounts are served. */
+export const serviceAccounts: Resource<KubernetesObject> = {
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  namespaced: true,
+}
+
 /** A ConfigMap with some data. */
 export function configMap(
   namespace: string,
