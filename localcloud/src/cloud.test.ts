@@ -1,0 +1,385 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Failure } from '@trellis/foundation/failure'
+import { describe, expect, it } from 'vitest'
+import { type CloudDouble, startCloudDouble } from '../testing/cloud-double.ts'
+
+const all = { tags: [] }
+const userData = '#cloud-config\n'
+
+async function makeServer(double: CloudDouble, fields: object = {}) {
+  const request = { name: 'one', network: 'alpha', image: 'machine', flavor: 'small', userData, ...fields }
+  return await double.cloud.services.servers.create(request)
+}
+
+async function makeNetwork(double: CloudDouble, fields: object = {}) {
+  return (await double.cloud.services.networks.create({ name: 'alpha', cidr: '10.250.0.0/16', ...fields })).value
+}
+
+describe('a network', () => {
+  it('is there once, however often it is asked for', async () => {
+    await using double = await startCloudDouble()
+    const { networks } = double.cloud.services
+    const [first, second] = await Promise.all([
+      networks.create({ name: 'alpha', cidr: '10.250.0.0/16', tags: { a: 'b' } }),
+      networks.create({ name: 'alpha', cidr: '10.250.0.0/16' }),
+    ])
+    expect(first.made).toBe(true)
+    expect(second).toEqual({ made: false, value: first.value })
+    expect(first.value).toMatchObject({ gateway: '10.250.0.1', publicAddress: '198.18.0.16', tags: { a: 'b' } })
+    expect(double.host.describe()).toContain('bridge br0 up 10.250.0.1/16')
+  })
+
+  it('may have the range of another one, as in any cloud', async () => {
+    await using double = await startCloudDouble()
+    const alpha = await makeNetwork(double)
+    const beta = await makeNetwork(double, { name: 'beta' })
+    expect(beta.cidr).toBe(alpha.cidr)
+    expect(beta.publicAddress).not.toBe(alpha.publicAddress)
+  })
+
+  it.each([
+    { reason: 'another range for the same name', cidr: '10.251.0.0/16', kind: 'Conflict' },
+    { reason: 'no range', cidr: 'all', kind: 'Invalid' },
+    { reason: 'the public range', cidr: '198.18.0.0/17', kind: 'Invalid' },
+  ])('is refused for $reason', async ({ cidr, kind }) => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    await expect(makeNetwork(double, { cidr })).rejects.toMatchObject({
+      kind,
+      field: 'cidr',
+      remedy: expect.any(String),
+    })
+  })
+
+  it('stays while something is in it, and leaves nothing behind', async () => {
+    await using double = await startCloudDouble()
+    const before = double.host.describe()
+    const { networks, servers } = double.cloud.services
+    const { id } = await makeNetwork(double)
+    const server = (await makeServer(double)).value
+    await double.cloud.idle()
+    await networks.createRoute(id, { destination: '100.96.0.0/24', nextHopServer: server.id })
+    await expect(networks.remove(id)).rejects.toMatchObject({
+      kind: 'Conflict',
+      message: expect.stringContaining('one'),
+    })
+    await servers.remove(server.id)
+    await double.cloud.idle()
+    await networks.remove(id)
+    expect(double.host.describe()).toBe(before)
+    expect(double.store.list('route')).toEqual([])
+    await expect(networks.remove(id)).rejects.toMatchObject({ kind: 'NotFound' })
+  })
+})
+
+describe('a server', () => {
+  it('goes from creating to running, with addresses of its own', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const { made, value } = await makeServer(double)
+    expect(made).toBe(true)
+    expect(value).toMatchObject({ state: 'creating', privateAddress: '10.250.0.2', publicAddress: '198.18.0.17' })
+    expect(value).not.toHaveProperty('userData')
+    await double.cloud.idle()
+    expect(double.cloud.services.servers.get(value.id)).toMatchObject({ state: 'running' })
+    expect(double.host.describe()).toContain('veth eth0 up 10.250.0.2/16')
+  })
+
+  it('is made once, however often and however quickly it is asked for', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const made = await Promise.all([makeServer(double), makeServer(double), makeServer(double)])
+    expect(new Set(made.map(({ value }) => value.id)).size).toBe(1)
+    expect(made.map((each) => each.made)).toEqual([true, false, false])
+    await double.cloud.idle()
+    expect(double.machines.started).toEqual(['one'])
+  })
+
+  it('may be found by tag, name and network', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    await makeNetwork(double, { name: 'beta' })
+    await makeServer(double, { tags: { cluster: 'x', pool: 'a' } })
+    await makeServer(double, { name: 'two', network: 'beta', tags: { cluster: 'x' } })
+    const { servers } = double.cloud.services
+    const names = (selection: object) => servers.list({ ...all, ...selection }).map(({ name }) => name)
+    expect(names({})).toEqual(['one', 'two'])
+    expect(names({ tags: ['cluster=x', 'pool=a'] })).toEqual(['one'])
+    expect(names({ name: 'two' })).toEqual(['two'])
+    expect(names({ network: 'beta' })).toEqual(['two'])
+    expect(names({ network: 'nowhere' })).toEqual([])
+    expect(() => names({ tags: ['cluster'] })).toThrow(expect.objectContaining({ kind: 'Invalid', field: 'tag' }))
+  })
+
+  it.each([
+    { fields: { flavor: 'huge' }, kind: 'Invalid', field: 'flavor', remedy: 'choose one of small, medium, large' },
+    { fields: { image: 'none' }, kind: 'Invalid', field: 'image', remedy: 'choose one of machine' },
+    { fields: { network: 'none' }, kind: 'Invalid', field: 'network', remedy: 'create the network first' },
+    { fields: { userData: 'ä'.repeat(8193) }, kind: 'Invalid', field: 'userData', remedy: 'let the user-data fetch' },
+    { fields: { name: 'taken', flavor: 'large' }, kind: 'Conflict', field: 'flavor', remedy: 'choose another name' },
+    { fields: { flavor: 'medium' }, kind: 'Exhausted', field: 'flavor', remedy: '--quota-cores' },
+  ])('is refused for $fields.flavor $field: $kind', async ({ fields, kind, field, remedy }) => {
+    await using double = await startCloudDouble({ cores: 2 })
+    await makeNetwork(double)
+    await makeServer(double, { name: 'taken' })
+    await expect(makeServer(double, fields)).rejects.toMatchObject({
+      kind,
+      field,
+      remedy: expect.stringContaining(remedy),
+    })
+    expect(double.store.list('server')).toHaveLength(1)
+  })
+
+  it('may have user-data up to the limit', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    expect((await makeServer(double, { userData: 'x'.repeat(16_384) })).made).toBe(true)
+  })
+
+  it('cannot slip past the quota by being asked for at the same time', async () => {
+    await using double = await startCloudDouble({ servers: 2 })
+    await makeNetwork(double)
+    const names = ['one', 'two', 'three', 'four']
+    const results = await Promise.allSettled(names.map((name) => makeServer(double, { name })))
+    const statuses = results.map(({ status }) => status)
+    expect(statuses.sort()).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected'])
+    expect(double.cloud.services.servers.quota().servers).toEqual({ limit: 2, used: 2 })
+  })
+
+  it('says why it could not be made, and may be deleted then', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    double.machines.failStart = new Failure('Invalid', 'a layer is gone', { remedy: 'make the image anew' })
+    const { id } = (await makeServer(double)).value
+    await double.cloud.idle()
+    const { servers } = double.cloud.services
+    expect(servers.get(id)).toMatchObject({
+      state: 'failed',
+      failure: { kind: 'Invalid', message: expect.stringContaining('a layer is gone'), remedy: 'make the image anew' },
+    })
+    await servers.remove(id)
+    await double.cloud.idle()
+    expect(servers.list(all)).toEqual([])
+  })
+
+  it('is tried again when the fault may pass', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    double.machines.failStart = new Failure('Unavailable', 'try later')
+    const { id } = (await makeServer(double)).value
+    await expect.poll(() => double.clock.pending().length).toBeGreaterThan(0)
+    double.machines.failStart = undefined
+    await double.clock.advance(2_000)
+    await double.cloud.idle()
+    expect(double.cloud.services.servers.get(id).state).toBe('running')
+  })
+
+  it.each([
+    { reason: 'before its machine is started', reachStart: false },
+    { reason: 'while its machine is being started', reachStart: true },
+  ])('that is deleted $reason goes away', async ({ reachStart }) => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const before = double.host.describe()
+    const gate = Promise.withResolvers<void>()
+    double.machines.gate = gate.promise
+    const { id } = (await makeServer(double)).value
+    if (reachStart) await expect.poll(() => double.machines.attempts).toBe(1)
+    const removed = await double.cloud.services.servers.remove(id)
+    const repeated = await makeServer(double).catch((error: unknown) => error)
+    gate.resolve()
+    await double.cloud.idle()
+    expect(removed.state).toBe('deleting')
+    if (reachStart) expect(repeated).toMatchObject({ kind: 'Conflict', field: 'name' })
+    expect(() => double.cloud.services.servers.get(id)).toThrow(expect.objectContaining({ kind: 'NotFound' }))
+    expect(double.machines.running()).not.toContain(id)
+    if (reachStart) expect(double.host.describe()).toBe(before)
+  })
+
+  it('whose deletion failed is deleted at the next look', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const { id } = (await makeServer(double)).value
+    await double.cloud.idle()
+    double.machines.failDestroy = new Failure('Unavailable', 'still busy')
+    await double.cloud.services.servers.remove(id)
+    await double.cloud.idle()
+    expect(double.cloud.services.servers.get(id)).toMatchObject({ state: 'deleting', failure: { kind: 'Unavailable' } })
+    double.machines.failDestroy = undefined
+    await double.cloud.inspect()
+    await double.cloud.idle()
+    expect(double.cloud.services.servers.list(all)).toEqual([])
+  })
+
+  it('that has ended by itself is stopped', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const { id } = (await makeServer(double)).value
+    await double.cloud.idle()
+    double.machines.die(id)
+    await double.cloud.inspect()
+    expect(double.cloud.services.servers.get(id).state).toBe('stopped')
+  })
+
+  it('takes its routes and its places in load balancers with it', async () => {
+    await using double = await startCloudDouble()
+    const network = await makeNetwork(double)
+    const server = (await makeServer(double)).value
+    const { networks, loadBalancers, servers } = double.cloud.services
+    const route = { destination: '100.96.0.0/24', nextHopServer: server.id }
+    await networks.createRoute(network.id, route)
+    const listeners = [{ name: 'a', protocol: 'TCP' as const, port: 1, targetPort: 2 }]
+    await loadBalancers.set('door', { network: 'alpha', listeners, targets: [server.id] })
+    await servers.remove(server.id)
+    await double.cloud.idle()
+    expect(networks.listRoutes(network.id)).toEqual([])
+    expect(loadBalancers.get('door').targets).toEqual([])
+    expect(double.host.ruleset(`test-${network.id}`)).not.toContain('dnat to 10.250.0.2')
+    await expect(networks.createRoute(network.id, route)).rejects.toMatchObject({ field: 'nextHopServer' })
+  })
+})
+
+describe('routes', () => {
+  it.each([
+    { destination: '10.250.1.0/24', reason: 'the network itself' },
+    { destination: '198.18.0.0/24', reason: 'the public range' },
+    { destination: '0.0.0.0/0', reason: 'everything' },
+    { destination: '100.96.0.1/24', reason: 'host bits' },
+  ])('do not lead to $destination: $reason', async ({ destination }) => {
+    await using double = await startCloudDouble()
+    const network = await makeNetwork(double)
+    const nextHopServer = (await makeServer(double)).value.id
+    const attempt = double.cloud.services.networks.createRoute(network.id, { destination, nextHopServer })
+    await expect(attempt).rejects.toMatchObject({ kind: 'Invalid', field: 'destination' })
+  })
+
+  it('are made once, and not moved by a repeat', async () => {
+    await using double = await startCloudDouble()
+    const network = await makeNetwork(double)
+    const one = (await makeServer(double)).value.id
+    const two = (await makeServer(double, { name: 'two' })).value.id
+    const { networks } = double.cloud.services
+    const make = (nextHopServer: string) =>
+      networks.createRoute(network.id, { destination: '100.96.0.0/24', nextHopServer })
+    const first = await make(one)
+    expect(await make(one)).toEqual({ made: false, value: first.value })
+    await expect(make(two)).rejects.toMatchObject({ kind: 'Conflict', remedy: `delete route ${first.value.id} first` })
+    await networks.removeRoute(network.id, first.value.id)
+    await expect(networks.removeRoute(network.id, first.value.id)).rejects.toMatchObject({ kind: 'NotFound' })
+    expect((await make(two)).made).toBe(true)
+  })
+})
+
+describe('a load balancer', () => {
+  const listener = (fields: object = {}) => ({
+    name: 'api',
+    protocol: 'TCP' as const,
+    port: 443,
+    targetPort: 30443,
+    ...fields,
+  })
+
+  it('keeps its address whatever is set', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const server = (await makeServer(double)).value.id
+    const { loadBalancers } = double.cloud.services
+    const first = await loadBalancers.set('door', { network: 'alpha', listeners: [], targets: [], tags: { a: '1' } })
+    const second = await loadBalancers.set('door', {
+      network: 'alpha',
+      listeners: [listener()],
+      targets: [server, server],
+    })
+    expect([first.made, second.made]).toEqual([true, false])
+    expect(second.value).toEqual({ ...first.value, listeners: [listener()], targets: [server], tags: {} })
+  })
+
+  it.each([
+    { reason: 'a port twice', listeners: [listener(), listener({ name: 'b' })], field: 'listeners[1].port' },
+    { reason: 'a name twice', listeners: [listener(), listener({ port: 1 })], field: 'listeners[1].name' },
+    { reason: 'an unknown target', targets: ['srv-00000000'], field: 'targets[0]' },
+    { reason: 'an unknown network', network: 'none', field: 'network' },
+  ])('is refused for $reason', async ({ field, ...fields }) => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const request = { network: 'alpha', listeners: [listener()], targets: [], ...fields }
+    await expect(double.cloud.services.loadBalancers.set('door', request)).rejects.toMatchObject({
+      kind: 'Invalid',
+      field,
+    })
+    expect(double.store.list('load-balancer')).toEqual([])
+  })
+
+  it('takes the same port for TCP and UDP', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const listeners = [listener(), listener({ name: 'udp', protocol: 'UDP' })]
+    expect(
+      (await double.cloud.services.loadBalancers.set('door', { network: 'alpha', listeners, targets: [] })).made,
+    ).toBe(true)
+  })
+
+  it('belongs to one network', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    await makeNetwork(double, { name: 'beta' })
+    const { loadBalancers } = double.cloud.services
+    await loadBalancers.set('door', { network: 'alpha', listeners: [], targets: [] })
+    const elsewhere = loadBalancers.set('door', { network: 'beta', listeners: [], targets: [] })
+    await expect(elsewhere).rejects.toMatchObject({ kind: 'Conflict', field: 'network' })
+    expect(loadBalancers.list({ ...all, network: 'alpha' })).toHaveLength(1)
+    expect(loadBalancers.list({ ...all, network: 'beta' })).toEqual([])
+    await loadBalancers.remove('door')
+    await expect(loadBalancers.remove('door')).rejects.toMatchObject({ kind: 'NotFound' })
+  })
+})
+
+describe('after a kill', () => {
+  it('the cloud goes on with creations and deletions, and lets running machines run', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const running = (await makeServer(double)).value.id
+    const doomed = (await makeServer(double, { name: 'doomed' })).value.id
+    await double.cloud.idle()
+    const half = (await makeServer(double, { name: 'half' })).value.id
+    await double.cloud.idle()
+    await double.store.put('server', { ...double.store.get('server', half), state: 'creating' })
+    await double.store.put('server', { ...double.store.get('server', doomed), state: 'deleting' })
+    const again = await double.restart()
+    await again.cloud.idle()
+    const states = again.cloud.services.servers.list(all).map(({ id, state }) => [id, state])
+    expect(Object.fromEntries(states)).toEqual({ [running]: 'running', [half]: 'running' })
+    expect(double.machines.started, 'nothing is started twice').toEqual(['one', 'doomed', 'half'])
+    expect([...double.machines.running()].sort()).toEqual([running, half].sort())
+  })
+
+  it('machines that did not survive are stopped, not started again', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const { id } = (await makeServer(double)).value
+    await double.cloud.idle()
+    double.machines.die(id)
+    const again = await double.restart()
+    await again.cloud.idle()
+    expect(again.cloud.services.servers.get(id).state).toBe('stopped')
+    expect(double.machines.started).toEqual(['one'])
+  })
+
+  it('an unreadable server keeps its address and may be deleted', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const { id } = (await makeServer(double)).value
+    await double.cloud.idle()
+    await writeFile(join(double.directory, 'localcloud/records/server', `${id}.json`), 'rubbish')
+    const again = await double.restart()
+    expect(again.cloud.services.version().problems).toHaveLength(1)
+    const next = (await makeServer(again)).value
+    expect(next.privateAddress, 'the machine behind the file may still use its address').not.toBe('10.250.0.2')
+    expect(() => again.cloud.services.servers.get(id)).toThrow(expect.objectContaining({ kind: 'Unavailable' }))
+    await again.cloud.services.servers.remove(id)
+    await again.cloud.idle()
+    expect(again.cloud.services.version().problems).toEqual([])
+    expect(double.machines.running()).toEqual([next.id])
+  })
+})
