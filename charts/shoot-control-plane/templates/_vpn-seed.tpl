@@ -1,6 +1,6 @@
 {{/*
-The tunnel's end beside the API server: its routes apply to every call that the API server makes. It has no readiness probe, because the
-front door must be open before the other end can dial in.
+The tunnel's end beside the API server: its routes apply to every call that the API server makes. Its readiness never waits for the other end,
+because the front door must be open before that can dial in.
 */}}
 {{- define "vpn-seed.container" -}}
 - name: vpn-seed
@@ -8,23 +8,33 @@ front door must be open before the other end can dial in.
   args: [--config, /etc/vpn-seed/config.json]
   ports:
     - { name: tunnel, containerPort: {{ .Values.frontDoor.tunnelPort }}, protocol: UDP }
+    - { name: vpn-health, containerPort: 9110 }
+  readinessProbe:
+    httpGet: { path: /readyz, port: vpn-health }
+    periodSeconds: 2
+  livenessProbe:
+    httpGet: { path: /healthz, port: vpn-health }
+    periodSeconds: 10
+    timeoutSeconds: 5
+    failureThreshold: 6
   resources: {{- toYaml .Values.vpnSeed.resources | nindent 4 }}
   securityContext:
     runAsUser: 0
+    runAsNonRoot: false
     allowPrivilegeEscalation: false
     readOnlyRootFilesystem: true
     capabilities: { drop: [ALL], add: [NET_ADMIN] }
   volumeMounts:
     - { name: vpn-seed, mountPath: /etc/vpn-seed, readOnly: true }
     - { name: tun, mountPath: /dev/net/tun }
-    - { name: vpn-seed-run, mountPath: /run }
+    - { name: wireguard, mountPath: /var/run/wireguard }
 {{- end }}
 
 {{- define "vpn-seed.volumes" -}}
 - name: vpn-seed
-  secret: { secretName: vpn-seed, defaultMode: 0440 }
+  secret: { secretName: vpn-seed, defaultMode: 0400 }
 - name: tun
   hostPath: { path: /dev/net/tun, type: CharDevice }
-- name: vpn-seed-run
+- name: wireguard
   emptyDir: { medium: Memory, sizeLimit: 1Mi }
 {{- end }}

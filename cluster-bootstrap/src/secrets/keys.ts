@@ -36,7 +36,7 @@ export function makeTunnelKeys(random: Random): SecretData {
 const tunnelAddresses = { seed: '192.168.123.1', shoot: '192.168.123.2' } as const
 
 /** Port of the health server of both ends. */
-const tunnelHealthPort = 8094
+const tunnelHealthPort = 9110
 
 const probePort = 5400
 
