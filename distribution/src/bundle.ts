@@ -1,7 +1,6 @@
 import { access, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@trellis/foundation/failure'
-import { rolldown } from 'rolldown'
 import { digestSources, listSources, roomsBelow } from './sources.ts'
 
 /** Our own deployables: each becomes one JavaScript file. */
@@ -44,11 +43,15 @@ export async function bundleInputs(repositoryDirectory: string, deployable: Depl
 
 /**
  * Bundles a deployable with everything it imports into one module at `output`: nothing is left to install, and what is not used is
- * left out. The same sources always give the same bytes.
+ * left out. The same sources always give the same bytes, wherever the repository in `directory` lies.
  */
-export async function bundleDeployable(entry: string, output: string): Promise<void> {
+export async function bundleDeployable(directory: string, entry: string, output: string): Promise<void> {
+  // Loaded only here: most callers of this room have nothing to bundle, and the bundler is large.
+  const { rolldown } = await import('rolldown')
   try {
-    const bundle = await rolldown({
+    await using bundle = await rolldown({
+      // Paths in comments are relative to this, not to where somebody happened to start from.
+      cwd: directory,
       input: entry,
       platform: 'node',
       treeshake: true,
@@ -57,7 +60,6 @@ export async function bundleDeployable(entry: string, output: string): Promise<v
       external: ['bufferutil', 'utf-8-validate'],
     })
     await bundle.write({ file: output, format: 'esm', minify: false, sourcemap: false, codeSplitting: false })
-    await bundle.close()
   } catch (cause) {
     throw new Failure('Invalid', `${entry} cannot be bundled`, { cause })
   }

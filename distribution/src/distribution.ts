@@ -10,6 +10,7 @@ import { imagesFolder, imagesPart } from './recipes/images.ts'
 import { allRecipes } from './recipes.ts'
 import { createBuilder } from './store/builder.ts'
 import { createCache } from './store/cache.ts'
+import { readMounts } from './store/mounts.ts'
 import type { Entry, ProgressListener, Source } from './store/part.ts'
 
 /** What a distribution works with. */
@@ -61,6 +62,9 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   machines: ['images-worker', 'images-seed', 'machine-agent', 'machine-programs', 'machine-settings', 'debian'],
 }
 
+/** Of parts that change whenever our own code does, so many versions are kept beside those that machines run from. */
+const keptVersions = 3
+
 /** A distribution that keeps its parts in the given cache directory. */
 export function createDistribution(options: DistributionOptions): Distribution {
   const { clock, random, runner, log } = options
@@ -80,8 +84,18 @@ export function createDistribution(options: DistributionOptions): Distribution {
     ensure: async (partNames = ['assets', 'machines'], onProgress = () => {}, signal) => {
       await mkdir(options.cacheDirectory, { recursive: true })
       const wanted = partNames.flatMap((name) => groups[name] ?? [name])
-      return describeParts(await builder.ensure(wanted, onProgress, signal))
+      const entries = await builder.ensure(wanted, onProgress, signal)
+      await prune(entries)
+      return describeParts(entries)
     },
+  }
+
+  /** Removes old versions of what was made just now; what was there already has been pruned before. */
+  async function prune(entries: ReadonlyMap<string, Entry>): Promise<void> {
+    const made = [...entries.values()].filter((entry) => entry.fresh)
+    if (made.length === 0) return
+    const mounts = await readMounts()
+    for (const { part } of made) await cache.prune(part, keptVersions, (directory) => mounts.includes(directory))
   }
 }
 

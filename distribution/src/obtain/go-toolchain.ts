@@ -32,7 +32,7 @@ export async function findGo(
 async function versionOf(runner: CommandRunner, program: string): Promise<string | undefined> {
   try {
     const result = await runner.run(program, ['version'], { environment: { GOTOOLCHAIN: 'local' } })
-    return /\bgo\d+\.\d+(\.\d+)?\b/.exec(result.code === 0 ? result.stdout.replace('go version ', '') : '')?.[0]
+    return /\bgo\d+\.\d+(\.\d+|rc\d+)?\b/.exec(result.code === 0 ? result.stdout.replace('go version ', '') : '')?.[0]
   } catch (error) {
     if (isFailure(error)) return undefined
     throw error
@@ -41,7 +41,10 @@ async function versionOf(runner: CommandRunner, program: string): Promise<string
 
 /** Whether this version of Go builds the parts. */
 export function isNewEnough(version: string): boolean {
-  const [major = 0, minor = 0] = version.slice(2).split('.').map(Number)
+  const [major = 0, minor = 0] = version
+    .slice(2)
+    .split('.')
+    .map((text) => Number.parseInt(text, 10))
   const [wantedMajor, wantedMinor] = goToolchainPin.minimum
   return major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)
 }

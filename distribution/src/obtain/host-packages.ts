@@ -3,12 +3,12 @@ import { Failure } from '@trellis/foundation/failure'
 
 /** Debian packages without which the parts cannot be made or machines not run, by the program that shows their presence. */
 export const hostPackages = {
-  mmdebstrap: 'mmdebstrap',
-  unzip: 'unzip',
-  runc: 'runc',
-  ip: 'iproute2',
-  nft: 'nftables',
-  wg: 'wireguard-tools',
+  mmdebstrap: ['mmdebstrap', 'debian-archive-keyring'],
+  unzip: ['unzip'],
+  runc: ['runc'],
+  ip: ['iproute2'],
+  nft: ['nftables'],
+  wg: ['wireguard-tools'],
 } as const
 
 /** A program that a Debian package brings to the host. */
@@ -26,7 +26,7 @@ export async function ensureHostPackages(
   const missing: HostProgram[] = []
   for (const program of programs) if (!(await isInstalled(runner, program))) missing.push(program)
   if (missing.length === 0) return
-  const packages = missing.map((program) => hostPackages[program])
+  const packages = missing.flatMap((program) => hostPackages[program])
   onProgress(`installing ${packages.join(', ')}`)
   try {
     await install(runner, packages)

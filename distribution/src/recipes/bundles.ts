@@ -3,7 +3,7 @@ import { bundleDeployable, bundleInputs, type Deployable, entryOf } from '../bun
 import type { Recipe } from '../store/part.ts'
 
 /** Raised when what this recipe does with its inputs changes. */
-const revision = '1'
+const revision = '2'
 
 /** The recipe of one deployable of ours as a single JavaScript file, `main.mjs`. */
 export function bundleRecipe(repositoryDirectory: string, deployable: Deployable): Recipe {
@@ -17,7 +17,8 @@ export function bundleRecipe(repositoryDirectory: string, deployable: Deployable
     },
     make: async (workshop) => {
       workshop.report('building', 'bundling')
-      await bundleDeployable(await entryOf(repositoryDirectory, deployable), join(workshop.directory, 'main.mjs'))
+      const entry = await entryOf(repositoryDirectory, deployable)
+      await bundleDeployable(repositoryDirectory, entry, join(workshop.directory, 'main.mjs'))
       return 'build'
     },
   }

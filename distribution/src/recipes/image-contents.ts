@@ -50,7 +50,7 @@ function ourImage(deployable: Deployable, more: readonly LayerName[], user: stri
   return {
     layers: ['base', 'node', ...more, `application-${deployable}`],
     entrypoint: ['/usr/local/bin/node', '/app/main.mjs'],
-    environment: ['NODE_ENV=production'],
+    environment: ['NODE_ENV=production', 'HOME=/tmp'],
     user,
   }
 }

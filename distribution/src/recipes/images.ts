@@ -60,7 +60,9 @@ export function imagesRecipe(context: ImagesContext, set: ImageSet): Recipe {
 
 /** The reference by which an image is known: upstream's name, or ours with a tag that stands for its content. */
 export function imageReference(name: ImageName, image: Image): string {
-  return upstreamReference(name) ?? `trellis.internal/${name}:${image.manifest.digest.slice('sha256:'.length).slice(0, 12)}`
+  return (
+    upstreamReference(name) ?? `trellis.internal/${name}:${image.manifest.digest.slice('sha256:'.length).slice(0, 12)}`
+  )
 }
 
 interface Archive {

@@ -64,11 +64,11 @@ export function createCache(clock: Clock, random: Random, runner: CommandRunner,
     const manifest = await readManifest(join(root, part, key, 'entry.json'))
     if (manifest === undefined) return undefined
     const directory = join(root, part, key, 'content')
-    const fingerprint = await unlessAbsent(fingerprintTree(directory))
+    const fingerprint = await unlessAbsent(async () => fingerprintTree(directory))
     if (fingerprint !== manifest.fingerprint) return undefined
     const seconds = clock.now() / 1000
     await utimes(join(root, part, key, 'entry.json'), seconds, seconds)
-    return { part, key, digest: manifest.digest, source: manifest.source, directory }
+    return { part, key, digest: manifest.digest, source: manifest.source, fresh: false, directory }
   }
 
   async function produce(part: string, key: string, make: Maker): Promise<Entry> {
@@ -84,12 +84,12 @@ export function createCache(clock: Clock, random: Random, runner: CommandRunner,
       const manifest: Manifest = {
         layout,
         digest: await digestTree(content),
-        fingerprint: await fingerprintTree(content),
+        fingerprint: fingerprintTree(content),
         source,
       }
       await writeFile(join(making, 'entry.json'), `${JSON.stringify(manifest)}\n`)
       await replace(part, key, making)
-      return { part, key, digest: manifest.digest, source, directory: join(root, part, key, 'content') }
+      return { part, key, digest: manifest.digest, source, fresh: true, directory: join(root, part, key, 'content') }
     } catch (error) {
       await rm(making, { recursive: true, force: true })
       throw error
@@ -99,7 +99,7 @@ export function createCache(clock: Clock, random: Random, runner: CommandRunner,
   async function replace(part: string, key: string, making: string): Promise<void> {
     const target = join(root, part, key)
     const discarded = join(root, part, `.discarded-${random.text(8)}`)
-    await unlessAbsent(rename(target, discarded))
+    await unlessAbsent(() => rename(target, discarded))
     await rename(making, target)
     await rm(discarded, { recursive: true, force: true })
   }
@@ -126,7 +126,7 @@ export function createCache(clock: Clock, random: Random, runner: CommandRunner,
 }
 
 async function readManifest(path: string): Promise<Manifest | undefined> {
-  const text = await unlessAbsent(readFile(path, 'utf8'))
+  const text = await unlessAbsent(() => readFile(path, 'utf8'))
   if (text === undefined) return undefined
   try {
     const manifest = JSON.parse(text) as Manifest
@@ -137,13 +137,13 @@ async function readManifest(path: string): Promise<Manifest | undefined> {
 }
 
 async function lastUse(path: string): Promise<number> {
-  return (await unlessAbsent(stat(path)))?.mtimeMs ?? 0
+  return (await unlessAbsent(() => stat(path)))?.mtimeMs ?? 0
 }
 
 /** The value, or undefined when a file on the way to it does not exist. */
-async function unlessAbsent<Value>(work: Promise<Value>): Promise<Value | undefined> {
+async function unlessAbsent<Value>(work: () => Promise<Value>): Promise<Value | undefined> {
   try {
-    return await work
+    return await work()
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error

@@ -12,6 +12,8 @@ export interface Entry {
   /** Digest of the content: what parts made from this one depend on. */
   readonly digest: string
   readonly source: Source
+  /** Whether it was made just now. */
+  readonly fresh: boolean
   /** The read-only directory with the part's files. */
   readonly directory: string
 }

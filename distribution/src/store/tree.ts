@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { lstat, readdir, readlink } from 'node:fs/promises'
+import { createReadStream, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 
@@ -13,37 +12,26 @@ interface Node {
   readonly modifiedMilliseconds: number
 }
 
-/** How many directory entries are looked at side by side. */
-const concurrency = 64
-
-async function listTree(root: string): Promise<readonly Node[]> {
+/**
+ * Looks at everything below `root`. Blocks while it does: asking the kernel one by one takes a tenth of the time that handing
+ * thousands of questions to other threads does.
+ */
+function listTree(root: string): readonly Node[] {
   const found: Node[] = []
   const pending = ['']
-  while (pending.length > 0) {
-    const directory = pending.pop() ?? ''
-    const names = await readdir(join(root, directory))
-    for (let start = 0; start < names.length; start += concurrency) {
-      const nodes = await Promise.all(
-        names.slice(start, start + concurrency).map((name) => inspect(root, join(directory, name))),
-      )
-      for (const node of nodes) {
-        found.push(node)
-        if (node.kind === 'directory') pending.push(node.path)
-      }
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    for (const name of readdirSync(join(root, directory))) {
+      const node = inspect(root, directory === '' ? name : `${directory}/${name}`)
+      found.push(node)
+      if (node.kind === 'directory') pending.push(node.path)
     }
   }
   return found.sort((left, right) => (left.path < right.path ? -1 : 1))
 }
 
-async function inspect(root: string, path: string): Promise<Node> {
-  const status = await lstat(join(root, path))
-  const kind = status.isDirectory()
-    ? 'directory'
-    : status.isFile()
-      ? 'file'
-      : status.isSymbolicLink()
-        ? 'link'
-        : 'other'
+function inspect(root: string, path: string): Node {
+  const status = lstatSync(`${root}/${path}`)
+  const kind = kindOf(status)
   return {
     path,
     kind,
@@ -53,13 +41,19 @@ async function inspect(root: string, path: string): Promise<Node> {
   }
 }
 
+function kindOf(status: Stats): Node['kind'] {
+  if (status.isDirectory()) return 'directory'
+  if (status.isFile()) return 'file'
+  return status.isSymbolicLink() ? 'link' : 'other'
+}
+
 /**
  * A digest of names, kinds, modes, sizes and modification times below `root`: cheap, and different as soon as a file was added,
  * removed, cut short or rewritten.
  */
-export async function fingerprintTree(root: string): Promise<string> {
+export function fingerprintTree(root: string): string {
   const hash = createHash('sha256')
-  for (const node of await listTree(root)) {
+  for (const node of listTree(root)) {
     hash.update(`${node.path}\0${node.kind}\0${node.mode}\0${node.size}\0${node.modifiedMilliseconds}\n`)
   }
   return hash.digest('hex')
@@ -68,10 +62,10 @@ export async function fingerprintTree(root: string): Promise<string> {
 /** A digest of everything below `root` except times: equal trees have equal digests wherever and whenever they were made. */
 export async function digestTree(root: string): Promise<string> {
   const hash = createHash('sha256')
-  for (const node of await listTree(root)) {
+  for (const node of listTree(root)) {
     hash.update(`${node.path}\0${node.kind}\0${node.mode}\0`)
     if (node.kind === 'file') hash.update(await digestFile(join(root, node.path)))
-    if (node.kind === 'link') hash.update(await readlink(join(root, node.path)))
+    if (node.kind === 'link') hash.update(readlinkSync(join(root, node.path)))
     hash.update('\n')
   }
   return hash.digest('hex')

@@ -1,0 +1,56 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { expect, test } from 'vitest'
+import { createTemporaryDirectory } from '../testing/temporary-directory.ts'
+import { bundleDeployable, entryOf } from './bundle.ts'
+
+test('a bundle is one file that runs by itself, without what is not used', async () => {
+  await using room = await createTemporaryDirectory()
+  await writeFile(join(room.path, 'used.ts'), 'export const used: string = "used"\nexport const idle = "left out"\n')
+  await writeFile(join(room.path, 'later.ts'), 'export const later: number = 7\n')
+  await writeFile(
+    join(room.path, 'main.ts'),
+    [
+      'import { basename } from "node:path"',
+      'import { used } from "./used.ts"',
+      'const { later } = await import("./later.ts")',
+      'export const answer: string = [basename("/a/b"), used, later].join(" ")',
+    ].join('\n'),
+  )
+  const output = join(room.path, 'out/main.mjs')
+  await bundleDeployable(room.path, join(room.path, 'main.ts'), output)
+  expect((await import(pathToFileURL(output).href)).answer).toBe('b used 7')
+  expect(await readFile(output, 'utf8')).not.toContain('left out')
+})
+
+test('the same sources give the same bundle wherever they lie', async () => {
+  await using one = await createTemporaryDirectory()
+  await using other = await createTemporaryDirectory()
+  const bundle = async (root: string) => {
+    await writeFile(join(root, 'part.ts'), 'export const part = Math.random()\n')
+    await writeFile(join(root, 'main.ts'), 'import { part } from "./part.ts"\nexport const whole = part + 1\n')
+    await bundleDeployable(root, join(root, 'main.ts'), join(root, 'main.mjs'))
+    return readFile(join(root, 'main.mjs'), 'utf8')
+  }
+  expect(await bundle(one.path)).toBe(await bundle(other.path))
+})
+
+test('a deployable without a beginning is named', async () => {
+  await using repository = await createTemporaryDirectory()
+  await expect(entryOf(repository.path, 'mcm')).rejects.toMatchObject({
+    kind: 'NotFound',
+    message: 'mcm/src/main.ts is missing, so mcm cannot be bundled',
+  })
+})
+
+test('sources that do not fit together are Invalid', async () => {
+  await using room = await createTemporaryDirectory()
+  await mkdir(join(room.path, 'src'))
+  await writeFile(join(room.path, 'src/main.ts'), 'import "./absent.ts"\n')
+  await expect(
+    bundleDeployable(room.path, join(room.path, 'src/main.ts'), join(room.path, 'main.mjs')),
+  ).rejects.toMatchObject({
+    kind: 'Invalid',
+  })
+})

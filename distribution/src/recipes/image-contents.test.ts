@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest'
+import { deployables } from '../bundle.ts'
+import { arrangeItems } from '../oci/layer.ts'
+import { upstreamImages } from '../pins.ts'
+import {
+  imageDefinitions,
+  imageSets,
+  type LayerSources,
+  layerContents,
+  layerNames,
+  partsOfLayer,
+} from './image-contents.ts'
+
+const sources: LayerSources = {
+  part: (name) => `/cache/${name}`,
+  charts: ['shoot-control-plane/Chart.yaml'],
+  chartsDirectory: '/repository/charts',
+  kubernetesPrograms: [{ name: 'kubernetes' }, { name: 'kube-apiserver', target: 'kubernetes' }],
+}
+
+/** Paths that an image has, through all its layers. */
+function pathsOf(name: keyof typeof imageDefinitions): readonly string[] {
+  return imageDefinitions[name].layers.flatMap((layer) => {
+    const { items, programs } = layerContents(layer, sources)
+    return [...items.map((item) => item.path), ...programs.map((program) => program.path)]
+  })
+}
+
+test('there is an image for every upstream name and every deployable but the node agent', () => {
+  const expected = [...Object.keys(upstreamImages), ...deployables.filter((name) => name !== 'node-agent')]
+  expect(Object.keys(imageDefinitions).sort()).toEqual(expected.sort())
+})
+
+test.each(layerNames)('the layer %s is made of absolute paths without contradictions', (layer) => {
+  const { items, programs } = layerContents(layer, sources)
+  expect(items.length + programs.length).toBeGreaterThan(0)
+  expect(() => arrangeItems(items)).not.toThrow()
+})
+
+test.each(layerNames)('the layer %s takes nothing from parts that it does not name', (layer) => {
+  const named = new Set(partsOfLayer(layer))
+  const { items, programs } = layerContents(layer, sources)
+  const used = [
+    ...items.flatMap((item) => (item.kind === 'file' ? [item.source] : [])),
+    ...programs.map((p) => p.source),
+  ]
+  for (const source of used) {
+    const part = /^\/cache\/([^/]+)\//.exec(source)?.[1]
+    if (part !== undefined) expect(named, source).toContain(part)
+  }
+})
+
+test.each(Object.keys(imageDefinitions) as (keyof typeof imageDefinitions)[])(
+  'the entry point of %s is in its layers',
+  (name) => {
+    const [program, script] = imageDefinitions[name].entrypoint
+    const paths = pathsOf(name)
+    if (!name.startsWith('kube-') || name === 'kube-apiserver') expect(paths).toContain(program)
+    if (script !== undefined) expect(paths).toContain(script)
+  },
+)
+
+test('the images of Kubernetes share the layer with its one program', () => {
+  for (const name of ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy'] as const) {
+    expect(imageDefinitions[name].layers.slice(0, 2)).toEqual(['base', 'kubernetes'])
+  }
+})
+
+test('cluster-bootstrap has helm, kubectl and the charts; the tunnel ends have their network tools', () => {
+  expect(imageDefinitions['cluster-bootstrap'].layers).toEqual(expect.arrayContaining(['kubernetes', 'helm', 'charts']))
+  expect(pathsOf('cluster-bootstrap')).toContain('/charts/shoot-control-plane/Chart.yaml')
+  for (const name of ['vpn-seed', 'vpn-shoot'] as const) {
+    const paths = pathsOf(name)
+    for (const tool of ['/usr/local/bin/wireguard-go', '/usr/bin/wg', '/usr/bin/ip', '/usr/sbin/nft']) {
+      expect(paths).toContain(tool)
+    }
+  }
+})
+
+test('only images that need the network run as root among ours', () => {
+  const roots = deployables.filter((name) => name !== 'node-agent' && imageDefinitions[name].user === '0')
+  expect(roots).toEqual(['vpn-seed', 'vpn-shoot'])
+})
+
+test('machines bring every image that runs on them', () => {
+  const everywhere = new Set([...imageSets.worker, ...imageSets.seed])
+  expect([...everywhere].sort()).toEqual(Object.keys(imageDefinitions).sort())
+})

@@ -1,0 +1,49 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { createTemporaryDirectory } from '../testing/temporary-directory.ts'
+import { digestSources, listSources, roomsBelow } from './sources.ts'
+
+async function plantRooms(root: string): Promise<void> {
+  const room = async (folder: string, name: string, dependencies: readonly string[]) => {
+    await mkdir(join(root, folder, 'src'), { recursive: true })
+    await mkdir(join(root, folder, 'node_modules/x'), { recursive: true })
+    await writeFile(join(root, folder, 'node_modules/x/index.js'), '')
+    await writeFile(join(root, folder, 'src/main.ts'), `// ${name}\n`)
+    const versions = Object.fromEntries(dependencies.map((dependency) => [dependency, '1']))
+    await writeFile(join(root, folder, 'package.json'), JSON.stringify({ name, dependencies: versions }))
+  }
+  await room('base', '@house/base', ['lodash'])
+  await room('middle/inner', '@house/inner', ['@house/base'])
+  await room('top', '@house/top', ['@house/inner', '@house/base'])
+  await room('other', '@house/other', [])
+  const workspaces = ['base', 'middle/inner', 'top', 'other']
+  await writeFile(join(root, 'package.json'), JSON.stringify({ name: 'house', workspaces }))
+}
+
+test('a room stands on the rooms that it imports, and on theirs', async () => {
+  await using house = await createTemporaryDirectory()
+  await plantRooms(house.path)
+  expect(await roomsBelow(house.path, 'top')).toEqual(['base', 'middle/inner', 'top'])
+  expect(await roomsBelow(house.path, 'other')).toEqual(['other'])
+  await expect(roomsBelow(house.path, 'cellar')).rejects.toMatchObject({ kind: 'NotFound' })
+})
+
+test('sources are listed in order, without what was installed', async () => {
+  await using house = await createTemporaryDirectory()
+  await plantRooms(house.path)
+  expect(await listSources(join(house.path, 'top'))).toEqual(['package.json', 'src/main.ts'])
+  expect(await listSources(join(house.path, 'top'), (path) => path.endsWith('.ts'))).toEqual(['src/main.ts'])
+  expect(await listSources(join(house.path, 'absent'))).toEqual([])
+})
+
+test('the digest follows names and contents, not modes', async () => {
+  await using house = await createTemporaryDirectory()
+  await plantRooms(house.path)
+  const digest = () => digestSources(house.path, ['top/src/main.ts', 'base/src/main.ts'])
+  const before = await digest()
+  await chmod(join(house.path, 'top/src/main.ts'), 0o600)
+  expect(await digest()).toBe(before)
+  await writeFile(join(house.path, 'top/src/main.ts'), '// changed\n')
+  expect(await digest()).not.toBe(before)
+})
