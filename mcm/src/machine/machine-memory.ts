@@ -19,6 +19,7 @@ export interface LeavingMemory {
   readonly attempts: Map<string, EvictionAttempts>
   forcedSince?: number
   movedPods: boolean
+  drained: boolean
   serverGone: boolean
   /** Looks at a server that is being deleted. */
   deletionLooks: number
@@ -64,6 +65,7 @@ function emptyMemory(): MachineMemory {
       cordoned: false,
       attempts: new Map(),
       movedPods: false,
+      drained: false,
       serverGone: false,
       deletionLooks: 0,
       deletionFailures: 0,

@@ -61,6 +61,7 @@ function terminationMemory(memory: LeavingMemory): TerminationMemory {
     attempts: memory.attempts,
     forcedSince: memory.forcedSince,
     movedPods: memory.movedPods,
+    drained: memory.drained,
     serverGone: memory.serverGone,
   }
 }
@@ -160,8 +161,12 @@ async function deleteServer(
 ): Promise<Outcome | undefined> {
   const { clock, random, driver } = context
   const { leaving } = memory
-  leaving.session?.[Symbol.dispose]()
-  leaving.session = undefined
+  if (!leaving.drained) {
+    leaving.drained = true
+    leaving.session?.[Symbol.dispose]()
+    leaving.session = undefined
+    if (leaving.movedPods) context.times.drained(machine, clock.now() - (leaving.began ?? clock.now()))
+  }
   if (leaving.deletionNotBefore > clock.now()) return again(leaving.deletionNotBefore - clock.now())
   const providerId = machine.spec?.providerID
   const identity = { machineName: machine.metadata.name, ...(providerId === undefined ? {} : { providerId }) }

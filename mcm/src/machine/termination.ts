@@ -23,6 +23,8 @@ export interface TerminationMemory {
   readonly forcedSince: number | undefined
   /** Whether anything had to leave the node. */
   readonly movedPods: boolean
+  /** Whether the drain is over. */
+  readonly drained: boolean
   readonly serverGone: boolean
 }
 
@@ -77,7 +79,8 @@ export function isPastHope({ machine, settings }: MachineObservation, memory: Te
 
 function drainStep(observed: MachineObservation, memory: TerminationMemory, now: number): TerminationStep | undefined {
   const { machine, target, node } = observed
-  if (target.kind === 'none' || isDrained(machine) || isPastHope(observed, memory, now)) return undefined
+  if (target.kind === 'none' || memory.drained || isDrained(machine) || isPastHope(observed, memory, now))
+    return undefined
   const hadNode = (machine.status?.conditions ?? []).length > 0
   if (target.kind === 'unknown') return hadNode ? awaitTarget(machine, now) : undefined
   if (node === undefined) return undefined

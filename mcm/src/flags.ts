@@ -1,0 +1,170 @@
+import { Failure } from '@trellis/foundation/failure'
+
+/** A flag: its kind, its value unless told, and what it does. */
+export interface Flag {
+  readonly kind: 'text' | 'number' | 'flag' | 'duration'
+  readonly fallback: string | number | boolean
+  readonly help: string
+}
+
+/** Flags by name. */
+export type FlagTable = Readonly<Record<string, Flag>>
+
+/** Values by name of flag. */
+export type FlagValues = Readonly<Record<string, string | number | boolean>>
+
+/** Says of a flag that it is accepted, so that command lines made for the reference go on working, and without effect. */
+const accepted = 'Accepted for compatibility; without effect.'
+
+function text(fallback: string, help: string): Flag {
+  return { kind: 'text', fallback, help }
+}
+
+function number(fallback: number, help: string): Flag {
+  return { kind: 'number', fallback, help }
+}
+
+function duration(fallback: string, help: string): Flag {
+  return { kind: 'duration', fallback, help }
+}
+
+function flag(fallback: boolean, help: string): Flag {
+  return { kind: 'flag', fallback, help }
+}
+
+const ours: FlagTable = {
+  provider: text('', 'Cloud: local or simulated.'),
+  'bootstrap-token-key': text('', 'File whose bytes the bootstrap tokens of machines are derived from.'),
+  'simulated-cloud': text('', 'JSON file that says how the simulated cloud behaves.'),
+}
+
+const clustersAndProcess: FlagTable = {
+  'control-kubeconfig': text(
+    '',
+    'Kubeconfig of the cluster that holds machines; inClusterConfig for the pod’s own; the target’s unless told.',
+  ),
+  'target-kubeconfig': text(
+    '',
+    'Kubeconfig of the cluster that machines join; none when there is none; the control cluster’s unless told.',
+  ),
+  namespace: text('default', 'Namespace of the machines.'),
+  port: number(10258, 'Port of /healthz, /readyz, /metrics and /status.'),
+  address: text('0.0.0.0', 'Address to listen on.'),
+  'concurrent-syncs': number(50, 'Machines worked on at the same time.'),
+  'leader-elect': flag(true, 'Works only while it holds the Lease machine-controller-manager.'),
+  'leader-elect-lease-duration': duration('15s', 'How long others wait after the last renewal.'),
+  'leader-elect-renew-deadline': duration('10s', 'How long to work on without having renewed.'),
+  'leader-elect-retry-period': duration('2s', 'Pause between tries.'),
+  'leader-elect-resource-lock': text('leases', accepted),
+  'leader-elect-resource-name': text('', accepted),
+  'leader-elect-resource-namespace': text('', accepted),
+  'cloud-provider': text('', 'Another name of --provider.'),
+  'min-resync-period': duration('12h', accepted),
+  profiling: flag(false, accepted),
+  'contention-profiling': flag(false, accepted),
+  'kube-api-content-type': text('', accepted),
+  'kube-api-qps': number(20, accepted),
+  'kube-api-burst': number(30, accepted),
+  'controller-start-interval': duration('0s', accepted),
+}
+
+const machineBehaviour: FlagTable = {
+  'machine-creation-timeout': duration('20m', 'How long a machine may take to join before it is replaced.'),
+  'machine-health-timeout': duration('10m', 'How long a machine may be unhealthy before it is replaced.'),
+  'machine-drain-timeout': duration('2h', 'How long draining may take before it is forced.'),
+  'machine-max-evict-retries': number(360, 'Evictions are tried this many times 20 s before pods are deleted.'),
+  'machine-pv-detach-timeout': duration('2m', accepted),
+  'machine-pv-reattach-timeout': duration('90s', accepted),
+  'machine-preserve-timeout': duration('96h', accepted),
+  'machine-inplace-update-timeout': duration('20m', accepted),
+  'machine-safety-orphan-vms-period': duration('15m', 'Pause between two searches for servers without a machine.'),
+  'machine-safety-apiserver-statuscheck-timeout': duration('30s', accepted),
+  'machine-safety-apiserver-statuscheck-period': duration('1m', accepted),
+  'machine-safety-overshooting-period': duration('1m', accepted),
+  'safety-up': number(2, accepted),
+  'safety-down': number(1, accepted),
+  'autoscaler-scaledown-annotation-during-rollout': flag(true, accepted),
+  'node-conditions': text(
+    'KernelDeadlock,ReadonlyFilesystem,DiskPressure,NetworkUnavailable',
+    'Conditions of nodes that must be False for a machine to be healthy.',
+  ),
+  'bootstrap-token-auth-extra-groups': text('', 'Groups of bootstrap tokens, comma-separated.'),
+  'resource-exhausted-retry': duration('10m', 'Longest pause between tries while quota or stock is used up.'),
+}
+
+const logging: FlagTable = {
+  v: number(0, 'Verbosity; from 4 on, debug lines are written.'),
+  vmodule: text('', accepted),
+  logtostderr: flag(true, accepted),
+  alsologtostderr: flag(false, accepted),
+  stderrthreshold: text('2', accepted),
+  'log-dir': text('', accepted),
+  'log-file': text('', accepted),
+  'log-file-max-size': number(1800, accepted),
+  'log-flush-frequency': duration('5s', accepted),
+  'log-backtrace-at': text('', accepted),
+  'add-dir-header': flag(false, accepted),
+  'one-output': flag(false, accepted),
+  'skip-headers': flag(false, accepted),
+  'skip-log-headers': flag(false, accepted),
+}
+
+/** Every flag of the process: the reference's two sets in one, and ours. */
+export const flagTable: FlagTable = { ...clustersAndProcess, ...machineBehaviour, ...logging, ...ours }
+
+/** Reads arguments as Go programs do: `--name=value`, `--name value`, one dash or two, underscores for dashes, bare names for true. Throws `Invalid` that names the flag. */
+export function parseFlags(table: FlagTable, args: readonly string[]): FlagValues {
+  const values: Record<string, string | number | boolean> = Object.fromEntries(
+    Object.entries(table).map(([name, { fallback }]) => [name, fallback]),
+  )
+  for (let index = 0; index < args.length; index++) {
+    const { name, given } = split(args[index] ?? '')
+    const known = table[name]
+    if (known === undefined) throw unknownFlag(name)
+    if (given === undefined && known.kind === 'flag') {
+      values[name] = true
+      continue
+    }
+    const raw = given ?? args[++index]
+    if (raw === undefined) throw new Failure('Invalid', 'the flag needs a value', { field: `--${name}` })
+    values[name] = valueOf(known, name, raw)
+  }
+  return values
+}
+
+function split(argument: string): { readonly name: string; readonly given: string | undefined } {
+  const match = /^--?([A-Za-z][\w.-]*)(?:=([\s\S]*))?$/.exec(argument)
+  if (match?.[1] === undefined) {
+    throw new Failure('Invalid', `${argument} is not a flag`, { remedy: 'write flags as --name=value' })
+  }
+  return { name: match[1].replaceAll('_', '-'), given: match[2] }
+}
+
+function valueOf({ kind }: Flag, name: string, raw: string): string | number | boolean {
+  const field = `--${name}`
+  if (kind === 'number') {
+    if (raw.trim() !== '' && Number.isFinite(Number(raw))) return Number(raw)
+    throw new Failure('Invalid', `${raw} is not a number`, { field })
+  }
+  if (kind === 'flag') {
+    if (/^(true|t|1)$/i.test(raw)) return true
+    if (/^(false|f|0)$/i.test(raw)) return false
+    throw new Failure('Invalid', `${raw} is neither true nor false`, { field })
+  }
+  return raw
+}
+
+function unknownFlag(name: string): Failure {
+  return new Failure('Invalid', `there is no flag --${name}`, { field: `--${name}`, remedy: 'see --help' })
+}
+
+/** What `--help` prints. */
+export function flagHelp(table: FlagTable): string {
+  const lines = Object.entries(table)
+    .filter(([, { help }]) => help !== accepted)
+    .map(([name, { fallback, help }]) => `  --${name}=${JSON.stringify(fallback)}\n      ${help}`)
+  const silent = Object.entries(table)
+    .filter(([, { help }]) => help === accepted)
+    .map(([name]) => `--${name}`)
+  return `${lines.join('\n')}\n\nAccepted for compatibility, without effect: ${silent.join(', ')}\n`
+}

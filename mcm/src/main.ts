@@ -1,0 +1,151 @@
+import { readFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import type { Driver } from '@trellis/cloudprovider/contract/driver'
+import { withLimit } from '@trellis/cloudprovider/contract/with-limit'
+import { withMetrics } from '@trellis/cloudprovider/contract/with-metrics'
+import { withRetry } from '@trellis/cloudprovider/contract/with-retry'
+import { type Clock, createSystemClock } from '@trellis/foundation/clock'
+import { describe, Failure } from '@trellis/foundation/failure'
+import { startHealthServer } from '@trellis/foundation/health-server'
+import { untilAskedToStop } from '@trellis/foundation/lifetime'
+import { createLog, type Log } from '@trellis/foundation/log'
+import { createSystemRandom, type Random } from '@trellis/foundation/random'
+import { type ConnectedClient, createClient } from '@trellis/kubernetes/client'
+import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
+import { runWithLease } from '@trellis/kubernetes/lease'
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { type ClusterSource, type Configuration, readConfiguration } from './configuration.ts'
+import { flagHelp, flagTable } from './flags.ts'
+import { createManager } from './manager.ts'
+
+const program = 'machine-controller-manager'
+
+/** What every part of the process is given. */
+interface Ports {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+}
+
+/** Bytes below which a key for tokens would be too easy to guess. */
+const shortestKeyBytes = 16
+
+async function main(args: readonly string[]): Promise<void> {
+  if (args.some((argument) => /^--?h(elp)?$/.test(argument))) {
+    process.stdout.write(
+      `${program}: turns Machine objects into servers and servers into nodes.\n\n${flagHelp(flagTable)}`,
+    )
+    return
+  }
+  const configuration = readConfiguration(args)
+  const signal = untilAskedToStop()
+  const ports: Ports = {
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    log: createLog(program, configuration.logLevel),
+  }
+  await run(configuration, ports, signal)
+  ports.log.info({}, 'stopped')
+}
+
+async function run(configuration: Configuration, ports: Ports, signal: AbortSignal): Promise<void> {
+  const { namespace } = configuration
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  using control = await connect(configuration.control, ports)
+  using target = configuration.target === undefined ? undefined : await connect(configuration.target, ports)
+  const driver = await createDriver(configuration, { ...ports, client: target ?? control, registry }, signal)
+  const manager = createManager({
+    ...ports,
+    registry,
+    control,
+    ...(target === undefined ? {} : { target }),
+    driver,
+    namespace,
+    settings: configuration.settings,
+    tokens: {
+      key: await readTokenKey(configuration.bootstrapTokenKeyFile),
+      extraGroups: configuration.bootstrapTokenExtraGroups,
+    },
+    concurrentMachines: configuration.concurrentMachines,
+    concurrentSyncs: configuration.concurrentSyncs,
+    orphanPeriodMilliseconds: configuration.orphanPeriodMilliseconds,
+  })
+  let leading = false
+  await using health = await startHealthServer({
+    host: configuration.address,
+    port: configuration.port,
+    metrics: registry,
+    // A replica that waits for the lease is ready to take over.
+    ready: () => (leading ? manager.notReady() : undefined),
+    status: () => ({ leading, ...(manager.status() as object) }),
+  })
+  ports.log.info({ namespace, port: health.port, provider: configuration.provider }, 'started')
+  const work = (workSignal: AbortSignal) => {
+    leading = true
+    return manager.run(workSignal)
+  }
+  if (configuration.leaderElection === undefined) return work(signal)
+  // A container that is restarted in its pod takes up the lease that is still its own.
+  const identity = process.env.POD_NAME ?? `${hostname()}_${ports.random.text(8)}`
+  const lease = { ...ports, client: control, namespace, name: program, identity, signal, work }
+  await runWithLease({ ...lease, ...configuration.leaderElection })
+}
+
+async function connect(source: ClusterSource, { clock }: Ports): Promise<ConnectedClient> {
+  return createClient({ clock, kubeconfig: await loadKubeconfig(source), userAgent: `${program}/0.1.0` })
+}
+
+/** Loads the one driver that is asked for, and puts metrics, limits and retries around it. */
+async function createDriver(
+  configuration: Configuration,
+  ports: Ports & { readonly client: ConnectedClient; readonly registry: Registry },
+  signal: AbortSignal,
+): Promise<Driver> {
+  const { clock, random, registry } = ports
+  const bare =
+    configuration.provider === 'local'
+      ? (await import('@trellis/cloudprovider/local/driver')).createLocalDriver()
+      : await createSimulated(configuration.simulatedCloudFile, ports, signal)
+  const limit = { concurrency: Math.max(8, configuration.concurrentMachines), perSecond: 100, burst: 200 }
+  const measured = withMetrics({ clock, registry }, bare)
+  return withRetry({ clock, random }, withLimit({ clock }, measured, limit))
+}
+
+async function createSimulated(
+  file: string | undefined,
+  { clock, random, log, client }: Ports & { readonly client: ConnectedClient },
+  signal: AbortSignal,
+): Promise<Driver> {
+  const [{ createSimulatedCloud }, { createSimulatedDriver }, { startNodeMaker }, { parseSettings }] =
+    await Promise.all([
+      import('@trellis/cloudprovider/simulated/cloud'),
+      import('@trellis/cloudprovider/simulated/driver'),
+      import('@trellis/cloudprovider/simulated/nodes'),
+      import('@trellis/cloudprovider/simulated/settings'),
+    ])
+  const settings = parseSettings(file === undefined ? {} : JSON.parse(await readFile(file, 'utf8')))
+  const cloud = createSimulatedCloud({ clock, random }, settings)
+  startNodeMaker({ clock, random, log, cloud, client, joinMilliseconds: settings.joinMilliseconds ?? 0 }, signal)
+  return createSimulatedDriver(cloud)
+}
+
+async function readTokenKey(file: string | undefined): Promise<Uint8Array | undefined> {
+  if (file === undefined) return undefined
+  const field = '--bootstrap-token-key'
+  const key = await readFile(file).catch((error: unknown) => {
+    throw new Failure('Invalid', `${file} cannot be read`, { cause: error, field })
+  })
+  if (key.length >= shortestKeyBytes) return key
+  throw new Failure('Invalid', `${file} holds ${key.length} bytes, too few for a key`, {
+    field,
+    remedy: `write at least ${shortestKeyBytes} random bytes to it`,
+  })
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  process.stderr.write(`${program}: ${describe(error)}\n`)
+  process.exit(1)
+}
