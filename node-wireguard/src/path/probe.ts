@@ -1,4 +1,4 @@
-import { createSocket } from 'node:dgram'
+import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
@@ -39,16 +39,7 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
   let state = unknownPath
   let sequence = 0
 
-  const socket = createSocket(familyOf(localAddress) === 6 ? 'udp6' : 'udp4')
-  socket.bind(port, localAddress)
-  try {
-    await once(socket, 'listening')
-  } catch (error) {
-    socket.close()
-    throw new Failure('Unavailable', `probes cannot be sent from ${localAddress} port ${port}`, { cause: error })
-  }
-  // What cannot be sent now is a missed probe, and there will be another.
-  socket.on('error', () => {})
+  const socket = await openSocket(localAddress, port)
   socket.on('message', (bytes, from) => {
     const message = decodeProbe(bytes)
     if (message?.kind === 'question') send({ ...message, kind: 'answer' }, from.port, from.address)
@@ -79,14 +70,7 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
     if (!life.signal.aborted) socket.send(encodeProbe(message), toPort, toAddress, () => {})
   }
 
-  async function askForEver(): Promise<void> {
-    while (!life.signal.aborted) {
-      ask()
-      await clock.sleep(intervalMilliseconds, life.signal).catch(() => {})
-    }
-  }
-
-  const asking = askForEver()
+  const asking = repeat(clock, intervalMilliseconds, life.signal, ask)
   return {
     state: () => state,
     [Symbol.asyncDispose]: async () => {
@@ -94,5 +78,25 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
       await asking
       await new Promise<void>((resolve) => socket.close(resolve))
     },
+  }
+}
+
+async function openSocket(localAddress: IpAddress, port: number): Promise<Socket> {
+  const socket = createSocket(familyOf(localAddress) === 6 ? 'udp6' : 'udp4')
+  socket.bind(port, localAddress)
+  try {
+    await once(socket, 'listening')
+  } catch (error) {
+    socket.close()
+    throw new Failure('Unavailable', `probes cannot be sent from ${localAddress} port ${port}`, { cause: error })
+  }
+  // What cannot be sent now is a missed probe, and there will be another.
+  return socket.on('error', () => {})
+}
+
+async function repeat(clock: Clock, milliseconds: number, signal: AbortSignal, work: () => void): Promise<void> {
+  while (!signal.aborted) {
+    work()
+    await clock.sleep(milliseconds, signal).catch(() => {})
   }
 }

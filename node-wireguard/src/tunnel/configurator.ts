@@ -49,25 +49,13 @@ export function createConfigurator(options: ConfiguratorOptions): Configurator {
   const { clock, random, log, settings, device, dial, signal } = options
   const host = createHost(options.runner)
   let problem: string | undefined = 'it is being set up'
-  let queue: Promise<unknown> = Promise.resolve()
-
-  function exclusively(work: () => Promise<void>): Promise<void> {
-    const done = queue.then(work)
-    queue = done.catch(() => {})
-    return done
-  }
-
-  /** A device that begins anew has forgotten what it learned, so it is told; one that has not is left alone while the path is up. */
-  function endpointFor(learned: ResolvedEndpoint | undefined): ResolvedEndpoint | undefined {
-    if (learned === undefined) return dial.current() ?? options.remembered()
-    return options.pathUp() ? undefined : dial.current()
-  }
+  const turns = createTurns()
 
   async function configure(): Promise<void> {
     try {
       const { peers } = await device.read()
       const learned = peers.find((peer) => peer.publicKey === settings.peer.publicKey)?.endpoint
-      const applied = await device.apply(deviceConfiguration(settings, endpointFor(learned)))
+      const applied = await device.apply(deviceConfiguration(settings, endpointFor(options, learned)))
       const steps = await host.apply(hostConfiguration(settings))
       problem = undefined
       const changes = applied.changes.length
@@ -79,7 +67,7 @@ export function createConfigurator(options: ConfiguratorOptions): Configurator {
   }
 
   function configureUntil(deadlineMilliseconds: number, retryable: (error: unknown) => boolean): Promise<void> {
-    return retry(() => exclusively(configure), {
+    return retry(() => turns.take(configure), {
       ...{ clock, random, backoff, signal, deadlineMilliseconds, retryable },
       onRetry: () => log.warn({ problem }, 'the tunnel cannot be configured yet'),
     })
@@ -88,18 +76,42 @@ export function createConfigurator(options: ConfiguratorOptions): Configurator {
   return {
     start: () => configureUntil(startDeadlineMilliseconds, isTransient),
     restore: () =>
-      configureUntil(Number.POSITIVE_INFINITY, (error) => !(error instanceof InvariantError)).catch((error: unknown) =>
+      configureUntil(Number.POSITIVE_INFINITY, notABug).catch((error: unknown) =>
         log.debug({ problem: describe(error) }, 'the tunnel is not restored'),
       ),
     renewPeer: () =>
-      exclusively(async () => {
+      turns.take(async () => {
         const whole = deviceConfiguration(settings, dial.current() ?? options.remembered())
         await device.apply({ ...whole, peers: [] })
         await device.apply(whole)
       }),
-    idle: async () => {
-      await queue
-    },
+    idle: turns.idle,
     problem: () => problem,
+  }
+}
+
+/** A device that begins anew has forgotten what it learned, so it is told; one that has not is left alone while the path is up. */
+function endpointFor(
+  { dial, pathUp, remembered }: ConfiguratorOptions,
+  learned: ResolvedEndpoint | undefined,
+): ResolvedEndpoint | undefined {
+  if (learned === undefined) return dial.current() ?? remembered()
+  return pathUp() ? undefined : dial.current()
+}
+
+function notABug(error: unknown): boolean {
+  return !(error instanceof InvariantError)
+}
+
+/** Lets one work at a time, in the order of asking; a failure holds up nobody. */
+function createTurns(): { take(work: () => Promise<void>): Promise<void>; idle(): Promise<void> } {
+  let last: Promise<void> = Promise.resolve()
+  return {
+    take: (work) => {
+      const done = last.then(work)
+      last = done.catch(() => {})
+      return done
+    },
+    idle: () => last,
   }
 }

@@ -40,6 +40,11 @@ export function createTunnelMetrics(prefix: string, status: () => TunnelStatus):
   counter('sent_bytes_total', 'Bytes sent to the other end.', (now) => now.txBytes)
   counter('repairs_total', 'Times that the peer was added anew because probes went unanswered.', (now) => now.repairs)
   counter('device_restarts_total', 'Times that the userspace device was started again.', (now) => now.restarts)
+  addState(registry, prefix, status)
+  return registry
+}
+
+function addState(registry: Registry, prefix: string, status: () => TunnelStatus): void {
   new Gauge({
     name: `${prefix}state`,
     help: 'Always 1; the labels say what the tunnel is and what is the matter.',
@@ -51,5 +56,4 @@ export function createTunnelMetrics(prefix: string, status: () => TunnelStatus):
       this.set({ interface: now.interface, implementation: now.implementation, role: now.role, reason: now.reason }, 1)
     },
   })
-  return registry
 }

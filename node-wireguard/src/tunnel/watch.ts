@@ -64,9 +64,7 @@ export function createWatch(options: WatchOptions): Watch {
     } catch (error) {
       log.debug({ problem: describe(error) }, 'the device does not answer')
     }
-    const { reason, explanation } = status()
-    if (reason !== reported) log.info({ reason, explanation }, 'the state of the tunnel has changed')
-    reported = reason
+    reported = report(log, status(), reported)
   }
 
   return {
@@ -78,12 +76,17 @@ export function createWatch(options: WatchOptions): Watch {
       const turned = state.up !== path.up
       path = state
       if (turned) void look()
-      const now = clock.now()
       if (roleOf(settings) === 'listener') return
-      if (!repairDue(state, lastRepair, now, settings.probe.intervalMilliseconds)) return
-      lastRepair = now
+      if (!repairDue(state, lastRepair, clock.now(), settings.probe.intervalMilliseconds)) return
+      lastRepair = clock.now()
       repairs++
       options.repair()
     },
   }
+}
+
+/** Says what is the matter when that is not what was said before. */
+function report(log: Log, { reason, explanation }: TunnelStatus, before: string | undefined): string {
+  if (reason !== before) log.info({ reason, explanation }, 'the state of the tunnel has changed')
+  return reason
 }
