@@ -9,7 +9,10 @@ import { untilAskedToStop } from '@trellis/foundation/lifetime'
 import { createLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { runAgent, statusPath } from './agent.ts'
+import { createApiClient } from './api-client.ts'
 import { createDisk } from './disk.ts'
+import { probeHostFacts } from './host-facts.ts'
+import { probeUnit } from './keeper/probes.ts'
 import { renderReport } from './report.ts'
 
 const usage = `usage: node-agent [--config FILE] [--identity FILE]   make this machine a node and keep it one
@@ -57,6 +60,9 @@ async function serve(configurationPath: string, identityPath: string): Promise<n
       signal,
       configurationPath,
       identityPath,
+      probeMachine: probeHostFacts,
+      probeUnit,
+      connect: createApiClient,
       console,
     })
     return 0

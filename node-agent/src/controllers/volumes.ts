@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { chmod, mkdir, rm } from 'node:fs/promises'
 import type { KubernetesObject } from '@trellis/api/meta'
 import { isFailure } from '@trellis/foundation/failure'
 import type { AgentContext } from '../context.ts'
@@ -83,7 +83,11 @@ export async function provideVolumes(context: AgentContext, signal: AbortSignal)
     })
   }
   const provide = async (volume: Volume) => {
-    await mkdir(disk.resolve(`${volumeDirectory}/${volume.metadata.name}`), { recursive: true, mode: 0o755 })
+    await mkdir(disk.resolve(volumeDirectory), { recursive: true, mode: 0o700 })
+    const directory = disk.resolve(`${volumeDirectory}/${volume.metadata.name}`)
+    await mkdir(directory, { recursive: true })
+    // Pods of any user write here: Kubernetes gives directories of a host to nobody. The directory above keeps everybody else out.
+    await chmod(directory, 0o777)
     await client.call({ method: 'POST', path: '/api/v1/persistentvolumes', body: volume, signal })
     log.info({ volume: volume.metadata.name }, 'provided a volume')
   }

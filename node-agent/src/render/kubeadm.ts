@@ -56,6 +56,20 @@ export function ignoredPreflightErrors(settings: HostSettings): readonly string[
   return settings.userNamespaceKubelet ? [...repeatable, ...ofContainers] : repeatable
 }
 
+/** References of the images that a fresh cluster runs. */
+export function clusterImages(configuration: NodeAgentConfiguration): readonly string[] {
+  const { controlPlane } = configuration
+  if (controlPlane === undefined) return [configuration.images.sandbox]
+  const repository = controlPlane.imageRepository ?? 'registry.k8s.io'
+  const programs = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kube-proxy']
+  return [
+    configuration.images.sandbox,
+    ...programs.map((name) => `${repository}/${name}:${controlPlane.kubernetesVersion}`),
+    `${repository}/etcd:${controlPlane.etcdImageTag}`,
+    `${repository}/coredns/coredns:${controlPlane.coreDnsImageTag}`,
+  ]
+}
+
 function initConfiguration(configuration: NodeAgentConfiguration, facts: HostFacts, settings: HostSettings): object {
   return {
     apiVersion: 'kubeadm.k8s.io/v1beta4',
@@ -64,7 +78,8 @@ function initConfiguration(configuration: NodeAgentConfiguration, facts: HostFac
     nodeRegistration: {
       name: configuration.machineName,
       criSocket: `unix://${containerdSocket}`,
-      imagePullPolicy: 'IfNotPresent',
+      // The kubelet pulls what is missing; kubeadm would also ask for images that nothing uses, and hang where there is no registry.
+      imagePullPolicy: 'Never',
       // Not absent but empty: the only node of its cluster must take every pod.
       taints: configuration.nodeTaints,
       kubeletExtraArgs: toArguments(kubeletFlags(configuration, facts)),

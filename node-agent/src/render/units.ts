@@ -20,6 +20,7 @@ ExecStart=/opt/trellis/bin/containerd
 Environment=PATH=${searchPath}
 Restart=always
 RestartSec=1
+TimeoutStopSec=20
 KillMode=process
 Delegate=yes
 LimitNPROC=infinity
@@ -47,6 +48,7 @@ ExecStart=/opt/trellis/bin/kubelet \\
 Environment=PATH=${searchPath}
 ${more}Restart=always
 RestartSec=1
+TimeoutStopSec=20
 KillMode=process
 Delegate=yes
 CPUAccounting=yes

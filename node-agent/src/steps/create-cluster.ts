@@ -8,6 +8,9 @@ import type { Step } from '../runner.ts'
 /** Holds the digest of the configuration that kubeadm has carried out. */
 const donePath = '/var/lib/trellis/node-agent/cluster-created'
 
+/** Held while kubeadm runs. */
+const lockPath = '/run/lock/trellis-kubeadm'
+
 const kubeadmProgram = '/opt/trellis/bin/kubeadm'
 
 /**
@@ -23,7 +26,9 @@ export function createCluster({ changedUnits, disk, log, runner }: AgentContext,
         .update((await disk.read(kubeadmConfigurationPath)) ?? '')
         .digest('hex')
       if ((await disk.read(donePath)) === digest) return
-      await runOrThrow(runner, kubeadmProgram, ['init', '--config', disk.resolve(kubeadmConfigurationPath)], {
+      // An agent that was killed may have left its kubeadm behind: wait for that one to end.
+      const kubeadm = [lockPath, kubeadmProgram, 'init', '--config', disk.resolve(kubeadmConfigurationPath)]
+      await runOrThrow(runner, 'flock', kubeadm, {
         signal,
         environment: { PATH: searchPath },
         onLine: (line) => {

@@ -4,6 +4,7 @@ import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
 import type { AgentContext } from '../context.ts'
 import { readImageNames } from '../oci-archive.ts'
 import { containerdSocket } from '../render/containerd.ts'
+import { clusterImages } from '../render/kubeadm.ts'
 import type { Step } from '../runner.ts'
 
 /** Where the machine image keeps its archives. */
@@ -26,12 +27,14 @@ export function importImages(context: AgentContext, after: readonly string[]): S
       const archives = selectArchives(await archivesIn(directory), configuration.images)
       await inParallel(archives, facts.cores, async (archive) => {
         const names = await readImageNames(join(directory, archive))
-        const missing = names.filter((name) => !present.has(name))
-        if (missing.length === 0 && names.length > 0) return
+        if (names.length > 0 && names.every((name) => present.has(name))) return
         await control(runner, signal, 'images', 'import', '--local', join(directory, archive))
         for (const name of names) await control(runner, signal, 'images', 'label', name, pinLabel)
+        for (const name of names) present.add(name)
         log.info({ archive, names }, 'imported images')
       })
+      const missing = clusterImages(configuration).filter((image) => !present.has(image))
+      if (missing.length > 0) log.warn({ missing }, 'the machine did not bring these images along: they must be pulled')
     },
   }
 }
