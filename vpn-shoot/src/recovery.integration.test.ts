@@ -58,6 +58,26 @@ describe('an outage', () => {
     expect(gap - away).toBeLessThan(2000)
   })
 
+  it('ends when the front door leads elsewhere, though it still sends old flows where nobody is', async () => {
+    const { door } = pair.landscape
+    const target = (address: string) =>
+      door.feed(
+        `flush chain ip front prerouting
+         add rule ip front prerouting ip daddr 198.18.0.10 udp dport 51820 dnat to ${address}:51820\n`,
+        'nft',
+        '-f',
+        '-',
+      )
+    const gap = await outage(async () => {
+      await target('10.1.0.99')
+      await door.run('conntrack', '--flush')
+      await eventually('the outage', async () => ((await pair.shoot.status()).pathUp ? undefined : true))
+      await target('10.1.0.2')
+    })
+    report('the flow through the front door', gap)
+    expect(gap).toBeLessThan(7000)
+  })
+
   it.each(['seed', 'shoot'] as const)('does not happen when only our program is killed on the %s', async (label) => {
     const end = pair[label]
     const gap = await outage(async () => {

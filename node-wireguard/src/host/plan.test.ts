@@ -3,6 +3,7 @@ import { parseCidr, parseIpAddress } from '../address.ts'
 import type { HostConfiguration } from './configuration.ts'
 import { rulesetOf } from './firewall.ts'
 import { planHost } from './plan.ts'
+import { sizeWithin } from './size.ts'
 import type { HostSnapshot } from './snapshot.ts'
 
 const own = parseIpAddress('192.168.123.2')
@@ -107,6 +108,18 @@ describe('the plan of a host', () => {
     expect(() => planHost(fresh, { ...wanted, routes })).toThrow(
       expect.objectContaining({ kind: 'Invalid', field: 'networks' }),
     )
+  })
+})
+
+describe('the size of packets in a tunnel', () => {
+  it.each([
+    [undefined, 1420],
+    [1500, 1420],
+    [1450, 1370],
+    [9000, 1420],
+    [1300, 1280],
+  ])('through %j is %i', (carrier, size) => {
+    expect(sizeWithin(carrier)).toBe(size)
   })
 })
 

@@ -20,6 +20,7 @@ export interface ConfiguratorOptions {
   readonly settings: TunnelSettings
   readonly device: WireGuardDevice
   readonly dial: Dial
+  readonly maximumTransmissionUnit: number
   /** Whether the other end answers now: then the device knows better than the configuration where it is. */
   readonly pathUp: () => boolean
   /** Where the other end was last heard from. */
@@ -33,8 +34,8 @@ export interface Configurator {
   start(): Promise<void>
   /** Sets everything right again, however long that takes; never throws. */
   restore(): Promise<void>
-  /** Adds the peer anew, which drops what is left of its session, so that the next packet begins a handshake. */
-  renewPeer(): Promise<void>
+  /** Adds the peer anew, which drops what is left of its session, so that the next packet begins a handshake; by a new source port when asked and none is configured. */
+  renewPeer(byNewPort: boolean): Promise<void>
   /** Resolves when nothing is being changed any more. */
   idle(): Promise<void>
   /** Why the tunnel is not set up; undefined when it is. */
@@ -56,7 +57,7 @@ export function createConfigurator(options: ConfiguratorOptions): Configurator {
       const { peers } = await device.read()
       const learned = peers.find((peer) => peer.publicKey === settings.peer.publicKey)?.endpoint
       const applied = await device.apply(deviceConfiguration(settings, endpointFor(options, learned)))
-      const steps = await host.apply(hostConfiguration(settings))
+      const steps = await host.apply(hostConfiguration(settings, options.maximumTransmissionUnit))
       problem = undefined
       const changes = applied.changes.length
       if (changes + steps.length > 0) log.info({ changes, steps: steps.length }, 'the tunnel was configured')
@@ -79,10 +80,12 @@ export function createConfigurator(options: ConfiguratorOptions): Configurator {
       configureUntil(Number.POSITIVE_INFINITY, notABug).catch((error: unknown) =>
         log.debug({ problem: describe(error) }, 'the tunnel is not restored'),
       ),
-    renewPeer: () =>
+    renewPeer: (byNewPort) =>
       turns.take(async () => {
         const whole = deviceConfiguration(settings, dial.current() ?? options.remembered())
-        await device.apply({ ...whole, peers: [] })
+        // Port 0 lets the device choose.
+        const listenPort = byNewPort ? (settings.listenPort ?? 0) : settings.listenPort
+        await device.apply({ ...whole, listenPort, peers: [] })
         await device.apply(whole)
       }),
     idle: turns.idle,

@@ -7,7 +7,7 @@ import { unknownPath } from '../path/state.ts'
 import { diagnose, type Evidence } from './diagnosis.ts'
 import { createDial } from './dial.ts'
 import { nothingObserved, observe } from './observation.ts'
-import { repairDue } from './repair.ts'
+import { newPortDue, repairDue } from './repair.ts'
 
 describe('the diagnosis of a tunnel', () => {
   const silent: Evidence = {
@@ -73,6 +73,10 @@ describe('repair', () => {
     [5, 99_000, true],
   ])('after %i misses, last at %j: %j', (missedInRow, lastRepair, due) => {
     expect(repairDue({ ...unknownPath, missedInRow }, lastRepair, 100_000, 500)).toBe(due)
+  })
+
+  it('leaves by a new port every third time', () => {
+    expect([1, 2, 3, 4, 5, 6].map(newPortDue)).toEqual([false, false, true, false, false, true])
   })
 
   it('leaves slow paths more time', () => {

@@ -35,7 +35,8 @@ export interface TunnelSettings {
   readonly networksBehindPeer: readonly Cidr[]
   /** Networks that this end passes the tunnel's packets on to. */
   readonly forwardTo: readonly Cidr[]
-  readonly maximumTransmissionUnit: number
+  /** Left out: what fits through the interface of the default route, at most 1,420. */
+  readonly maximumTransmissionUnit?: number | undefined
   readonly probe: { readonly port: number; readonly intervalMilliseconds: number }
   readonly wireGuardGo: { readonly program: string; readonly memoryLimitMebibytes: number }
 }
@@ -136,7 +137,7 @@ export async function readTunnelSettings(file: TunnelFile, role: TunnelRole): Pr
     peerAddresses,
     networksBehindPeer: role.networksAre === 'behind-peer' ? networks : [],
     forwardTo: role.networksAre === 'here' ? networks : [],
-    maximumTransmissionUnit: file.mtu ?? 1420,
+    maximumTransmissionUnit: file.mtu,
     probe: { port: file.probe?.port ?? 5400, intervalMilliseconds: file.probe?.intervalMilliseconds ?? 500 },
     wireGuardGo: {
       program: file.wireGuardGo?.program ?? 'wireguard-go',

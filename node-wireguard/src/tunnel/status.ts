@@ -37,6 +37,7 @@ export interface TunnelStatus {
 export interface StatusSources {
   readonly settings: TunnelSettings
   readonly implementation: Implementation
+  readonly maximumTransmissionUnit: number
   readonly path: PathState
   readonly observation: Observation
   readonly problem: string | undefined
@@ -77,7 +78,7 @@ export function statusOf(sources: StatusSources): TunnelStatus {
     txBytes: observation.sentBytes,
     rttMilliseconds: path.roundTripMilliseconds,
     lossRatio: lossRatio(path),
-    mtu: settings.maximumTransmissionUnit,
+    mtu: sources.maximumTransmissionUnit,
     repairs: sources.repairs,
     restarts: sources.restarts,
   }

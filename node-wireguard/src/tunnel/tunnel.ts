@@ -7,10 +7,12 @@ import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import type { IpAddress } from '../address.ts'
 import type { Resolve } from '../endpoint.ts'
+import { tunnelSize } from '../host/size.ts'
 import { type PathProbe, startPathProbe } from '../path/probe.ts'
 import { type Configurator, createConfigurator } from './configurator.ts'
 import { createDial, type Dial } from './dial.ts'
 import { type LinkDevice, openLinkDevice } from './link-device.ts'
+import { newPortDue } from './repair.ts'
 import type { TunnelSettings } from './settings.ts'
 import type { TunnelStatus } from './status.ts'
 import { createWatch, type Watch } from './watch.ts'
@@ -50,7 +52,8 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const dial = createDial(settings.peer.endpoint, settings.networksBehindPeer, options.resolve ?? resolveHere, log)
   let restore = () => {}
   const link = await openLinkDevice({ ...options, ...settings, onStart: () => restore() })
-  const { watch, configurator } = assemble(options, link, dial, life.signal)
+  const maximumTransmissionUnit = settings.maximumTransmissionUnit ?? (await tunnelSize(options.runner))
+  const { watch, configurator } = assemble({ ...options, link, dial, maximumTransmissionUnit }, life.signal)
   try {
     await dial.refresh()
     await configurator.start()
@@ -79,27 +82,26 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
 
 /** Joins the one who watches to the one who repairs; each asks the other only while running. */
 function assemble(
-  options: TunnelOptions,
-  link: LinkDevice,
-  dial: Dial,
+  options: TunnelOptions & {
+    readonly link: LinkDevice
+    readonly dial: Dial
+    readonly maximumTransmissionUnit: number
+  },
   signal: AbortSignal,
 ): { readonly watch: Watch; readonly configurator: Configurator } {
   const watch: Watch = createWatch({
     ...options,
-    link,
-    dial,
     problem: () => configurator.problem(),
-    repair: () => {
-      dial.next()
+    repair: (timesInRow) => {
+      options.dial.next()
       configurator
-        .renewPeer()
+        .renewPeer(newPortDue(timesInRow))
         .catch((error: unknown) => options.log.warn({ problem: describe(error) }, 'the peer was not added anew'))
     },
   })
   const configurator: Configurator = createConfigurator({
     ...options,
-    device: link.device,
-    dial,
+    device: options.link.device,
     pathUp: () => watch.pathUp(),
     remembered: () => watch.remembered(),
     signal,

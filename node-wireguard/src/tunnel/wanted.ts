@@ -26,13 +26,13 @@ export function deviceConfiguration(
 }
 
 /** What the network namespace should be. */
-export function hostConfiguration(settings: TunnelSettings): HostConfiguration {
+export function hostConfiguration(settings: TunnelSettings, maximumTransmissionUnit: number): HostConfiguration {
   const { interfaceName, tunnelAddresses, peerAddresses } = settings
   const destinations = [...peerAddresses.map(hostCidr), ...settings.networksBehindPeer]
   return {
     interfaceName,
     addresses: tunnelAddresses,
-    maximumTransmissionUnit: settings.maximumTransmissionUnit,
+    maximumTransmissionUnit,
     routes: destinations.map((destination) => ({
       destination,
       source: tunnelAddresses.find((address) => familyOf(address) === familyOf(destination)),

@@ -17,10 +17,11 @@ export interface WatchOptions {
   readonly settings: TunnelSettings
   readonly link: LinkDevice
   readonly dial: Dial
+  readonly maximumTransmissionUnit: number
   /** Why the tunnel is not set up; undefined when it is. */
   readonly problem: () => string | undefined
-  /** Called when an end that dials should begin a new handshake. */
-  readonly repair: () => void
+  /** Called when an end that dials should begin a new handshake; with how often that was so since the path was last up. */
+  readonly repair: (timesInRow: number) => void
 }
 
 /** Knows how a tunnel is and says when something must be done. */
@@ -41,6 +42,7 @@ export function createWatch(options: WatchOptions): Watch {
   let observation = nothingObserved
   let path = unknownPath
   let repairs = 0
+  let repairsInRow = 0
   let lastRepair: number | undefined
   let reported: string | undefined
 
@@ -48,6 +50,7 @@ export function createWatch(options: WatchOptions): Watch {
     statusOf({
       settings,
       implementation: link.implementation,
+      maximumTransmissionUnit: options.maximumTransmissionUnit,
       path,
       observation,
       problem: link.problem() ?? options.problem(),
@@ -76,11 +79,12 @@ export function createWatch(options: WatchOptions): Watch {
       const turned = state.up !== path.up
       path = state
       if (turned) void look()
+      if (state.up) repairsInRow = 0
       if (roleOf(settings) === 'listener') return
       if (!repairDue(state, lastRepair, clock.now(), settings.probe.intervalMilliseconds)) return
       lastRepair = clock.now()
       repairs++
-      options.repair()
+      options.repair(++repairsInRow)
     },
   }
 }
