@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
@@ -44,13 +44,15 @@ test('a deployable without a beginning is named', async () => {
   })
 })
 
-test('sources that do not fit together are Invalid', async () => {
+test.each([
+  ['a file', 'import "./absent.ts"\n'],
+  ['a package', 'import { absent } from "absent-package"\nabsent()\n'],
+])('sources that lack %s are Invalid', async (_what, text) => {
   await using room = await createTemporaryDirectory()
-  await mkdir(join(room.path, 'src'))
-  await writeFile(join(room.path, 'src/main.ts'), 'import "./absent.ts"\n')
-  await expect(
-    bundleDeployable(room.path, join(room.path, 'src/main.ts'), join(room.path, 'main.mjs')),
-  ).rejects.toMatchObject({
+  const entry = join(room.path, 'main.ts')
+  await writeFile(entry, text)
+  await expect(bundleDeployable(room.path, entry, join(room.path, 'main.mjs'))).rejects.toMatchObject({
     kind: 'Invalid',
+    message: expect.stringContaining('cannot be bundled'),
   })
 })

@@ -1,6 +1,8 @@
 import { access, readFile } from 'node:fs/promises'
+import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { Failure } from '@trellis/foundation/failure'
+import type { RolldownBuild } from 'rolldown'
 import { digestSources, listSources, roomsBelow } from './sources.ts'
 
 /** Our own deployables: each becomes one JavaScript file. */
@@ -56,11 +58,33 @@ export async function bundleDeployable(directory: string, entry: string, output:
       platform: 'node',
       treeshake: true,
       logLevel: 'silent',
-      // Speed-ups in C that their users do without when they are absent.
-      external: ['bufferutil', 'utf-8-validate'],
+      external: [...optionalModules],
     })
-    await bundle.write({ file: output, format: 'esm', minify: false, sourcemap: false, codeSplitting: false })
+    const { output: chunks } = await bundle.write({
+      file: output,
+      format: 'esm',
+      minify: false,
+      sourcemap: false,
+      codeSplitting: false,
+    })
+    refuseLeftovers(entry, chunks)
   } catch (cause) {
+    if (cause instanceof Failure) throw cause
     throw new Failure('Invalid', `${entry} cannot be bundled`, { cause })
   }
+}
+
+/** Speed-ups in C that their users do without when they are absent. */
+const optionalModules = ['bufferutil', 'utf-8-validate']
+
+type Chunk = Awaited<ReturnType<RolldownBuild['write']>>['output'][number]
+
+/** A module that is neither in the bundle nor in Node would be missed only when a container starts. */
+function refuseLeftovers(entry: string, chunks: readonly Chunk[]): void {
+  const imports = chunks.flatMap((chunk) => (chunk.type === 'chunk' ? [...chunk.imports, ...chunk.dynamicImports] : []))
+  const leftover = imports.find((name) => !isBuiltin(name) && !optionalModules.includes(name))
+  if (leftover === undefined) return
+  throw new Failure('Invalid', `${entry} cannot be bundled: there is no module ${leftover}`, {
+    remedy: 'install the dependencies: npm ci',
+  })
 }
