@@ -230,12 +230,7 @@ describe('the daemon', () => {
     await using connection = await openEcho(balancer, 82)
     const before = (await cloud.call('GET', '/v1/servers')).body
     const inits = await Promise.all([ids.one, ids.two, ids.three].map(initOf))
-    const daemon = await processOfPidFile(cloud.places.daemonPidFile)
-    signalProcess(daemon?.pid ?? 0, 'SIGKILL')
-    await cloud.until('the new daemon', async () => {
-      const present = await processOfPidFile(cloud.places.daemonPidFile)
-      return present !== undefined && present.pid !== daemon?.pid
-    })
+    await killDaemon()
     expect((await cloud.call('GET', '/v1/servers')).body).toEqual(before)
     expect(await Promise.all([ids.one, ids.two, ids.three].map(initOf))).toEqual(inits)
     expect(await connection.echo('still')).toBe('still')
@@ -245,9 +240,8 @@ describe('the daemon', () => {
   it('keeps a corrupt file aside, names it, and lets the server go', async () => {
     const file = join(cloud.places.records, 'server', `${ids.three}.json`)
     await writeFile(file, '{"id": ')
-    const daemon = await processOfPidFile(cloud.places.daemonPidFile)
-    signalProcess(daemon?.pid ?? 0, 'SIGKILL')
-    await cloud.until('the new daemon', async () => {
+    await killDaemon()
+    await cloud.until('the problem', async () => {
       const { problems } = (await cloud.call('GET', '/v1/version').catch(() => undefined))?.body ?? {}
       return problems?.length === 1
     })
@@ -261,22 +255,26 @@ describe('the daemon', () => {
     expect((await cloud.call('GET', '/v1/version')).body.problems).toEqual([])
   })
 
-  it('finishes creations and deletions that it was killed in', async () => {
-    const made = await Promise.all(['four', 'five'].map((name) => makeServer(name, 'beta')))
-    const [four, five] = made.map(({ body }) => body.id as string)
-    signalProcess((await processOfPidFile(cloud.places.daemonPidFile))?.pid ?? 0, 'SIGKILL')
-    await cloud.until('both servers', async () => {
-      const list = (await cloud.call('GET', '/v1/servers?network=beta').catch(() => undefined))?.body.items ?? []
-      return list.length === 2 && list.every((server: { state: string }) => server.state === 'running')
-    })
-    await cloud.call('DELETE', `/v1/servers/${four}`)
-    await cloud.call('DELETE', `/v1/servers/${five}`)
-    signalProcess((await processOfPidFile(cloud.places.daemonPidFile))?.pid ?? 0, 'SIGKILL')
-    await cloud.until('the deletions', async () => {
-      const answer = await cloud.call('GET', '/v1/servers?network=beta').catch(() => undefined)
-      return answer?.body.items?.length === 0
-    })
-  })
+  it.each(['namespace', 'mount', 'console', 'container'] as const)(
+    'finishes what it was killed in, once the %s was made or gone',
+    async (step) => {
+      const { id } = (await makeServer(step, 'beta')).body
+      await cloud.until(`the ${step}`, async () => (await stepsOf(id)).includes(step))
+      await killDaemon()
+      await cloud.until('the start', async () => {
+        const answer = await cloud.call('GET', `/v1/servers/${id}`).catch(() => undefined)
+        return answer?.body.state === 'running'
+      })
+      expect(await stepsOf(id), 'each thing is there once').toEqual(['namespace', 'mount', 'console', 'container'])
+      await cloud.call('DELETE', `/v1/servers/${id}`)
+      await cloud.until(`the end of the ${step}`, async () => !(await stepsOf(id)).includes(step))
+      await killDaemon()
+      await cloud.until('the end', async () => {
+        return (await cloud.call('GET', `/v1/servers/${id}`).catch(() => undefined))?.status === 404
+      })
+      expect(await stepsOf(id)).toEqual([])
+    },
+  )
 })
 
 describe('an end', () => {
@@ -315,6 +313,30 @@ describe('an end', () => {
     expect(await cloud.traces()).toEqual([])
   })
 })
+
+/** What a server has on this host, each named as often as it is there. */
+async function stepsOf(serverId: string): Promise<readonly string[]> {
+  const traces = await cloud.traces()
+  const has = (pattern: RegExp) => traces.filter((line) => line.includes(serverId) && pattern.test(line))
+  const name = namespaceOf(cloud.configuration.instance, serverId)
+  const states = await onHost('runc', '--root', cloud.places.runcRoot, 'list', '--format', 'json')
+  const containers = (JSON.parse(states) ?? []) as { id: string; status: string }[]
+  return [
+    ...has(new RegExp(`^${name}( |$)`)).map(() => 'namespace'),
+    ...has(/ - overlay /).map(() => 'mount'),
+    ...has(/^socat -u PTY/).map(() => 'console'),
+    ...containers.filter(({ id, status }) => id === name && status === 'running').map(() => 'container'),
+  ]
+}
+
+async function killDaemon(): Promise<void> {
+  const daemon = await processOfPidFile(cloud.places.daemonPidFile)
+  signalProcess(daemon?.pid ?? 0, 'SIGKILL')
+  await cloud.until('the new daemon', async () => {
+    const present = await processOfPidFile(cloud.places.daemonPidFile)
+    return present !== undefined && present.pid !== daemon?.pid
+  })
+}
 
 /** Host's id of the first process of a server. */
 async function initOf(serverId: string): Promise<number> {

@@ -91,7 +91,7 @@ describe('a server', () => {
     await makeNetwork(double)
     const made = await Promise.all([makeServer(double), makeServer(double), makeServer(double)])
     expect(new Set(made.map(({ value }) => value.id)).size).toBe(1)
-    expect(made.map((each) => each.made)).toEqual([true, false, false])
+    expect(made.filter((each) => each.made)).toHaveLength(1)
     await double.cloud.idle()
     expect(double.machines.started).toEqual(['one'])
   })

@@ -16,7 +16,7 @@ import { boundLog } from './console-keeper.ts'
 import { createContainerRuntime } from './container-runtime.ts'
 import { type Credentials, readCredentials, requireToken } from './credentials.ts'
 import { writeFileAtomically } from './files.ts'
-import { defaultLimits, observeHost } from './host-facts.ts'
+import { defaultLimits, observeHost, warningsOf } from './host-facts.ts'
 import { createHostNetwork } from './host-network.ts'
 import { createMachineHost } from './machine-host.ts'
 import { createMetadataListener } from './metadata-server.ts'
@@ -76,6 +76,8 @@ async function assemble(
   store: Store,
 ): Promise<Cloud> {
   const facts = await observeHost()
+  const limits = { ...defaultLimits(facts), ...configuration.limits }
+  for (const warning of warningsOf(facts, limits)) ports.log.warn({ warning }, 'this host is tight')
   const machines = createMachineHost({
     clock: ports.clock,
     runner: ports.runner,
@@ -92,7 +94,7 @@ async function assemble(
     machines,
     configuration,
     places,
-    limits: { ...defaultLimits(facts), ...configuration.limits },
+    limits,
   })
 }
 

@@ -12,6 +12,8 @@ export interface HostFacts {
   readonly capabilities: readonly string[]
   /** Most open files that a process may be allowed. */
   readonly openFilesLimit: number
+  /** Most inotify instances that root's processes may have together, machines included. */
+  readonly inotifyInstances: number
   /** Device files of the host that a machine may use too. */
   readonly devices: readonly MachineDevice[]
 }
@@ -29,6 +31,11 @@ const wantedDevices: readonly MachineDevice[] = [
   { path: '/dev/kmsg', major: 1, minor: 11 },
   { path: '/dev/fuse', major: 10, minor: 229 },
 ]
+
+const inotifyInstancesFile = '/proc/sys/fs/inotify/max_user_instances'
+/** What a machine with kubelet, containerd and a few watchful pods was seen to take, and what the host itself needs. */
+const inotifyInstancesPerMachine = 16
+const inotifyInstancesOfHost = 32
 
 /** File system type of a hierarchy of cgroup version 2. */
 const cgroup2Magic = 0x63677270
@@ -88,6 +95,7 @@ export async function observeHost(): Promise<HostFacts> {
     cgroupVersion: (await statfs('/sys/fs/cgroup')).type === cgroup2Magic ? 2 : 1,
     capabilities: parseCapabilities(status),
     openFilesLimit: parseOpenFilesLimit(limits),
+    inotifyInstances: Number(await readFile(inotifyInstancesFile, 'utf8')),
     devices: wantedDevices.filter((device) => existsSync(device.path)),
   }
 }
@@ -107,4 +115,18 @@ export function parseOpenFilesLimit(limits: string): number {
 /** Limits that suit a host of this size: cores are shares and may be promised several times, memory may not. */
 export function defaultLimits(facts: Pick<HostFacts, 'cores' | 'memoryBytes'>): Limits {
   return { servers: 10, cores: 4 * facts.cores, memoryBytes: Math.floor(facts.memoryBytes * 0.75) }
+}
+
+/** What of the host will hinder this many machines, as sentences with a remedy. Nothing of it is changed, because it is not the cloud's. */
+export function warningsOf(facts: Pick<HostFacts, 'inotifyInstances'>, limits: Limits): readonly string[] {
+  const wanted = inotifyInstancesOfHost + limits.servers * inotifyInstancesPerMachine
+  if (facts.inotifyInstances >= wanted) return []
+  const machines = Math.max(
+    0,
+    Math.floor((facts.inotifyInstances - inotifyInstancesOfHost) / inotifyInstancesPerMachine),
+  )
+  const name = 'fs.inotify.max_user_instances'
+  return [
+    `${name} is ${facts.inotifyInstances}, enough for about ${machines} machines of ${limits.servers} (raise it with: sysctl -w ${name}=${wanted})`,
+  ]
 }

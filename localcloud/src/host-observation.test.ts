@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { groupsBelow, hierarchies } from './control-groups.ts'
-import { defaultLimits, parseCapabilities, parseOpenFilesLimit } from './host-facts.ts'
+import { defaultLimits, parseCapabilities, parseOpenFilesLimit, warningsOf } from './host-facts.ts'
 import { identityFiles } from './machine-files.ts'
 import { mountsBelow, parseMounts } from './mounts.ts'
 import { parseLinks, parseRoutes } from './namespace-changes.ts'
@@ -31,6 +31,15 @@ it.each([
 
 it('promises cores several times and memory never', () => {
   expect(defaultLimits({ cores: 2, memoryBytes: 1000 })).toEqual({ servers: 10, cores: 8, memoryBytes: 750 })
+})
+
+it.each([
+  { inotifyInstances: 128, warnings: ['enough for about 6 machines of 10'] },
+  { inotifyInstances: 8, warnings: ['enough for about 0 machines of 10'] },
+  { inotifyInstances: 192, warnings: [] },
+])('warns when $inotifyInstances inotify instances do not suffice', ({ inotifyInstances, warnings }) => {
+  const found = warningsOf({ inotifyInstances }, { servers: 10, cores: 1, memoryBytes: 1 })
+  expect(found).toEqual(warnings.map((warning) => expect.stringContaining(warning)))
 })
 
 describe('mounts', () => {

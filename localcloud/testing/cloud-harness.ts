@@ -54,7 +54,7 @@ export async function startCloudHarness(flags: readonly string[] = []): Promise<
       '--run',
       join(directory, 'run'),
       '--public-range',
-      `198.19.${random.integer(256)}.0/24`,
+      `198.19.${random.integer(128)}.0/24`,
       ...flags,
     ],
     {},

@@ -18,6 +18,7 @@ export const exampleFacts: HostFacts = {
   cgroupVersion: 1,
   capabilities: ['CAP_CHOWN', 'CAP_SYS_ADMIN'],
   openFilesLimit: 20_000,
+  inotifyInstances: 1024,
   devices: [{ path: '/dev/net/tun', major: 10, minor: 200 }],
 }
 
