@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -34,6 +35,26 @@ async function withCloud(
     await new Promise((resolve) => server.close(resolve))
     await rm(directory, { recursive: true, force: true })
   }
+}
+
+/** The cloud's own description, read as data: rooms do not import each other's processes. */
+const description = join(import.meta.dirname, '../../../localcloud/openapi.json')
+
+function servedOperations(): readonly string[] {
+  const { paths } = JSON.parse(readFileSync(description, 'utf8')) as { paths: Record<string, object> }
+  return Object.entries(paths)
+    .flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replace(/\{\w+\}/g, '*')}`),
+    )
+    .sort()
+}
+
+function operationsOf(seen: readonly Seen[]): readonly string[] {
+  const known = servedOperations()
+  return seen
+    .map(({ line }) => line.replace(/\?.*/, ''))
+    .map((line) => known.find((it) => new RegExp(`^${it.replaceAll('*', '[^/]+')}$`).test(line)) ?? line)
+    .sort()
 }
 
 describe('the cloud client', () => {
@@ -83,6 +104,7 @@ describe('the cloud client', () => {
           'GET /v1/load-balancers/lb',
           'DELETE /v1/load-balancers/lb',
         ])
+        expect(operationsOf(seen), 'the client knows exactly what the cloud serves').toEqual(servedOperations())
         expect(seen[4]?.body).toBe('{"name":"n","cidr":"10.0.0.0/16"}')
       },
     )
