@@ -1,0 +1,204 @@
+import { createPrivateKey, createPublicKey, sign, verify, X509Certificate } from 'node:crypto'
+import { type Secret, secrets } from '@trellis/api/core/configuration'
+import type { FakeClient } from '@trellis/kubernetes/testing/fake-client'
+import { publicKeyOf } from 'node-wireguard/key'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { createShootWorld, type ShootWorld } from '../../testing/shoot-world.ts'
+import { configurationParser as seedParser } from '../../testing/tunnel-schemas.ts'
+import { ensureSecrets } from './ensure-secrets.ts'
+import { decodeSecret, type SecretData } from './secret-store.ts'
+import { authorityNames, wantedCertificates, wantedKubeconfigs } from './wanted.ts'
+
+const namespace = 'shoot--local--first'
+const frontDoor = '198.18.0.10'
+
+async function read(client: FakeClient): Promise<ReadonlyMap<string, SecretData>> {
+  const { items } = await client.list(secrets, { namespace })
+  return new Map(items.map((secret) => [secret.metadata.name, decodeSecret(secret)]))
+}
+
+let world: ShootWorld
+let made: ReadonlyMap<string, SecretData>
+const certificateOf = (name: string, prefix: 'ca' | 'tls' = 'tls') =>
+  new X509Certificate(made.get(name)?.[`${prefix}.crt`] ?? '')
+const keyOf = (name: string, prefix: 'ca' | 'tls' = 'tls') => createPrivateKey(made.get(name)?.[`${prefix}.key`] ?? '')
+
+const usageCodes = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const
+
+beforeAll(async () => {
+  world = createShootWorld()
+  await ensureSecrets(world.services, world.services.blueprint, frontDoor)
+  made = await read(world.garden)
+})
+
+describe('authorities', () => {
+  it.each(authorityNames)('%s is one, with its key, and no other authority has that key', (name) => {
+    const certificate = certificateOf(name, 'ca')
+    expect(certificate.ca).toBe(true)
+    expect(certificate.checkPrivateKey(keyOf(name, 'ca'))).toBe(true)
+    const others = authorityNames.filter((other) => other !== name)
+    expect(others.some((other) => certificate.checkPrivateKey(keyOf(other, 'ca')))).toBe(false)
+  })
+})
+
+describe('certificates', () => {
+  const { blueprint } = createShootWorld().services
+
+  it.each(wantedCertificates(blueprint, frontDoor))(
+    '$secret comes from $authority and says what it should',
+    (wanted) => {
+      const certificate = certificateOf(wanted.secret)
+      const issuer = certificateOf(wanted.authority, 'ca')
+      expect(certificate.checkIssued(issuer)).toBe(true)
+      expect(certificate.verify(issuer.publicKey)).toBe(true)
+      expect(certificate.ca).toBe(false)
+      expect(certificate.checkPrivateKey(keyOf(wanted.secret))).toBe(true)
+      expect([...(certificate.keyUsage ?? [])].sort()).toEqual(
+        wanted.request.usages.map((one) => usageCodes[one]).sort(),
+      )
+      const names = [
+        ...(wanted.request.dnsNames ?? []).map((name) => `DNS:${name}`),
+        ...(wanted.request.ipAddresses ?? []).map((address) => `IP Address:${address}`),
+      ]
+      expect(certificate.subjectAltName?.split(', ') ?? []).toEqual(names)
+    },
+  )
+
+  it('lets the API server be reached by every name it has', () => {
+    const certificate = certificateOf('kube-apiserver-server')
+    for (const address of [frontDoor, '127.0.0.1', '100.64.0.1']) expect(certificate.checkIP(address)).toBe(address)
+    for (const name of [
+      'kube-apiserver',
+      `kube-apiserver.${namespace}.svc.cluster.local`,
+      'kubernetes.default.svc.cluster.local',
+      'kubernetes',
+    ]) {
+      expect(certificate.checkHost(name)).toBe(name)
+    }
+  })
+
+  it('shows kubelets a caller that no signer of the cluster can imitate', () => {
+    const caller = certificateOf('kube-apiserver-kubelet-client')
+    expect(caller.checkIssued(certificateOf('ca', 'ca'))).toBe(true)
+    expect(caller.checkIssued(certificateOf('ca-client', 'ca'))).toBe(false)
+  })
+})
+
+describe('kubeconfigs', () => {
+  it.each(wantedKubeconfigs(frontDoor))('$secret leads to $server and proves who it is for', (wanted) => {
+    const config = parse(made.get(wanted.secret)?.kubeconfig ?? '')
+    expect(config.clusters[0].cluster.server).toBe(wanted.server)
+    const authority = Buffer.from(config.clusters[0].cluster['certificate-authority-data'], 'base64').toString()
+    expect(authority).toBe(made.get('ca')?.['ca.crt'])
+    const user = config.users[0].user
+    const certificate = new X509Certificate(Buffer.from(user['client-certificate-data'], 'base64').toString())
+    expect(certificate.checkIssued(certificateOf('ca-client', 'ca'))).toBe(true)
+    expect(certificate.subject.split('\n')).toEqual([
+      ...(wanted.request.organizations ?? []).map((organization) => `O=${organization}`),
+      `CN=${wanted.request.commonName}`,
+    ])
+    const key = createPrivateKey(Buffer.from(user['client-key-data'], 'base64').toString())
+    expect(certificate.checkPrivateKey(key)).toBe(true)
+  })
+
+  it('gives every right to nobody but us', () => {
+    const masters = wantedKubeconfigs(frontDoor).filter((one) => one.request.organizations?.includes('system:masters'))
+    expect(masters.map((one) => one.secret)).toEqual(['kubeconfig-cluster-bootstrap'])
+  })
+})
+
+describe('keys', () => {
+  it('signs tokens of service accounts', () => {
+    const keys = made.get('service-account-key')
+    const signature = sign('sha256', Buffer.from('token'), keys?.['private.pem'] ?? '')
+    expect(verify('sha256', Buffer.from('token'), createPublicKey(keys?.['public.pem'] ?? ''), signature)).toBe(true)
+  })
+
+  it('has 32 random bytes for bootstrap tokens', () => {
+    expect(made.get('bootstrap-token-key')?.key).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  it('configures both ends of the tunnel for each other', () => {
+    const seed = seedParser.parse(JSON.parse(made.get('vpn-seed')?.['config.json'] ?? ''))
+    const shoot = seedParser.parse(JSON.parse(made.get('vpn-shoot')?.['config.json'] ?? ''))
+    const keyText = (name: string) => made.get(name)?.['private.key'] ?? ''
+    expect(seed.peer.publicKey).toBe(publicKeyOf(keyText('vpn-shoot') as Parameters<typeof publicKeyOf>[0]))
+    expect(shoot.peer.publicKey).toBe(publicKeyOf(keyText('vpn-seed') as Parameters<typeof publicKeyOf>[0]))
+    expect(made.get('vpn-seed')?.['preshared.key']).toBe(made.get('vpn-shoot')?.['preshared.key'])
+    expect(shoot.peer.endpoint).toBe('198.18.0.10:51820')
+    expect(seed.listenPort).toBe(51820)
+    expect(seed.tunnelAddresses).toEqual(shoot.peerAddresses)
+    expect(shoot.tunnelAddresses).toEqual(seed.peerAddresses)
+    expect(seed.networks).toEqual(shoot.networks)
+  })
+})
+
+describe('a repeat', () => {
+  async function fresh() {
+    const other = createShootWorld()
+    const ensure = (door = frontDoor) => ensureSecrets(other.services, other.services.blueprint, door)
+    const first = await ensure()
+    return { ...other, ensure, first, before: await read(other.garden) }
+  }
+
+  it('changes nothing', async () => {
+    const { ensure, first, garden, before } = await fresh()
+    const writes = garden.calls.length
+    expect(await ensure()).toEqual(first)
+    expect(await read(garden)).toEqual(before)
+    expect(garden.calls.slice(writes).every((call) => call.method === 'list')).toBe(true)
+  })
+
+  it('makes what is missing, and leaves the rest', async () => {
+    const { ensure, garden, before, first } = await fresh()
+    await garden.delete(secrets, { namespace, name: 'etcd-client' })
+    const second = await ensure()
+    const after = await read(garden)
+    expect(changed(before, after)).toEqual(['etcd-client'])
+    expect(second.checksum).not.toBe(first.checksum)
+    expect(second.certificateAuthority).toBe(first.certificateAuthority)
+  })
+
+  it('makes anew what names the front door when that has moved', async () => {
+    const { ensure, garden, before } = await fresh()
+    await ensure('198.18.0.11')
+    expect(changed(before, await read(garden))).toEqual([
+      'kube-apiserver-server',
+      'kubeconfig-admin',
+      'kubeconfig-cluster-bootstrap',
+      'vpn-shoot',
+    ])
+  })
+
+  it('makes anew all that an authority has signed when the authority is new', async () => {
+    const { ensure, garden, before } = await fresh()
+    await garden.delete(secrets, { namespace, name: 'ca-etcd' })
+    await ensure()
+    expect(changed(before, await read(garden))).toEqual(['ca-etcd', 'etcd-client', 'etcd-server'])
+  })
+
+  it('renews certificates, but not authorities, before they expire', async () => {
+    const { ensure, garden, before, clock } = await fresh()
+    await clock.advance(500 * 24 * 3600 * 1000)
+    await ensure()
+    expect(await read(garden)).toEqual(before)
+    await clock.advance(200 * 24 * 3600 * 1000)
+    await ensure()
+    const renewed = changed(before, await read(garden))
+    expect(renewed).toContain('kube-apiserver-server')
+    expect(renewed.filter((name) => name.startsWith('ca'))).toEqual([])
+  })
+
+  it('replaces what somebody has spoilt', async () => {
+    const { ensure, garden, before } = await fresh()
+    const key = { namespace, name: 'etcd-server' }
+    await garden.patch<Secret>(secrets, key, { data: { 'tls.crt': Buffer.from('nonsense').toString('base64') } })
+    await ensure()
+    expect(changed(before, await read(garden))).toEqual(['etcd-server'])
+  })
+})
+
+function changed(before: ReadonlyMap<string, SecretData>, after: ReadonlyMap<string, SecretData>): string[] {
+  return [...after.keys()].filter((name) => JSON.stringify(before.get(name)) !== JSON.stringify(after.get(name))).sort()
+}
