@@ -1,5 +1,7 @@
 import type { KubernetesObject } from '@trellis/api/meta'
+import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
+import type { RateLimiter } from './rate-limit.ts'
 import { failureOf, parseStatus } from './status.ts'
 import type { HttpAnswer, HttpRequest, Transport } from './transport.ts'
 
@@ -24,10 +26,42 @@ export interface Outgoing {
 /** Time for one request and its answer, longer than any admission webhook may take. */
 const requestTimeoutMilliseconds = 35_000
 
+/** One request as metrics see it. */
+export interface RequestObservation {
+  readonly method: string
+  /** Host and port of the API server. */
+  readonly host: string
+  /** Status code; undefined when there was no answer. */
+  readonly code: number | undefined
+  readonly milliseconds: number
+}
+
+/** What requests need beside their transport. */
+export interface RequestsOptions {
+  readonly clock: Clock
+  readonly userAgent: string
+  readonly host: string
+  readonly limiter?: RateLimiter | undefined
+  readonly observe?: ((observation: RequestObservation) => void) | undefined
+}
+
 /** Makes the requests of one user agent over a transport. */
-export function createRequests(transport: Transport, userAgent: string): Requests {
+export function createRequests(transport: Transport, options: RequestsOptions): Requests {
+  const { clock, host, observe } = options
+  const send = async (outgoing: Outgoing): Promise<HttpAnswer> => {
+    await options.limiter?.turn(outgoing.signal)
+    const begin = clock.now()
+    let code: number | undefined
+    try {
+      const answer = await transport.send(httpRequest(outgoing, options.userAgent))
+      code = answer.status
+      return answer
+    } finally {
+      observe?.({ method: outgoing.method, host, code, milliseconds: clock.now() - begin })
+    }
+  }
   const text = async (outgoing: Outgoing): Promise<HttpAnswer> => {
-    const answer = await transport.send(httpRequest(outgoing, userAgent))
+    const answer = await send(outgoing)
     if (answer.status < 200 || answer.status > 299) throw refusalOf(outgoing, answer)
     return answer
   }

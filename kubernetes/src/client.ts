@@ -9,11 +9,12 @@ import {
 import type { Clock } from '@trellis/foundation/clock'
 import { type CommandRunner, createCommandRunner } from '@trellis/foundation/command'
 import { isFailure } from '@trellis/foundation/failure'
-import { createRequests, type Requests, withKind } from './client-requests.ts'
+import { createRequests, type RequestObservation, type Requests, withKind } from './client-requests.ts'
 import { createWatcher } from './client-watch.ts'
 import { createCredentials } from './credentials.ts'
 import type { Kubeconfig } from './kubeconfig.ts'
 import { collectionPath, creationPath, objectPath, withQuery } from './paths.ts'
+import { createRateLimiter, type RequestLimit } from './rate-limit.ts'
 import { createTransport } from './transport.ts'
 
 /** Which objects a list or watch covers. */
@@ -131,6 +132,10 @@ export interface ClientOptions {
   readonly fieldManager?: string
   /** Runs credential plugins; the machine's programs unless told. */
   readonly runner?: CommandRunner
+  /** Holds back requests other than watches; no limit unless told. */
+  readonly limit?: RequestLimit
+  /** Told of each request other than watches; see `client-prometheus`. */
+  readonly observe?: (observation: RequestObservation) => void
 }
 
 /** Makes a client of one API server. Nothing is connected before the first request. */
@@ -138,7 +143,13 @@ export function createClient(options: ClientOptions): ConnectedClient {
   const { clock, kubeconfig, userAgent } = options
   const runner = options.runner ?? createCommandRunner()
   const transport = createTransport(clock, kubeconfig, createCredentials(clock, kubeconfig, runner))
-  const requests = createRequests(transport, userAgent)
+  const requests = createRequests(transport, {
+    clock,
+    userAgent,
+    host: new URL(kubeconfig.server).host,
+    observe: options.observe,
+    limiter: options.limit === undefined ? undefined : createRateLimiter(clock, options.limit),
+  })
   const fieldManager = options.fieldManager ?? userAgent.split('/')[0] ?? userAgent
   return {
     ...reads(requests),

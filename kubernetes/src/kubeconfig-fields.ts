@@ -2,7 +2,7 @@ import { Failure } from '@trellis/foundation/failure'
 
 /**
  * Reads the fields of a parsed kubeconfig one by one and throws `Invalid` with a field's path when it is not what it should be.
- * Unknown fields are left alone: kubeconfigs carry extensions. (A compiled schema would cost every process 40 MiB.)
+ * Unknown fields are left alone: kubeconfigs carry extensions.
  */
 export interface Fields {
   has(name: string): boolean
