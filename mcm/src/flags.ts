@@ -127,7 +127,7 @@ export function parseFlags(table: FlagTable, args: readonly string[]): FlagValue
     }
     const raw = given ?? args[++index]
     if (raw === undefined) throw new Failure('Invalid', 'the flag needs a value', { field: `--${name}` })
-    values[name] = valueOf(known, name, raw)
+    values[name] = readValue(known, name, raw)
   }
   return values
 }
@@ -140,7 +140,7 @@ function split(argument: string): { readonly name: string; readonly given: strin
   return { name: match[1].replaceAll('_', '-'), given: match[2] }
 }
 
-function valueOf({ kind }: Flag, name: string, raw: string): string | number | boolean {
+function readValue({ kind }: Flag, name: string, raw: string): string | number | boolean {
   const field = `--${name}`
   if (kind === 'number') {
     if (raw.trim() !== '' && Number.isFinite(Number(raw))) return Number(raw)
