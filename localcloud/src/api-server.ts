@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { describe, Failure, type FailureKind, isFailure } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import { createParser, type Parser } from '@trellis/foundation/schema'
+import type { TSchema } from 'typebox'
 import { type ApiAnswer, type ApiRoute, apiRoutes, parameterSchemas, type Services } from './api-routes.ts'
 import { openApiDocument } from './openapi.ts'
 
@@ -74,12 +75,29 @@ export function errorAnswer(error: unknown): ApiAnswer {
 interface CompiledRoute {
   readonly route: ApiRoute
   readonly pattern: RegExp
-  readonly parser: Parser<unknown> | undefined
+  readonly parser: Pick<Parser<unknown>, 'parse'> | undefined
 }
 
 function compile(route: ApiRoute): CompiledRoute {
   const pattern = new RegExp(`^${route.path.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)')}$`)
-  return { route, pattern, parser: route.body === undefined ? undefined : createParser(route.body, 'request') }
+  return { route, pattern, parser: route.body === undefined ? undefined : createBodyParser(route.body) }
+}
+
+/** A parser whose failures say what the field is for, when its schema does. */
+function createBodyParser(schema: TSchema): Pick<Parser<unknown>, 'parse'> {
+  const parser = createParser(schema, 'request')
+  const properties = (schema as { properties?: Record<string, { description?: string }> }).properties ?? {}
+  return {
+    parse: (input) => {
+      try {
+        return parser.parse(input)
+      } catch (error) {
+        if (!isFailure(error, 'Invalid') || error.field === undefined) throw error
+        const remedy = properties[error.field]?.description ?? `known fields are ${Object.keys(properties).join(', ')}`
+        throw new Failure('Invalid', error.message, { field: error.field, remedy })
+      }
+    },
+  }
 }
 
 const parameterParsers: Readonly<Record<string, Parser<unknown>>> = Object.fromEntries(

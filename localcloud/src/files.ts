@@ -1,11 +1,23 @@
 import { type FileHandle, mkdir, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { Failure } from '@trellis/foundation/failure'
 
 /**
  * Puts a file in place so that a crash at any moment, of the process or of the machine, leaves either the old content or the new one.
- * Readable by the owner only.
+ * Readable by the owner only. Throws `Unavailable` that names the file when it cannot be written.
  */
 export async function writeFileAtomically(path: string, content: string): Promise<void> {
+  try {
+    await replaceFile(path, content)
+  } catch (error) {
+    throw new Failure('Unavailable', `the file ${path} cannot be written`, {
+      cause: error,
+      remedy: 'check that its disk is not full and not read-only',
+    })
+  }
+}
+
+async function replaceFile(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const temporary = `${path}.new`
   await withFile(temporary, 'w', 0o600, async (file) => {

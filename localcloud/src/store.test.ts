@@ -53,6 +53,18 @@ describe('the store', () => {
     expect((await openStore(directory)).list('server')).toEqual([])
   })
 
+  it('takes a change back that cannot be written, and says which file', async () => {
+    const store = await openStore(directory)
+    await store.put('server', exampleServer())
+    await rm(join(directory, 'server'), { recursive: true })
+    await writeFile(join(directory, 'server'), 'in the way')
+    const fault = { kind: 'Unavailable', message: expect.stringContaining(fileOf('srv-11111111')) }
+    await expect(store.put('server', exampleServer({ name: 'changed' }))).rejects.toMatchObject(fault)
+    expect(store.get('server', 'srv-11111111').name).toBe('one')
+    await expect(store.put('server', exampleServer({ id: 'srv-2' }))).rejects.toMatchObject({ kind: 'Unavailable' })
+    expect(store.find('server', 'srv-2')).toBeUndefined()
+  })
+
   it('lets nobody else read its files', async () => {
     await (await openStore(directory)).put('server', exampleServer())
     expect((await stat(fileOf('srv-11111111'))).mode & 0o777).toBe(0o600)

@@ -35,6 +35,7 @@ export interface Store {
   get<Kind extends ResourceKind>(kind: Kind, id: string): Records[Kind]
   /** The record; undefined when there is none. */
   find<Kind extends ResourceKind>(kind: Kind, id: string): Records[Kind] | undefined
+  /** Stores the record. When its file cannot be written the former record is back and the promise rejects. */
   put<Kind extends ResourceKind>(kind: Kind, record: Records[Kind]): Promise<void>
   /** Forgets the record and its file, be it readable or not; harmless when there is none. */
   remove(kind: ResourceKind, id: string): Promise<void>
@@ -97,9 +98,16 @@ export async function openStore(directory: string): Promise<Store> {
     },
     put: (kind, record) => {
       if (!parsers[kind].fits(record)) throw new InvariantError(`the record of ${kind} ${record.id} does not fit`)
+      const before = memory[kind].get(record.id)
       memory[kind].set(record.id, record)
       const file = fileOf(kind, record.id)
-      return inOrder(file, () => writeFileAtomically(file, `${JSON.stringify(record, null, 2)}\n`))
+      return inOrder(file, () => writeFileAtomically(file, `${JSON.stringify(record, null, 2)}\n`)).catch((error) => {
+        if (memory[kind].get(record.id) === record) {
+          if (before === undefined) memory[kind].delete(record.id)
+          else memory[kind].set(record.id, before)
+        }
+        throw error
+      })
     },
     remove: (kind, id) => {
       memory[kind].delete(id)
