@@ -136,6 +136,8 @@ export interface CloudVersion {
   readonly instance: string
   /** Where the same API is served inside the cloud, as in `https://198.18.0.1:8443`. */
   readonly endpoint: string
+  /** State files that cannot be read, and what to do about each. */
+  readonly problems: readonly { readonly file: string; readonly message: string; readonly remedy: string }[]
 }
 
 /** What became of a deletion: it goes on in the background, or there is nothing (left). */
