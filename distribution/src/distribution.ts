@@ -73,6 +73,7 @@ export function createDistribution(options: DistributionOptions): Distribution {
     runner,
     cache,
     downloader: createDownloader(clock),
+    cacheDirectory: options.cacheDirectory,
     repositoryDirectory: options.repositoryDirectory,
     nodeProgram: options.nodeProgram ?? process.execPath,
     environment: options.environment ?? process.env,

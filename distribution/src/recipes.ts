@@ -26,6 +26,7 @@ export interface RecipesContext {
   readonly runner: CommandRunner
   readonly cache: Cache
   readonly downloader: Downloader
+  readonly cacheDirectory: string
   readonly repositoryDirectory: string
   /** The Node executable that images and the node agent get. */
   readonly nodeProgram: string
@@ -38,7 +39,7 @@ export function allRecipes(context: RecipesContext): readonly Recipe[] {
   const programs = {
     architecture: hostArchitecture(),
     modulesDirectory: join(context.repositoryDirectory, 'distribution/modules'),
-    hostDirectories: hostDirectories(context.environment),
+    hostDirectories: hostDirectories(context.environment, context.cacheDirectory),
     sources: context.sources,
     downloader: context.downloader,
     goToolchain: createGoToolchain(context),

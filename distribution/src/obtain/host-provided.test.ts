@@ -16,13 +16,10 @@ async function plantPrograms(root: string, folder: string): Promise<string> {
   return directory
 }
 
-test('asset directories come before PATH', () => {
-  expect(hostDirectories({ KUBEBUILDER_ASSETS: '/assets', PATH: '/usr/bin::/bin' })).toEqual([
-    '/assets',
-    '/usr/bin',
-    '/bin',
-  ])
-  expect(hostDirectories({})).toEqual([])
+test('asset directories come before PATH, and our own cache is no host', () => {
+  const environment = { KUBEBUILDER_ASSETS: '/assets', PATH: '/usr/bin::/cache/assets/1/content:/bin' }
+  expect(hostDirectories(environment, '/cache')).toEqual(['/assets', '/usr/bin', '/bin'])
+  expect(hostDirectories({}, '/cache')).toEqual([])
 })
 
 test('the first directory whose program says the pinned version is taken', async () => {

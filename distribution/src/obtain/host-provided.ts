@@ -4,11 +4,16 @@ import type { CommandRunner } from '@trellis/foundation/command'
 import { isFailure } from '@trellis/foundation/failure'
 import type { ProgramPin } from '../pins.ts'
 
-/** Directories in which the host may have the parts already: `KUBEBUILDER_ASSETS` before `PATH`. */
-export function hostDirectories(environment: Readonly<Record<string, string | undefined>>): readonly string[] {
+/** Directories in which the host may have the parts already: `KUBEBUILDER_ASSETS` before `PATH`, without what is our own cache. */
+export function hostDirectories(
+  environment: Readonly<Record<string, string | undefined>>,
+  cacheDirectory: string,
+): readonly string[] {
   const assets = environment.KUBEBUILDER_ASSETS
   const path = (environment.PATH ?? '').split(delimiter)
-  return [...(assets === undefined ? [] : [assets]), ...path].filter((directory) => directory !== '')
+  return [...(assets === undefined ? [] : [assets]), ...path].filter(
+    (directory) => directory !== '' && !`${directory}/`.startsWith(`${cacheDirectory}/`),
+  )
 }
 
 /**

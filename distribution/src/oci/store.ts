@@ -121,6 +121,9 @@ function storeConfiguration(root: string, state: string, socket: string): string
     `address = ${JSON.stringify(socket)}`,
     '[ttrpc]',
     `address = ${JSON.stringify(`${socket}.ttrpc`)}`,
+    // A store that a power cut spoils never gets into the cache.
+    "[plugins.'io.containerd.metadata.v1.bolt']",
+    'no_sync = true',
     '',
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-import { chmod, copyFile, mkdir, readdir, readFile, symlink } from 'node:fs/promises'
+import { chmod, copyFile, link, mkdir, readdir, readFile, realpath, symlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { runOrThrow } from '@trellis/foundation/command'
 import { describe, Failure } from '@trellis/foundation/failure'
@@ -53,8 +53,16 @@ type Maker = (context: ProgramsContext, pin: ProgramsPin, module: string, worksh
 const makers: Readonly<Record<Source, Maker>> = {
   host: async (context, pin, _module, workshop) => {
     const found = await findOnHost(workshop.runner, pin.programs, context.hostDirectories)
-    for (const [name, file] of found ?? []) await placeProgram(file, join(workshop.directory, 'bin', name))
-    return found !== undefined
+    if (found === undefined) return false
+    const placed = new Map<string, string>()
+    for (const [name, file] of found) {
+      const [real, target] = [await realpath(file), join(workshop.directory, 'bin', name)]
+      const twin = placed.get(real)
+      if (twin === undefined) await placeProgram(file, target)
+      else await link(twin, target)
+      placed.set(real, target)
+    }
+    return true
   },
   download: async (context, pin, _module, workshop) => {
     if (pin.programs.some((program) => program.release === undefined)) return false
