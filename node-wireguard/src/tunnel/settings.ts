@@ -141,7 +141,7 @@ export async function readTunnelSettings(file: TunnelFile, role: TunnelRole): Pr
     probe: { port: file.probe?.port ?? 5400, intervalMilliseconds: file.probe?.intervalMilliseconds ?? 500 },
     wireGuardGo: {
       program: file.wireGuardGo?.program ?? 'wireguard-go',
-      memoryLimitMebibytes: file.wireGuardGo?.memoryLimitMebibytes ?? 48,
+      memoryLimitMebibytes: file.wireGuardGo?.memoryLimitMebibytes ?? 96,
     },
   }
 }
