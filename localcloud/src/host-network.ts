@@ -61,69 +61,86 @@ export function namespacePath(namespace: string): string {
 
 /** Sets up namespaces with the programs `ip`, `nft`, `sysctl` and `nsenter`, which may run from any namespace. */
 export function createHostNetwork(runner: CommandRunner): HostNetwork {
-  /** What this process has set itself and need not set again. */
-  const settled = new Set<string>()
-  const rulesets = new Map<string, string>()
-
-  const ip = (namespace: string, ...args: readonly string[]) => runOrThrow(runner, 'ip', ['-n', namespace, ...args])
-  const batch = async (namespace: string, lines: readonly string[]) => {
-    if (lines.length === 0) return
-    const input = `${lines.join('\n')}\n`
-    const result = await runner.run('ip', ['-n', namespace, '-batch', '-'], { input })
-    if (result.code === 0) return
-    const number = Number(/Command failed -:(\d+)/.exec(result.stderr)?.[1])
-    const said = result.stderr.trim().split('\n')[0] ?? ''
-    throw new Failure('Unavailable', `namespace ${namespace}: ip ${lines[number - 1] ?? lines.join('; ')}: ${said}`)
-  }
-  const observe = async (namespace: string): Promise<readonly ObservedLink[] | undefined> => {
-    const result = await runner.run('ip', ['-n', namespace, '-j', 'address', 'show'])
-    if (result.code === 0) return parseLinks(result.stdout)
-    if (/Cannot open network namespace|Invalid argument/.test(result.stderr)) return undefined
-    throw new Failure('Unavailable', `namespace ${namespace}: ${result.stderr.trim()}`)
-  }
-  const observeRoutes = async (namespace: string): Promise<readonly ObservedRoute[]> =>
-    parseRoutes(await ip(namespace, '-4', '-j', 'route', 'show', 'proto', 'static'))
-
-  const settle = async ({ namespace, sysctls }: NamespaceConfiguration) => {
-    const settings = Object.entries(sysctls).map(([key, value]) => `${key}=${value}`)
-    if (settings.length === 0) return
-    await runOrThrow(runner, 'nsenter', [`--net=${namespacePath(namespace)}`, 'sysctl', '-eqw', ...settings])
-  }
-
+  const memory: Memory = { settled: new Set(), rulesets: new Map() }
   return {
-    apply: async (configuration) => {
-      const { namespace, ruleset } = configuration
-      let links = await observe(namespace)
-      if (links === undefined) {
-        await makeNamespace(runner, namespace)
-        settled.delete(namespace)
-        rulesets.delete(namespace)
-        links = []
-      }
-      if (!settled.has(namespace)) await settle(configuration)
-      const routes = links.length > 0 ? await observeRoutes(namespace) : []
-      const missing = configuration.links.filter((link) => !links.some(({ name }) => name === link.name))
-      for (const link of missing) if (link.kind === 'veth') await removeLink(runner, link.peer)
-      await batch(namespace, planChanges(configuration, { links, routes }))
-      for (const link of settled.has(namespace) ? missing : configuration.links) {
-        if (link.kind === 'veth')
-          await ip(link.peer.namespace, 'link', 'set', link.peer.name, 'master', link.peer.bridge, 'up')
-      }
-      if (ruleset !== undefined && rulesets.get(namespace) !== ruleset) {
-        await runOrThrow(runner, 'nsenter', [`--net=${namespacePath(namespace)}`, 'nft', '-f', '-'], { input: ruleset })
-        rulesets.set(namespace, ruleset)
-      }
-      settled.add(namespace)
-    },
+    apply: (configuration) => apply(runner, memory, configuration),
     remove: async (namespace, outerEnds) => {
-      settled.delete(namespace)
-      rulesets.delete(namespace)
+      forget(memory, namespace)
       for (const end of outerEnds) await removeLink(runner, end)
       await removeNamespace(runner, namespace)
     },
     namespaces: () => listNamespaces(runner),
-    addresses: async (namespace) => ((await observe(namespace)) ?? []).flatMap((link) => link.addresses),
+    addresses: async (namespace) => ((await observeLinks(runner, namespace)) ?? []).flatMap((link) => link.addresses),
   }
+}
+
+/** What this process has set itself and need not set again. */
+interface Memory {
+  readonly settled: Set<string>
+  readonly rulesets: Map<string, string>
+}
+
+function forget(memory: Memory, namespace: string): void {
+  memory.settled.delete(namespace)
+  memory.rulesets.delete(namespace)
+}
+
+async function apply(runner: CommandRunner, memory: Memory, configuration: NamespaceConfiguration): Promise<void> {
+  const { namespace, ruleset } = configuration
+  const present = await observeLinks(runner, namespace)
+  if (present === undefined) {
+    forget(memory, namespace)
+    await makeNamespace(runner, namespace)
+  }
+  const links = present ?? []
+  const settled = memory.settled.has(namespace)
+  if (!settled) await setSysctls(runner, configuration)
+  const routes = links.length > 0 ? await observeRoutes(runner, namespace) : []
+  const missing = configuration.links.filter((link) => !links.some(({ name }) => name === link.name))
+  for (const { peer } of pairsOf(missing)) await removeLink(runner, peer)
+  await runBatch(runner, namespace, planChanges(configuration, { links, routes }))
+  for (const { peer } of pairsOf(settled ? missing : configuration.links)) {
+    const words = ['-n', peer.namespace, 'link', 'set', peer.name, 'master', peer.bridge, 'up']
+    await runOrThrow(runner, 'ip', words)
+  }
+  if (ruleset !== undefined && memory.rulesets.get(namespace) !== ruleset) {
+    await runOrThrow(runner, 'nsenter', [`--net=${namespacePath(namespace)}`, 'nft', '-f', '-'], { input: ruleset })
+    memory.rulesets.set(namespace, ruleset)
+  }
+  memory.settled.add(namespace)
+}
+
+function pairsOf(links: readonly (Bridge | Veth)[]): readonly Veth[] {
+  return links.filter((link) => link.kind === 'veth')
+}
+
+/** The interfaces of a namespace; undefined when there is no such namespace. */
+async function observeLinks(runner: CommandRunner, namespace: string): Promise<readonly ObservedLink[] | undefined> {
+  const result = await runner.run('ip', ['-n', namespace, '-j', 'address', 'show'])
+  if (result.code === 0) return parseLinks(result.stdout)
+  // The second text is that of a file which a crash has left without a namespace behind it.
+  if (/Cannot open network namespace|Invalid argument/.test(result.stderr)) return undefined
+  throw new Failure('Unavailable', `namespace ${namespace}: ${result.stderr.trim()}`)
+}
+
+async function observeRoutes(runner: CommandRunner, namespace: string): Promise<readonly ObservedRoute[]> {
+  const words = ['-n', namespace, '-4', '-j', 'route', 'show', 'proto', 'static']
+  return parseRoutes(await runOrThrow(runner, 'ip', words))
+}
+
+async function setSysctls(runner: CommandRunner, { namespace, sysctls }: NamespaceConfiguration): Promise<void> {
+  const settings = Object.entries(sysctls).map(([key, value]) => `${key}=${value}`)
+  if (settings.length === 0) return
+  await runOrThrow(runner, 'nsenter', [`--net=${namespacePath(namespace)}`, 'sysctl', '-eqw', ...settings])
+}
+
+async function runBatch(runner: CommandRunner, namespace: string, lines: readonly string[]): Promise<void> {
+  if (lines.length === 0) return
+  const result = await runner.run('ip', ['-n', namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` })
+  if (result.code === 0) return
+  const number = Number(/Command failed -:(\d+)/.exec(result.stderr)?.[1])
+  const said = result.stderr.trim().split('\n')[0] ?? ''
+  throw new Failure('Unavailable', `namespace ${namespace}: ip ${lines[number - 1] ?? lines.join('; ')}: ${said}`)
 }
 
 /** Names of all network namespaces of the host. */
