@@ -1,14 +1,24 @@
+import { createSystemClock } from '@trellis/foundation/clock'
+import { createSystemRandom } from '@trellis/foundation/random'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { testClient } from '../testing/client-conformance.ts'
 import { startTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts'
-import { namespaces } from '../testing/kinds.ts'
+import { gardenDefinition, namespaces } from '../testing/kinds.ts'
 import { testForgottenWatch, testWatch } from '../testing/watch-conformance.ts'
+import { installCustomResources } from './custom-resources.ts'
 
 describe('client of a real API server', () => {
   let controlPlane: TestControlPlane
   let count = 0
   beforeAll(async () => {
     controlPlane = await startTestControlPlane()
+    const { client } = controlPlane
+    await installCustomResources({
+      client,
+      clock: createSystemClock(),
+      random: createSystemRandom(),
+      definitions: [gardenDefinition],
+    })
   })
   afterAll(() => controlPlane?.[Symbol.asyncDispose]())
 

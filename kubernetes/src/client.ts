@@ -95,7 +95,7 @@ export interface Client {
    */
   watch<Kind extends KubernetesObject>(resource: Resource<Kind>, options: WatchOptions): AsyncIterable<WatchEvent<Kind>>
   create<Kind extends KubernetesObject>(resource: Resource<Kind>, object: Kind): Promise<Kind>
-  /** Replaces the whole object; a `metadata.resourceVersion` in it guards against lost updates. */
+  /** Replaces the whole object; a `metadata.resourceVersion` in it guards against lost updates. Custom resources must carry one. */
   replace<Kind extends KubernetesObject>(resource: Resource<Kind>, object: Kind): Promise<Kind>
   replaceStatus<Kind extends KubernetesObject>(resource: Resource<Kind>, object: Kind): Promise<Kind>
   patch<Kind extends KubernetesObject>(

@@ -1,4 +1,3 @@
-import type { KubernetesObject, Resource } from '@trellis/api/meta'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import { createSilentLog } from '@trellis/foundation/log'
@@ -6,7 +5,16 @@ import { createSystemRandom } from '@trellis/foundation/random'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findBinaries } from '../testing/binaries.ts'
 import { startTestControlPlane, type TestControlPlane } from '../testing/control-plane.ts'
-import { type ConfigMap, configMap, configMaps, namespaces, serviceAccounts } from '../testing/kinds.ts'
+import {
+  type ConfigMap,
+  configMap,
+  configMaps,
+  garden,
+  gardenDefinition,
+  gardens,
+  namespaces,
+  serviceAccounts,
+} from '../testing/kinds.ts'
 import { createClient } from './client.ts'
 import { installCustomResources } from './custom-resources.ts'
 import { events } from './event-kind.ts'
@@ -118,34 +126,10 @@ describe('a client of a real API server', () => {
 
   it('has kinds of its own served', async () => {
     const { client } = controlPlane
-    const names = { kind: 'Garden', plural: 'gardens', singular: 'garden', listKind: 'GardenList' }
-    const schema = {
-      type: 'object',
-      properties: { spec: { type: 'object', required: ['size'], properties: { size: { type: 'integer' } } } },
-    }
-    const definition = {
-      apiVersion: 'apiextensions.k8s.io/v1',
-      kind: 'CustomResourceDefinition',
-      metadata: { name: 'gardens.example.com' },
-      spec: {
-        group: 'example.com',
-        scope: 'Namespaced' as const,
-        names,
-        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
-      },
-    }
-    await installCustomResources({ client, clock, random, definitions: [definition] })
-    await installCustomResources({ client, clock, random, definitions: [definition] })
-    const gardens: Resource<KubernetesObject & { spec: { size?: number } }> = {
-      group: 'example.com',
-      version: 'v1',
-      kind: 'Garden',
-      plural: 'gardens',
-      namespaced: true,
-    }
-    const garden = { apiVersion: 'example.com/v1', kind: 'Garden', metadata: { namespace: 'default', name: 'a' } }
-    await client.create(gardens, { ...garden, spec: { size: 3 } })
-    await expect(client.replace(gardens, { ...garden, spec: {} })).rejects.toMatchObject({
+    await installCustomResources({ client, clock, random, definitions: [gardenDefinition] })
+    await installCustomResources({ client, clock, random, definitions: [gardenDefinition] })
+    const created = await client.create(gardens, garden('default', 'a', 3))
+    await expect(client.replace(gardens, { ...created, spec: {} })).rejects.toMatchObject({
       kind: 'Invalid',
       field: 'spec.size',
     })

@@ -1,7 +1,7 @@
 import { isFailure } from '@trellis/foundation/failure'
 import { expect, it } from 'vitest'
 import type { Client } from '../src/client.ts'
-import { configMaps, ingress, ingresses, configMap as makeConfigMap } from './kinds.ts'
+import { configMaps, garden, gardens, ingress, ingresses, configMap as makeConfigMap } from './kinds.ts'
 
 /** A client under test, and a namespace of its own for each test. */
 export interface ClientHarness {
@@ -105,6 +105,33 @@ function testWriting(harness: () => ClientHarness): void {
     const first = await client.create(configMaps, configMap('one', { a: '1' }))
     const second = await client.replace(configMaps, first)
     expect(second.metadata.resourceVersion).toBe(first.metadata.resourceVersion)
+  })
+
+  it('replaces a custom resource only when it says which version it has seen', async () => {
+    const { client, namespace } = await begin(harness)
+    const first = await client.create(gardens, garden(namespace, 'a', 1))
+    const expected = { kind: 'Invalid', field: 'metadata.resourceVersion' }
+    expect(await failure(client.replace(gardens, garden(namespace, 'a', 2)))).toMatchObject(expected)
+    expect(await failure(client.replaceStatus(gardens, garden(namespace, 'a', 2)))).toMatchObject(expected)
+    const second = await client.replace(gardens, { ...first, spec: { size: 2 }, status: { trees: 9 } })
+    expect(second).toMatchObject({ spec: { size: 2 }, metadata: { generation: 2 } })
+    expect(second.status).toBeUndefined()
+    const third = await client.replaceStatus(gardens, { ...second, spec: { size: 3 }, status: { trees: 4 } })
+    expect(third).toMatchObject({ spec: { size: 2 }, status: { trees: 4 }, metadata: { generation: 2 } })
+    expect((await failure(client.replaceStatus(gardens, { ...second, status: { trees: 5 } }))).kind).toBe('Conflict')
+  })
+
+  it('patches and applies a custom resource without a version', async () => {
+    const { client, namespace, key } = await begin(harness)
+    await client.create(gardens, garden(namespace, 'a', 1))
+    const patched = await client.patch(gardens, key('a'), { status: { trees: 2 } }, { subresource: 'status' })
+    expect(patched).toMatchObject({ spec: { size: 1 }, status: { trees: 2 } })
+    const status = { ...garden(namespace, 'a', 7), status: { trees: 3 } }
+    expect(await client.apply(gardens, garden(namespace, 'a', 5))).toMatchObject({
+      spec: { size: 5 },
+      status: { trees: 2 },
+    })
+    expect((await client.apply(gardens, status, { subresource: 'status' })).status).toEqual({ trees: 3 })
   })
 
   it('writes status apart from the rest, and counts generations of the rest only', async () => {

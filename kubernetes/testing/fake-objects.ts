@@ -67,6 +67,9 @@ export function createFakeObjects(clock: Clock, random: Random, store: FakeStore
     subresource: string | undefined,
   ): KubernetesObject => {
     const live = need(resource, keyOf(object))
+    if (isCustom(resource) && !object.metadata.resourceVersion) {
+      throw new Failure('Invalid', 'must be specified for an update', { field: 'metadata.resourceVersion' })
+    }
     guard(resource, live, object)
     const next = merged(live, object, subresource)
     if (isDeepStrictEqual(next, live)) return live
@@ -88,6 +91,11 @@ export function createFakeObjects(clock: Clock, random: Random, store: FakeStore
       }
     },
   }
+}
+
+/** Groups of our own have a domain; those of Kubernetes have none, or one of its own. */
+function isCustom({ group }: Resource<KubernetesObject>): boolean {
+  return group.includes('.') && !group.endsWith('.k8s.io')
 }
 
 function requireName(resource: Resource<KubernetesObject>, name: string): void {

@@ -1,4 +1,5 @@
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
+import type { CustomResourceDefinition } from '../src/custom-resources.ts'
 
 /** The kind that tests use for plain data. */
 export interface ConfigMap extends KubernetesObject {
@@ -65,4 +66,53 @@ export function ingress(namespace: string, name: string, port: number): Ingress 
     metadata: { name, namespace },
     spec: { defaultBackend: { service: { name: 'web', port: { number: port } } } },
   }
+}
+
+/** The kind that tests use for a resource of our own. */
+export interface Garden extends KubernetesObject {
+  spec: { size?: number }
+  status?: { trees?: number }
+}
+
+/** Where Gardens are served once {@link gardenDefinition} is installed. */
+export const gardens: Resource<Garden> = {
+  group: 'example.com',
+  version: 'v1',
+  kind: 'Garden',
+  plural: 'gardens',
+  namespaced: true,
+}
+
+/** What makes an API server serve Gardens. */
+export const gardenDefinition: CustomResourceDefinition = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'gardens.example.com' },
+  spec: {
+    group: 'example.com',
+    scope: 'Namespaced',
+    names: { kind: 'Garden', plural: 'gardens' },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        subresources: { status: {} },
+        schema: {
+          openAPIV3Schema: {
+            type: 'object',
+            properties: {
+              spec: { type: 'object', required: ['size'], properties: { size: { type: 'integer' } } },
+              status: { type: 'object', properties: { trees: { type: 'integer' } } },
+            },
+          },
+        },
+      },
+    ],
+  },
+}
+
+/** A Garden of some size. */
+export function garden(namespace: string, name: string, size: number): Garden {
+  return { apiVersion: 'example.com/v1', kind: 'Garden', metadata: { name, namespace }, spec: { size } }
 }
