@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createCommandRunner, runOrThrow } from './command.ts'
 import { isFailure } from './failure.ts'
 
@@ -31,6 +31,20 @@ describe('createCommandRunner', () => {
     const result = runner.run('sleep', ['60'], { signal: controller.signal })
     controller.abort('enough')
     await expect(result).rejects.toBe('enough')
+  })
+
+  it('ends a program that ignores requests when told to kill', async () => {
+    const controller = new AbortController()
+    const pid = Promise.withResolvers<number>()
+    const result = runner.run('sh', ['-c', 'trap "" TERM; echo $$; exec sleep 60'], {
+      signal: controller.signal,
+      killSignal: 'SIGKILL',
+      onLine: (line) => pid.resolve(Number(line)),
+    })
+    const started = await pid.promise
+    controller.abort('enough')
+    await expect(result).rejects.toBe('enough')
+    await vi.waitFor(() => expect(() => process.kill(started, 0)).toThrow('ESRCH'), { timeout: 5000 })
   })
 })
 

@@ -18,6 +18,8 @@ export interface CommandOptions {
   readonly directory?: string
   /** Kills the program when it aborts. */
   readonly signal?: AbortSignal
+  /** What it is killed with; SIGTERM unless told. */
+  readonly killSignal?: NodeJS.Signals
   /** Called with each line that the program writes to either stream. */
   readonly onLine?: (line: string) => void
 }
@@ -40,6 +42,7 @@ export function createCommandRunner(): CommandRunner {
           cwd: options.directory,
           env: { ...process.env, ...options.environment },
           signal: options.signal,
+          ...(options.killSignal === undefined ? {} : { killSignal: options.killSignal }),
           stdio: ['pipe', 'pipe', 'pipe'],
         })
         const stdout = collect(child.stdout, options.onLine)

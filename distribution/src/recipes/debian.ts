@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { runOrThrow } from '@trellis/foundation/command'
+import { runContained } from '../contained.ts'
 import { ensureHostPackages } from '../obtain/host-packages.ts'
 import type { debianPin } from '../pins.ts'
 import type { Recipe } from '../store/part.ts'
@@ -31,11 +31,11 @@ export function debianRecipe(pin: typeof debianPin): Recipe {
       await ensureHostPackages(workshop.runner, ['mmdebstrap'], (line) => workshop.report('building', line))
       const root = workshop.directory
       workshop.report('building', `${pin.suite}, ${pin.packages.length} packages`)
-      await runOrThrow(
+      await runContained(
         workshop.runner,
-        'setpriv',
+        'mmdebstrap',
         [
-          ...['--pdeathsig', 'TERM', 'mmdebstrap', '--quiet', '--variant=minbase', '--mode=root', '--format=directory'],
+          ...['--quiet', '--variant=minbase', '--mode=root', '--format=directory'],
           ...unwanted.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
           `--include=${pin.packages.join(',')}`,
           ...[pin.suite, root],

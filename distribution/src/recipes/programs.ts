@@ -2,6 +2,7 @@ import { chmod, copyFile, link, mkdir, readdir, readFile, realpath, symlink } fr
 import { basename, join } from 'node:path'
 import { runOrThrow } from '@trellis/foundation/command'
 import { describe, Failure } from '@trellis/foundation/failure'
+import { runContained } from '../contained.ts'
 import { type Downloader, digestFromChecksums } from '../obtain/download.ts'
 import type { GoToolchain } from '../obtain/go-toolchain.ts'
 import { findOnHost, saysVersion } from '../obtain/host-provided.ts'
@@ -159,11 +160,11 @@ async function goBuild(go: GoToolchain, workshop: Workshop, build: GoBuild): Pro
   let packages = 0
   workshop.report('building', `with ${go.version}`)
   const linkerFlags = ['-s', '-w', ...build.variables.map((variable) => `-X ${variable}`)].join(' ')
-  await runOrThrow(
+  await runContained(
     workshop.runner,
-    'setpriv',
+    'nice',
     [
-      ...['--pdeathsig', 'TERM', 'nice', go.program, 'build', '-v', '-buildvcs=false', '-trimpath'],
+      ...[go.program, 'build', '-v', '-buildvcs=false', '-trimpath'],
       ...['-ldflags', linkerFlags, '-o', build.output, ...build.packages],
     ],
     {
