@@ -5,8 +5,8 @@ import { publicKeyOf } from '../src/key.ts'
 
 /** A device in memory that behaves as the kernel's does. */
 export interface MemoryDevice extends WireGuardDevice {
-  /** Every operation it was ever given, in order. */
-  readonly operations: readonly Operation[]
+  /** Every operation it was given, in order; a test may empty it. */
+  readonly operations: Operation[]
   /** Replaces a peer's state, as traffic would. */
   hear(publicKey: PeerState['publicKey'], change: Partial<PeerState>): void
   /** Forgets everything, as a restarted process does. */
