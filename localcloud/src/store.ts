@@ -54,37 +54,16 @@ const parsers: { readonly [Kind in ResourceKind]: Parser<Records[Kind]> } = {
 
 /** Loads everything from `directory`, which is made when absent. A file that cannot be read becomes a problem and does not hinder the others. */
 export async function openStore(directory: string): Promise<Store> {
-  const memory: { [Kind in ResourceKind]: Map<string, Records[Kind]> } = {
+  const memory: StoreMemory = {
     network: new Map(),
     server: new Map(),
     'load-balancer': new Map(),
     route: new Map(),
   }
   const problems = new Map<string, Problem>()
-  const writing = new Map<string, Promise<void>>()
   const fileOf = (kind: ResourceKind, id: string) => join(directory, kind, `${id}.json`)
-  const load = async <Kind extends ResourceKind>(kind: Kind) => {
-    for (const id of await identifiers(join(directory, kind))) {
-      const file = fileOf(kind, id)
-      try {
-        const record = parsers[kind].parse(JSON.parse((await readIfPresent(file)) ?? ''))
-        if (record.id !== id) throw new Failure('Invalid', `the file holds the record of ${record.id}`)
-        memory[kind].set(id, record)
-      } catch (error) {
-        problems.set(file, problemOf(kind, id, file, error))
-      }
-    }
-  }
-  for (const kind of Object.keys(idPrefixes) as ResourceKind[]) await load(kind)
-
-  /** Writes of one file happen in the order they were asked for. */
-  const inOrder = (file: string, work: () => Promise<void>): Promise<void> => {
-    const turn = (writing.get(file) ?? Promise.resolve()).catch(() => {}).then(work)
-    writing.set(file, turn)
-    const forget = () => void (writing.get(file) === turn && writing.delete(file))
-    turn.then(forget, forget)
-    return turn
-  }
+  for (const kind of Object.keys(idPrefixes) as ResourceKind[]) await load(directory, kind, memory, problems)
+  const inOrder = createFileQueue()
 
   return {
     list: (kind) => [...memory[kind].values()].sort(byAge),
@@ -120,6 +99,38 @@ export async function openStore(directory: string): Promise<Store> {
     },
     problems: () => [...problems.values()],
     isUnreadable: (kind, id) => problems.has(fileOf(kind, id)),
+  }
+}
+
+type StoreMemory = { readonly [Kind in ResourceKind]: Map<string, Records[Kind]> }
+
+async function load<Kind extends ResourceKind>(
+  directory: string,
+  kind: Kind,
+  memory: StoreMemory,
+  problems: Map<string, Problem>,
+): Promise<void> {
+  for (const id of await identifiers(join(directory, kind))) {
+    const file = join(directory, kind, `${id}.json`)
+    try {
+      const record = parsers[kind].parse(JSON.parse((await readIfPresent(file)) ?? ''))
+      if (record.id !== id) throw new Failure('Invalid', `the file holds the record of ${record.id}`)
+      memory[kind].set(id, record)
+    } catch (error) {
+      problems.set(file, problemOf(kind, id, file, error))
+    }
+  }
+}
+
+/** Lets writes of one file happen in the order they were asked for. */
+function createFileQueue(): (file: string, work: () => Promise<void>) => Promise<void> {
+  const writing = new Map<string, Promise<void>>()
+  return (file, work) => {
+    const turn = (writing.get(file) ?? Promise.resolve()).catch(() => {}).then(work)
+    writing.set(file, turn)
+    const forget = () => void (writing.get(file) === turn && writing.delete(file))
+    turn.then(forget, forget)
+    return turn
   }
 }
 
