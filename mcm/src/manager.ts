@@ -1,6 +1,4 @@
-import { configMaps, type Secret, secrets } from '@trellis/api/core/configuration'
-import { nodes } from '@trellis/api/core/node'
-import { joinReportNamespace } from '@trellis/api/join-report'
+import { secrets } from '@trellis/api/core/configuration'
 import { machines } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
@@ -10,25 +8,20 @@ import type { Driver } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
-import type { Client, Selection } from '@trellis/kubernetes/client'
-import { type Controller, createController, type Reconcile } from '@trellis/kubernetes/controller'
+import type { Client } from '@trellis/kubernetes/client'
 import { createEventRecorder } from '@trellis/kubernetes/events'
 import type { IndexFunction } from '@trellis/kubernetes/indexer'
 import { createInformer } from '@trellis/kubernetes/informer'
-import { createWorkQueue } from '@trellis/kubernetes/queue'
 import { createQueueMetrics } from '@trellis/kubernetes/queue-prometheus'
 import type { Registry } from 'prom-client'
 import type { Events } from './common/events.ts'
-import { createFreshReader } from './common/freshness.ts'
-import { tokenFieldSelector, tokenNamespace } from './machine/bootstrap-token.ts'
+import { type Informers, runControllers } from './controllers.ts'
 import type { TargetContext, TokenSettings } from './machine/context.ts'
-import { createMachineReconciler, machineIndexes } from './machine/controller.ts'
+import { machineIndexes } from './machine/controller.ts'
 import type { MachineSettings } from './machine/settings.ts'
-import { createMachineClassReconciler } from './machine-class/controller.ts'
-import { createMachineDeploymentReconciler } from './machine-deployment/controller.ts'
-import { createMachineSetReconciler, ownerIndex } from './machine-set/controller.ts'
+import { ownerIndex } from './machine-set/controller.ts'
 import { createMachineTimes, registerObjectMetrics } from './metrics.ts'
-import { collectOrphans } from './safety/orphans.ts'
+import { startTarget } from './target.ts'
 
 /** What a machine controller manager is made of. */
 export interface ManagerOptions {
@@ -94,7 +87,7 @@ export function createManager(options: ManagerOptions): Manager {
         warn: (object, reason, note) => recorder.record(object, { type: 'Warning', reason, note }),
       }
       const running = Object.values(informers).map((informer) => informer.run(signal))
-      target = startTarget(options, signal)
+      target = options.target === undefined ? undefined : startTarget({ ...options, client: options.target }, signal)
       try {
         await Promise.all(Object.values(informers).map((informer) => informer.synced(signal)))
       } catch (error) {
@@ -108,9 +101,7 @@ export function createManager(options: ManagerOptions): Manager {
   }
 }
 
-type Informers = ReturnType<typeof createInformers>
-
-function createInformers(options: ManagerOptions) {
+function createInformers(options: ManagerOptions): Informers {
   const { control: client, clock, random, log, namespace } = options
   const informer = <Kind extends KubernetesObject>(
     resource: Resource<Kind>,
@@ -123,130 +114,4 @@ function createInformers(options: ManagerOptions) {
     classes: informer(machineClasses),
     secrets: informer(secrets, {}),
   }
-}
-
-/** Follows the target cluster from the start, however long it takes to answer. */
-function startTarget(options: ManagerOptions, signal: AbortSignal): TargetContext | undefined {
-  const { target: client, clock, random, log } = options
-  if (client === undefined) return undefined
-  const quiet = log.child({ cluster: 'target' })
-  const informer = <Kind extends KubernetesObject>(resource: Resource<Kind>, selection: Selection = {}) =>
-    createInformer({ client, clock, random, log: quiet, resource, selection })
-  const context = {
-    client,
-    nodes: informer(nodes),
-    reports: informer(configMaps, { namespace: joinReportNamespace }),
-    tokens: informer<Secret>(secrets, { namespace: tokenNamespace, fieldSelector: tokenFieldSelector }),
-  }
-  let knownSince: number | undefined
-  context.nodes.synced(signal).then(
-    () => {
-      knownSince = clock.now()
-      log.info({}, 'the nodes of the target cluster are known')
-    },
-    () => {},
-  )
-  for (const one of [context.nodes, context.reports, context.tokens]) void one.run(signal)
-  return { ...context, nodesKnownSince: () => knownSince }
-}
-
-interface Parts {
-  readonly options: ManagerOptions
-  readonly informers: Informers
-  readonly events: Events
-  readonly times: ReturnType<typeof createMachineTimes>
-  readonly queues: ReturnType<typeof createQueueMetrics>
-  readonly target: TargetContext | undefined
-}
-
-async function runControllers(
-  { options, informers, events, times, queues, target }: Parts,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, random, log, namespace, control, driver } = options
-  const readers = {
-    machineReader: createFreshReader(informers.machines),
-    setReader: createFreshReader(informers.sets),
-    deploymentReader: createFreshReader(informers.deployments),
-    classReader: createFreshReader(informers.classes),
-    secretReader: createFreshReader(informers.secrets),
-  }
-  const classes = {
-    namespace,
-    provider: driver.provider,
-    findClass: (name: string) => readers.classReader.get({ namespace, name }),
-    findSecret: (secretNamespace: string, name: string) =>
-      readers.secretReader.get({ namespace: secretNamespace, name }),
-  }
-  const common = { clock, random, log, namespace, control, events, ...readers }
-  const { machines: machineInformer, sets, deployments } = informers
-  const { settings, tokens } = options
-  const machine = createMachineReconciler({
-    ...common,
-    machines: machineInformer,
-    target,
-    driver,
-    settings,
-    tokens,
-    classes,
-    times,
-  })
-  const set = createMachineSetReconciler({ ...common, machines: machineInformer, sets })
-  const deployment = createMachineDeploymentReconciler({
-    ...common,
-    machines: machineInformer,
-    sets,
-    deployments,
-    classes,
-  })
-  const machineClass = createMachineClassReconciler({
-    ...common,
-    classes: informers.classes,
-    secrets: informers.secrets,
-    machines: machineInformer,
-  })
-  const controller = (name: string, concurrency: number, reconcile: Reconcile): Controller =>
-    createController({
-      clock,
-      random,
-      log,
-      name,
-      concurrency,
-      reconcile,
-      queue: createWorkQueue({ clock, random, name, metrics: queues }),
-    })
-  const machineController = controller('machine', options.concurrentMachines, machine.reconcile)
-  const setController = controller('machineset', options.concurrentSyncs, set.reconcile)
-  const deploymentController = controller('machinedeployment', options.concurrentSyncs, deployment.reconcile)
-  const classController = controller('machineclass', 1, machineClass.reconcile)
-
-  const wakeClassUsers = (name: string) => {
-    for (const { metadata } of machineInformer.byIndex('class', name)) machineController.enqueue(metadata.name)
-    for (const one of deployments.list(namespace)) {
-      if (one.spec?.template.spec?.class?.name === name) deploymentController.enqueue(one.metadata.name)
-    }
-  }
-  const wakeAll = () => {
-    for (const { metadata } of machineInformer.list(namespace)) machineController.enqueue(metadata.name)
-  }
-  for (const informer of [target?.nodes, target?.reports, target?.tokens])
-    informer?.synced(signal).then(wakeAll, () => {})
-  machine.follow(machineController)
-  set.follow(setController)
-  deployment.follow(deploymentController)
-  machineClass.follow(classController, wakeClassUsers)
-  const orphans = {
-    clock,
-    log,
-    namespace,
-    control,
-    driver,
-    classes: informers.classes,
-    lookup: classes,
-    periodMilliseconds: options.orphanPeriodMilliseconds,
-  }
-  await Promise.all([
-    ...[machineController, setController, deploymentController, classController].map((one) => one.run(signal)),
-    collectOrphans(orphans, signal),
-  ])
 }

@@ -41,7 +41,7 @@ export function startDrainSession(context: DrainContext, nodeName: string, onCha
   }
 }
 
-const refusedBackoff = { firstMilliseconds: 1000, longestMilliseconds: 10_000 }
+const refusedBackoff = { firstMilliseconds: 1000, longestMilliseconds: 5000 }
 /** After an accepted removal the watch tells what follows; this only covers a lost answer. */
 const acceptedPauseMilliseconds = 15_000
 
@@ -55,13 +55,13 @@ export async function removePod(
   const tries = (before?.tries ?? 0) + 1
   try {
     await ask(context.client, pod, how)
-    return { tries, notBefore: context.clock.now() + acceptedPauseMilliseconds, forced: how === 'force' }
+    return { tries, how, notBefore: context.clock.now() + acceptedPauseMilliseconds }
   } catch (error) {
-    if (isFailure(error, 'NotFound')) return { tries, notBefore: context.clock.now(), forced: how === 'force' }
+    if (isFailure(error, 'NotFound')) return { tries, how, notBefore: context.clock.now() + acceptedPauseMilliseconds }
     const asked = isFailure(error) ? (error.retryAfterMilliseconds ?? 0) : 0
     const pause = Math.max(asked, pauseMilliseconds(refusedBackoff, tries, context.random))
     const refusal = error instanceof Error ? error.message : String(error)
-    return { tries, notBefore: context.clock.now() + pause, forced: false, refusal }
+    return { tries, how, notBefore: context.clock.now() + pause, refusal }
   }
 }
 

@@ -5,10 +5,10 @@ import { controllerOf } from '../common/ownership.ts'
 /** What became of the attempts to move one pod, in this process. */
 export interface EvictionAttempts {
   readonly tries: number
-  /** No further try before this instant. */
+  /** How it was asked to go last. */
+  readonly how: PodRemoval
+  /** Not to be asked in the same way before this instant. */
   readonly notBefore: number
-  /** Whether its deletion without grace was asked for. */
-  readonly forced: boolean
   /** What the API server said against it last. */
   readonly refusal?: string
 }
@@ -68,22 +68,17 @@ export function decideDrain(observed: DrainObservation, now: number): DrainDecis
   const instants = [patience ?? evictUntil + 1, now + recheckMilliseconds].filter((instant) => instant > now)
   for (const pod of staying) {
     const attempt = attempts.get(pod.metadata.uid ?? '')
-    const how = removalOf(pod, attempt, forcedSince !== undefined, now >= evictUntil)
+    const how = removalOf(pod, forcedSince !== undefined, now >= evictUntil)
     if (how === undefined) continue
-    if (attempt !== undefined && attempt.notBefore > now) instants.push(attempt.notBefore)
+    if (attempt?.how === how && attempt.notBefore > now) instants.push(attempt.notBefore)
     else removals.push({ pod, how })
   }
   const refused = staying.some((pod) => isRefused(pod, attempts))
   return { removals, finished: false, nextAt: Math.min(...instants), blockers, refused }
 }
 
-function removalOf(
-  pod: Pod,
-  attempt: EvictionAttempts | undefined,
-  forced: boolean,
-  evictionsOver: boolean,
-): PodRemoval | undefined {
-  if (forced) return attempt?.forced ? undefined : 'force'
+function removalOf(pod: Pod, forced: boolean, evictionsOver: boolean): PodRemoval | undefined {
+  if (forced) return 'force'
   if (pod.metadata.deletionTimestamp !== undefined) return undefined
   return evictionsOver ? 'delete' : 'evict'
 }

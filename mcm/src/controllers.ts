@@ -1,0 +1,140 @@
+import type { Secret } from '@trellis/api/core/configuration'
+import type { Machine } from '@trellis/api/machine/machine'
+import type { MachineClass } from '@trellis/api/machine/machine-class'
+import type { MachineDeployment } from '@trellis/api/machine/machine-deployment'
+import type { MachineSet } from '@trellis/api/machine/machine-set'
+import { type Controller, createController, type Reconcile } from '@trellis/kubernetes/controller'
+import type { Informer } from '@trellis/kubernetes/informer'
+import { createWorkQueue } from '@trellis/kubernetes/queue'
+import type { QueueMetricsProvider } from '@trellis/kubernetes/queue-prometheus'
+import type { Events } from './common/events.ts'
+import { createFreshReader } from './common/freshness.ts'
+import type { MachineTimes, TargetContext } from './machine/context.ts'
+import { createMachineReconciler, type MachineReconciler } from './machine/controller.ts'
+import { createMachineClassReconciler, type MachineClassReconciler } from './machine-class/controller.ts'
+import type { ClassLookup } from './machine-class/resolve.ts'
+import { createMachineDeploymentReconciler, type MachineDeploymentReconciler } from './machine-deployment/controller.ts'
+import { createMachineSetReconciler, type MachineSetReconciler } from './machine-set/controller.ts'
+import type { ManagerOptions } from './manager.ts'
+import { collectOrphans } from './safety/orphans.ts'
+
+/** Local copies of everything in the namespace that the controllers look at. */
+export interface Informers {
+  readonly deployments: Informer<MachineDeployment>
+  readonly sets: Informer<MachineSet>
+  readonly machines: Informer<Machine>
+  readonly classes: Informer<MachineClass>
+  readonly secrets: Informer<Secret>
+}
+
+/** What the controllers are made of. */
+export interface ControllersOptions {
+  readonly options: ManagerOptions
+  readonly informers: Informers
+  readonly events: Events
+  readonly times: MachineTimes
+  readonly queues: QueueMetricsProvider
+  readonly target: TargetContext | undefined
+}
+
+/** Runs all controllers over informers that have synced, until the signal aborts and what is under way has ended. */
+export async function runControllers(parts: ControllersOptions, signal: AbortSignal): Promise<void> {
+  const readers = createReaders(parts.informers)
+  const classes = createLookup(parts.options, readers)
+  const reconcilers = createReconcilers(parts, readers, classes)
+  const controllers = createControllers(parts, reconcilers)
+  connect(parts, reconcilers, controllers, signal)
+  const { options, informers } = parts
+  const orphans = {
+    ...options,
+    classes: informers.classes,
+    lookup: classes,
+    periodMilliseconds: options.orphanPeriodMilliseconds,
+  }
+  await Promise.all([
+    ...Object.values(controllers).map((controller) => controller.run(signal)),
+    collectOrphans(orphans, signal),
+  ])
+}
+
+type Readers = ReturnType<typeof createReaders>
+
+function createReaders(informers: Informers) {
+  return {
+    machineReader: createFreshReader(informers.machines),
+    setReader: createFreshReader(informers.sets),
+    deploymentReader: createFreshReader(informers.deployments),
+    classReader: createFreshReader(informers.classes),
+    secretReader: createFreshReader(informers.secrets),
+  }
+}
+
+function createLookup({ namespace, driver }: ManagerOptions, { classReader, secretReader }: Readers): ClassLookup {
+  return {
+    namespace,
+    provider: driver.provider,
+    findClass: (name) => classReader.get({ namespace, name }),
+    findSecret: (secretNamespace, name) => secretReader.get({ namespace: secretNamespace, name }),
+  }
+}
+
+interface Reconcilers {
+  readonly machine: MachineReconciler
+  readonly set: MachineSetReconciler
+  readonly deployment: MachineDeploymentReconciler
+  readonly machineClass: MachineClassReconciler
+}
+
+function createReconcilers(parts: ControllersOptions, readers: Readers, classes: ClassLookup): Reconcilers {
+  const { options, informers, events, times, target } = parts
+  const common = { ...options, ...readers, events, classes, machines: informers.machines }
+  const { sets, deployments } = informers
+  return {
+    machine: createMachineReconciler({ ...common, target, times }),
+    set: createMachineSetReconciler({ ...common, sets }),
+    deployment: createMachineDeploymentReconciler({ ...common, sets, deployments }),
+    machineClass: createMachineClassReconciler({ ...common, classes: informers.classes, secrets: informers.secrets }),
+  }
+}
+
+type Controllers = Readonly<Record<keyof Reconcilers, Controller>>
+
+function createControllers({ options, queues }: ControllersOptions, reconcilers: Reconcilers): Controllers {
+  const { clock, random, log, concurrentMachines, concurrentSyncs } = options
+  const controller = (name: string, concurrency: number, reconcile: Reconcile): Controller => {
+    const queue = createWorkQueue({ clock, random, name, metrics: queues })
+    return createController({ clock, random, log, name, concurrency, reconcile, queue })
+  }
+  return {
+    machine: controller('machine', concurrentMachines, reconcilers.machine.reconcile),
+    set: controller('machineset', concurrentSyncs, reconcilers.set.reconcile),
+    deployment: controller('machinedeployment', concurrentSyncs, reconcilers.deployment.reconcile),
+    machineClass: controller('machineclass', 1, reconcilers.machineClass.reconcile),
+  }
+}
+
+/** Leads every change to the queues that it concerns. */
+function connect(
+  { options, informers, target }: ControllersOptions,
+  reconcilers: Reconcilers,
+  controllers: Controllers,
+  signal: AbortSignal,
+): void {
+  const { machines, deployments } = informers
+  const { namespace } = options
+  reconcilers.machine.follow(controllers.machine)
+  reconcilers.set.follow(controllers.set)
+  reconcilers.deployment.follow(controllers.deployment)
+  reconcilers.machineClass.follow(controllers.machineClass, (className) => {
+    for (const { metadata } of machines.byIndex('class', className)) controllers.machine.enqueue(metadata.name)
+    for (const { metadata, spec } of deployments.list(namespace)) {
+      if (spec?.template.spec?.class?.name === className) controllers.deployment.enqueue(metadata.name)
+    }
+  })
+  const wakeMachines = () => {
+    for (const { metadata } of machines.list(namespace)) controllers.machine.enqueue(metadata.name)
+  }
+  for (const informer of [target?.nodes, target?.reports, target?.tokens]) {
+    informer?.synced(signal).then(wakeMachines, () => {})
+  }
+}

@@ -1,0 +1,67 @@
+import { configMaps, type Secret, secrets } from '@trellis/api/core/configuration'
+import { nodes } from '@trellis/api/core/node'
+import { joinReportNamespace } from '@trellis/api/join-report'
+import type { KubernetesObject, Resource } from '@trellis/api/meta'
+import type { Clock } from '@trellis/foundation/clock'
+import { describe } from '@trellis/foundation/failure'
+import type { Log } from '@trellis/foundation/log'
+import type { Random } from '@trellis/foundation/random'
+import type { Client, Selection } from '@trellis/kubernetes/client'
+import { createInformer } from '@trellis/kubernetes/informer'
+import { tokenFieldSelector, tokenNamespace } from './machine/bootstrap-token.ts'
+import type { TargetContext } from './machine/context.ts'
+
+/** What following a target cluster needs. */
+export interface TargetOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly client: Client
+}
+
+/** Pause between two questions to an API server that does not answer yet: machines wait for it with their kubelets running. */
+const knockMilliseconds = 1000
+
+/** Follows the cluster that machines join, from its first answer on, however long that takes, until the signal aborts. */
+export function startTarget(options: TargetOptions, signal: AbortSignal): TargetContext {
+  const { client, clock, random } = options
+  const log = options.log.child({ cluster: 'target' })
+  const informer = <Kind extends KubernetesObject>(resource: Resource<Kind>, selection: Selection = {}) =>
+    createInformer({ client, clock, random, log, resource, selection })
+  const informers = {
+    nodes: informer(nodes),
+    reports: informer(configMaps, { namespace: joinReportNamespace }),
+    tokens: informer<Secret>(secrets, { namespace: tokenNamespace, fieldSelector: tokenFieldSelector }),
+  }
+  let knownSince: number | undefined
+  informers.nodes.synced(signal).then(
+    () => {
+      knownSince = clock.now()
+      log.info({}, 'the nodes of the target cluster are known')
+    },
+    () => {},
+  )
+  untilItAnswers({ ...options, log }, signal).then(
+    () => Promise.all(Object.values(informers).map((one) => one.run(signal))),
+    () => {},
+  )
+  return { client, ...informers, nodesKnownSince: () => knownSince }
+}
+
+/** Informers back off for long from a server that is not there; this knocks at short intervals instead, until everything that they need may be read. */
+async function untilItAnswers({ client, clock, log }: TargetOptions, signal: AbortSignal): Promise<void> {
+  const limit = { limit: 1 }
+  for (let told = false; ; ) {
+    signal.throwIfAborted()
+    try {
+      await client.list(nodes, limit)
+      await client.list(configMaps, { ...limit, namespace: joinReportNamespace })
+      await client.list(secrets, { ...limit, namespace: tokenNamespace })
+      return
+    } catch (error) {
+      if (!told) log.info({ error: describe(error) }, 'waiting for the target cluster; servers are made meanwhile')
+      told = true
+    }
+    await clock.sleep(knockMilliseconds, signal)
+  }
+}
