@@ -5,6 +5,7 @@ import {
 } from '@trellis/api/node-agent-configuration'
 import { Failure } from '@trellis/foundation/failure'
 import type { Disk } from './disk.ts'
+import { isJsonObject, type JsonObject, overlay } from './overlay.ts'
 
 /**
  * Reads the configuration of this machine: what its pool has in common, with what belongs to this machine alone laid over it where that file exists.
@@ -25,30 +26,14 @@ export async function readConfiguration(
   return configuration
 }
 
-type JsonObject = Readonly<Record<string, unknown>>
-
 async function readObject(disk: Disk, path: string): Promise<JsonObject | undefined> {
   const text = await disk.read(path)
   if (text === undefined) return undefined
   try {
     const value: unknown = JSON.parse(text)
-    if (isObject(value)) return value
+    if (isJsonObject(value)) return value
   } catch (error) {
     throw new Failure('Invalid', `${path} is not JSON`, { field: '(root)', cause: error })
   }
   throw new Failure('Invalid', `${path} does not hold an object`, { field: '(root)' })
-}
-
-/** `over` laid on `base`: objects are merged, everything else is replaced. */
-function overlay(base: JsonObject, over: JsonObject): JsonObject {
-  const merged: Record<string, unknown> = { ...base }
-  for (const [key, value] of Object.entries(over)) {
-    const below = base[key]
-    merged[key] = isObject(value) && isObject(below) ? overlay(below, value) : value
-  }
-  return merged
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

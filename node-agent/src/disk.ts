@@ -38,6 +38,8 @@ export function createDisk(root = '/'): Disk {
     write: (path, content, mode) => writeWhole(resolve(path), content, mode),
     appeared: async (path, signal) => {
       const found = Promise.withResolvers<void>()
+      // It may be rejected before anybody waits for it.
+      found.promise.catch(() => {})
       const stop = new AbortController()
       const name = basename(path)
       signal.addEventListener('abort', () => found.reject(signal.reason), { once: true, signal: stop.signal })

@@ -5,7 +5,7 @@ export type UnitName = 'containerd' | 'kubelet'
 
 /** What the agent asks of systemd. Every call returns once systemd says that it is done. */
 export interface Systemd {
-  /** Makes systemd read unit files anew and starts these units at every boot. */
+  /** Makes these units start at every boot, and makes systemd read all unit files anew. */
   enable(units: readonly UnitName[]): Promise<void>
   /** Starts a unit that is not running. */
   start(unit: UnitName): Promise<void>
@@ -18,7 +18,6 @@ export function createSystemd(runner: CommandRunner): Systemd {
   const systemctl = (...args: string[]) => runOrThrow(runner, 'systemctl', args)
   return {
     enable: async (units) => {
-      await systemctl('daemon-reload')
       await systemctl('enable', '--quiet', ...units.map((unit) => `${unit}.service`))
     },
     start: async (unit) => {

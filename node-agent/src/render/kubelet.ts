@@ -1,6 +1,7 @@
 import type { NodeAgentConfiguration } from '@trellis/api/node-agent-configuration'
 import type { HostFacts } from '../host-facts.ts'
 import type { HostSettings } from '../host-settings.ts'
+import { type JsonObject, overlay } from '../overlay.ts'
 import { containerdSocket } from './containerd.ts'
 
 /** Where the kubelet's configuration lies; kubeadm writes it there too. */
@@ -29,8 +30,8 @@ export function kubeletConfiguration(
   configuration: NodeAgentConfiguration,
   facts: HostFacts,
   settings: HostSettings,
-): Record<string, unknown> {
-  return {
+): JsonObject {
+  const own = {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     ...accessControl(),
@@ -44,8 +45,8 @@ export function kubeletConfiguration(
     ...(configuration.role === 'control-plane' ? { staticPodPath: staticPodDirectory } : {}),
     ...optional('providerID', providerId(configuration, facts)),
     ...optional('registerWithTaints', nonEmpty(configuration.nodeTaints)),
-    ...configuration.kubeletExtra,
   }
+  return overlay(own, configuration.kubeletExtra ?? {})
 }
 
 function accessControl(): Record<string, unknown> {
