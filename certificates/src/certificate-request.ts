@@ -1,5 +1,5 @@
 import 'reflect-metadata'
-import { webcrypto } from 'node:crypto'
+import { createPrivateKey, createPublicKey, webcrypto } from 'node:crypto'
 import {
   cryptoProvider,
   Pkcs10CertificateRequest,
@@ -57,13 +57,17 @@ export interface CertificateRequestParts {
   readonly organizations?: readonly string[]
   readonly dnsNames?: readonly string[]
   readonly ipAddresses?: readonly string[]
+  /** PKCS #8 PEM of an ECDSA P-256 key; a new one that is thrown away when absent, for tests of whoever answers requests. */
+  readonly privateKey?: string
 }
 
-/** A PEM certificate request with a new key, which is thrown away: for tests of whoever answers requests. */
+/** A PEM certificate request, signed with the key that it is for. */
 export async function createCertificateRequest(parts: CertificateRequestParts): Promise<string> {
   cryptoProvider.set(webcrypto as unknown as Crypto)
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
-  const keys = (await webcrypto.subtle.generateKey(algorithm, false, ['sign', 'verify'])) as webcrypto.CryptoKeyPair
+  const keys = await (parts.privateKey === undefined
+    ? webcrypto.subtle.generateKey(algorithm, false, ['sign', 'verify'])
+    : importKeyPair(parts.privateKey, algorithm))
   const names = [
     ...(parts.dnsNames ?? []).map((value) => ({ type: 'dns' as const, value })),
     ...(parts.ipAddresses ?? []).map((value) => ({ type: 'ip' as const, value })),
@@ -75,4 +79,14 @@ export async function createCertificateRequest(parts: CertificateRequestParts): 
     extensions: names.length > 0 ? [new SubjectAlternativeNameExtension(names)] : [],
   })
   return `${request.toString('pem')}\n`
+}
+
+async function importKeyPair(pem: string, algorithm: webcrypto.EcKeyImportParams): Promise<webcrypto.CryptoKeyPair> {
+  const privateKey = createPrivateKey(pem)
+  const der = privateKey.export({ type: 'pkcs8', format: 'der' })
+  const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' })
+  return {
+    privateKey: await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']),
+    publicKey: await webcrypto.subtle.importKey('spki', spki, algorithm, true, ['verify']),
+  }
 }

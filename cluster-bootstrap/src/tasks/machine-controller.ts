@@ -1,6 +1,6 @@
 import type { Task } from '@trellis/flow/task'
 import { secretsSummary } from './secrets.ts'
-import { briefly, pickImages, type ShootServices } from './services.ts'
+import { briefly, type ShootServices } from './services.ts'
 
 /** Installs the machine controller into the control namespace. It does not wait for the API server of the shoot. */
 export const machineController: Task<ShootServices> = {
@@ -17,7 +17,7 @@ export const machineController: Task<ShootServices> = {
         chart: 'machine-controller-manager',
         namespace: blueprint.technicalId,
         values: {
-          images: pickImages(images, 'machine-controller-manager'),
+          images: { 'machine-controller-manager': images.mcm },
           secretsChecksum: read(secretsSummary).checksum,
         },
       },

@@ -1,0 +1,127 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createCommandRunner } from '@trellis/foundation/command'
+import { describe, expect, it } from 'vitest'
+import { chartsDirectory, helmProgram, renderChart } from '../testing/render-chart.ts'
+import { createShootWorld, exampleImages } from '../testing/shoot-world.ts'
+import { parseConfiguration } from './configuration.ts'
+import { machineValues } from './shoot/machine-values.ts'
+import { addOnValues } from './tasks/add-ons.ts'
+import { controlPlaneValues } from './tasks/control-plane.ts'
+
+const { blueprint } = createShootWorld().services
+const state = { frontDoor: '198.18.0.10', checksum: 'abc', metricsAuthority: 'PEM', dnsUpstream: undefined }
+const ours = { ...exampleImages, 'cluster-bootstrap': 'trellis.internal/cluster-bootstrap:1' }
+const pools = blueprint.pools.map((pool) => ({ pool, userData: '#cloud-config\n', replicas: undefined }))
+
+const charts: readonly {
+  readonly chart: string
+  readonly values: Readonly<Record<string, unknown>>
+  /** Values that leave out something needed. */
+  readonly lacking: Readonly<Record<string, unknown>>
+}[] = [
+  {
+    chart: 'shoot-control-plane',
+    values: controlPlaneValues(blueprint, exampleImages, state),
+    lacking: controlPlaneValues(blueprint, { ...exampleImages, etcd: '' }, state),
+  },
+  {
+    chart: 'shoot-addons',
+    values: addOnValues(blueprint, exampleImages, state),
+    lacking: addOnValues(blueprint, {}, state),
+  },
+  {
+    chart: 'machine-controller-manager',
+    values: { images: { 'machine-controller-manager': 'm:1' }, secretsChecksum: 'a' },
+    lacking: {},
+  },
+  {
+    chart: 'machine-class-local',
+    values: machineValues(blueprint, 'shoot--local--first', pools),
+    lacking: { pools: [{ name: 'pool' }] },
+  },
+  { chart: 'cluster-bootstrap', values: { images: ours, seed: { name: 'local' } }, lacking: { images: ours } },
+  {
+    chart: 'trellis',
+    values: { images: ours, seed: { name: 'local' }, clusterName: 'garden', network: 'garden' },
+    lacking: { images: ours, seed: { name: 'local' } },
+  },
+]
+
+async function helm(verb: 'lint' | 'template', chart: string, values: unknown) {
+  const place = join(chartsDirectory, chart)
+  const args =
+    verb === 'lint' ? ['lint', '--strict', place] : ['template', 'release', place, '--namespace', 'somewhere']
+  return createCommandRunner().run(helmProgram(), [...args, '--values', '-'], { input: JSON.stringify(values) })
+}
+
+const render = (chart: string, values: unknown) => renderChart(chart, 'somewhere', values)
+
+describe.each(charts)('chart $chart', ({ chart, values, lacking }) => {
+  it('passes lint with the values that we give it', async () => {
+    const { code, stdout, stderr } = await helm('lint', chart, values)
+    expect(code, stdout + stderr).toBe(0)
+  })
+
+  it('refuses a value that it does not know', async () => {
+    const { code, stderr } = await helm('template', chart, { ...values, unheardOf: true })
+    expect(code).not.toBe(0)
+    expect(stderr).toContain('unheardOf')
+  })
+
+  it('refuses to do without what it needs', async () => {
+    const { code, stderr } = await helm('template', chart, lacking)
+    expect(code).not.toBe(0)
+    expect(stderr).toMatch(/schema|lacks/)
+  })
+
+  it('lets no container gain rights, write its image or keep capabilities it does not need', async () => {
+    for (const { kind, metadata, spec } of await render(chart, values)) {
+      const pod = spec?.template?.spec
+      for (const container of pod?.containers ?? []) {
+        const what = `${kind} ${metadata.name}, container ${container.name}`
+        const context = container.securityContext ?? {}
+        expect(context, what).toMatchObject({ allowPrivilegeEscalation: false, readOnlyRootFilesystem: true })
+        expect(context.capabilities?.drop, what).toEqual(['ALL'])
+        expect(context.privileged, what).toBeUndefined()
+        expect([undefined, 'NET_ADMIN'], what).toContain(context.capabilities?.add?.[0])
+        const user = context.runAsUser ?? pod?.securityContext?.runAsUser
+        const mayBeRoot = ['vpn-seed', 'vpn-shoot', 'kube-proxy', 'etcd'].includes(container.name)
+        if (!mayBeRoot) expect(user, what).toBe(65532)
+      }
+    }
+  })
+
+  it('names every image by reference and every request for resources', async () => {
+    for (const { spec } of await render(chart, values)) {
+      for (const container of spec?.template?.spec?.containers ?? []) {
+        expect(container.image).toMatch(/:/)
+        expect(container.resources?.requests).toHaveProperty('memory')
+      }
+    }
+  })
+})
+
+describe('the umbrella', () => {
+  it('hands the process a configuration that it accepts', async () => {
+    for (const { chart, values } of charts.slice(-2)) {
+      const manifests = await render(chart, { ...values, clusterBootstrap: { dnsUpstream: '' } })
+      const text = manifests.find((one) => one.kind === 'ConfigMap')?.data?.['config.json'] ?? ''
+      const configuration = parseConfiguration(JSON.parse(text))
+      expect(configuration).toMatchObject({ namespace: 'somewhere', seedName: 'local', features: { dnsUpstream: '' } })
+      expect(configuration.images).toEqual(ours)
+    }
+  })
+
+  it('brings the kinds as the API room generates them', async () => {
+    const generated = join(chartsDirectory, '../api/generated/crds')
+    const copied = join(chartsDirectory, 'trellis/crds')
+    const files = (await readdir(generated)).sort()
+    expect((await readdir(copied)).sort(), 'run node cluster-bootstrap/src/copy-crds.ts').toEqual(files)
+    for (const file of files) {
+      expect(await readFile(join(copied, file), 'utf8'), 'run node cluster-bootstrap/src/copy-crds.ts').toBe(
+        await readFile(join(generated, file), 'utf8'),
+      )
+    }
+  })
+})
