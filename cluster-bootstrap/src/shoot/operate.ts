@@ -53,7 +53,7 @@ export async function operate<Services>(
 ): Promise<FlowResult> {
   const { clock, random, garden } = ports
   const { shoot, type } = operation
-  const writer = createStatusWriter(clock, ports.log, garden, keyOf(shoot))
+  await using writer = createStatusWriter(clock, ports.log, garden, keyOf(shoot))
   const cycleStart = (!operation.newCycle && shoot.status?.retryCycleStartTime) || instantText(clock.now())
   const generation = shoot.metadata.generation ?? 0
   if (operation.fresh) await garden.delete(configMaps, journalKey(shoot))

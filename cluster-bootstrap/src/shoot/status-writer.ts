@@ -1,12 +1,12 @@
 import { type Shoot, shoots } from '@trellis/api/garden/shoot'
 import type { ObjectKey } from '@trellis/api/meta'
-import type { Clock } from '@trellis/foundation/clock'
+import type { Clock, Timer } from '@trellis/foundation/clock'
 import { describe, isFailure } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Client } from '@trellis/kubernetes/client'
 
-/** Writes the status of one shoot without flooding the API server. */
-export interface StatusWriter {
+/** Writes the status of one shoot without flooding the API server. Disposing drops what was offered last and waits for the write under way. */
+export interface StatusWriter extends AsyncDisposable {
   /** Writes this soon; what is offered meanwhile replaces it. A write that fails is logged and made up for by the next. */
   offer(status: object): void
   /** Writes this now, after any write under way, and throws when that fails. Nothing that was offered before is written afterwards. */
@@ -19,7 +19,7 @@ const shortestPauseMilliseconds = 500
 export function createStatusWriter(clock: Clock, log: Log, client: Client, key: ObjectKey): StatusWriter {
   let offered: object | undefined
   let busy: Promise<unknown> = Promise.resolve()
-  let waiting = false
+  let timer: Timer | undefined
   let lastAt = Number.NEGATIVE_INFINITY
 
   function send(status: object): Promise<Shoot> {
@@ -28,15 +28,14 @@ export function createStatusWriter(clock: Clock, log: Log, client: Client, key: 
   }
 
   function schedule(): void {
-    if (waiting || offered === undefined) return
-    waiting = true
-    clock.setTimer(Math.max(0, lastAt + shortestPauseMilliseconds - clock.now()), () => {
+    if (timer !== undefined || offered === undefined) return
+    timer = clock.setTimer(Math.max(0, lastAt + shortestPauseMilliseconds - clock.now()), () => {
       busy = busy.then(drain, drain)
     })
   }
 
   async function drain(): Promise<void> {
-    waiting = false
+    timer = undefined
     const status = offered
     offered = undefined
     if (status === undefined) return
@@ -59,6 +58,11 @@ export function createStatusWriter(clock: Clock, log: Log, client: Client, key: 
       )
       busy = writing.catch(() => undefined)
       return writing
+    },
+    [Symbol.asyncDispose]: async () => {
+      offered = undefined
+      timer?.cancel()
+      await busy
     },
   }
 }
