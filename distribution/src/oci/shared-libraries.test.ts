@@ -8,10 +8,10 @@ import { listedLibraries, withSharedLibraries } from './shared-libraries.ts'
 test('takes the libraries out of what the loader lists, not the loader itself', () => {
   const listing = [
     '\tlinux-vdso.so.1 (0x00007ffd)',
-    '\tlibm.so.6 => /root/usr/lib/libm.so.6 (0x00007f01)',
-    '\t/lib64/ld-linux-x86-64.so.2 => /root/lib64/ld-linux-x86-64.so.2 (0x00007f02)',
+    '\tlibm.so.6 => /system/usr/lib/libm.so.6 (0x00007f01)',
+    '\t/lib64/ld-linux-x86-64.so.2 => /system/lib64/ld-linux-x86-64.so.2 (0x00007f02)',
   ].join('\n')
-  expect(listedLibraries('/bin/program', listing)).toEqual(['/root/usr/lib/libm.so.6'])
+  expect(listedLibraries('/bin/program', listing)).toEqual(['/system/usr/lib/libm.so.6'])
 })
 
 test('names a library that is nowhere', () => {
