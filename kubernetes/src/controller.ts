@@ -92,24 +92,23 @@ function createSettler({ reconcile, log: parent, name }: ControllerOptions, queu
     }
     if (outcome.kind === 'again') queue.addAfter(key, outcome.afterMilliseconds)
   }
+  const tryAgain = (key: string, error: unknown) => {
+    const tries = queue.tries(key) + 1
+    const fields = { key, tries, error: describe(error) }
+    if (error instanceof Failure) log.warn(fields, 'reconcile failed and will be tried again')
+    else log.error({ ...fields, stack: stackOf(error) }, 'reconcile threw what is no failure, and will be tried again')
+    queue.addWithBackoff(key, error instanceof Failure ? error.retryAfterMilliseconds : undefined)
+  }
   return async (key, signal) => {
     try {
       apply(key, await reconcile(key, signal))
     } catch (error) {
       if (error instanceof InvariantError) throw error
-      if (signal.aborted) return
-      const asked = error instanceof Failure ? error.retryAfterMilliseconds : undefined
-      const tries = queue.tries(key) + 1
-      if (error instanceof Failure) {
-        log.warn({ key, tries, error: describe(error) }, 'reconcile failed and will be tried again')
-      } else {
-        const stack = error instanceof Error ? error.stack : undefined
-        log.error(
-          { key, tries, error: describe(error), stack },
-          'reconcile threw what is no failure, and will be tried again',
-        )
-      }
-      queue.addWithBackoff(key, asked)
+      if (!signal.aborted) tryAgain(key, error)
     }
   }
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined
 }

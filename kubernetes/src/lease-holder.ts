@@ -69,21 +69,26 @@ export function createLeaseHolder(options: LeaseHolderOptions): LeaseHolder {
     observe(await client.create(leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: key, spec }))
     return 'held' as const
   }
+  /** The usual case, a renewal, takes one request. */
+  const renewUnread = async () => {
+    const known = seen?.lease
+    if (known === undefined || !isMine(known)) return undefined
+    try {
+      return await write(known)
+    } catch (error) {
+      if (isFailure(error, 'Conflict', 'NotFound')) return undefined
+      throw error
+    }
+  }
+  const mayTake = (lease: Lease) => (lease.spec?.holderIdentity ?? '') === '' || isMine(lease) || hasRunOut(lease)
   return {
     tryToHold: async () => {
-      const known = seen?.lease
-      if (known !== undefined && isMine(known)) {
-        try {
-          return await write(known)
-        } catch (error) {
-          if (!isFailure(error, 'Conflict', 'NotFound')) throw error
-        }
-      }
+      const renewed = await renewUnread()
+      if (renewed !== undefined) return renewed
       const lease = await client.find(leases, key)
       if (lease === undefined) return create()
       observe(lease)
-      const free = (lease.spec?.holderIdentity ?? '') === ''
-      return free || isMine(lease) || hasRunOut(lease) ? write(lease) : 'taken'
+      return mayTake(lease) ? write(lease) : 'taken'
     },
     release: async () => {
       const lease = await client.find(leases, key)
@@ -101,12 +106,12 @@ function nextSpec(
   { leaseDurationMilliseconds }: LeaseHolderOptions,
   now: number,
 ): NonNullable<Lease['spec']> {
-  const mine = before?.holderIdentity === identity
-  return {
-    holderIdentity: identity,
-    leaseDurationSeconds: Math.ceil(leaseDurationMilliseconds / 1000),
-    acquireTime: mine ? (before.acquireTime ?? microTime(now)) : microTime(now),
-    renewTime: microTime(now),
-    leaseTransitions: (before?.leaseTransitions ?? 0) + (mine || before === undefined ? 0 : 1),
+  const renewTime = microTime(now)
+  const duration = { leaseDurationSeconds: Math.ceil(leaseDurationMilliseconds / 1000) }
+  if (before === undefined) {
+    return { holderIdentity: identity, ...duration, acquireTime: renewTime, renewTime, leaseTransitions: 0 }
   }
+  if (before.holderIdentity === identity) return { ...before, ...duration, renewTime }
+  const leaseTransitions = (before.leaseTransitions ?? 0) + 1
+  return { ...before, holderIdentity: identity, ...duration, acquireTime: renewTime, renewTime, leaseTransitions }
 }

@@ -13,50 +13,35 @@ const bucketsSeconds = [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 60, 600]
 /** Registers client-go's work-queue metrics as `<prefix>workqueue_*`. Times come from the clock. */
 export function createQueueMetrics(clock: Clock, registry: Registry, prefix: string): QueueMetricsProvider {
   const common = { labelNames: ['name'] as const, registers: [registry] }
-  const queues = new Map<string, Map<string, number>>()
-  const running = (name: string) => [...(queues.get(name)?.values() ?? [])].map((since) => (clock.now() - since) / 1000)
-  const metric = (name: string) => `${prefix}workqueue_${name}`
-  const depth = new Gauge({ ...common, name: metric('depth'), help: 'Keys waiting to be worked on' })
-  const adds = new Counter({ ...common, name: metric('adds_total'), help: 'Keys added' })
-  const retries = new Counter({ ...common, name: metric('retries_total'), help: 'Keys added again after a failure' })
-  const waited = new Histogram({
-    ...common,
-    name: metric('queue_duration_seconds'),
-    help: 'Time that a key waits before work on it begins',
-    buckets: bucketsSeconds,
-  })
-  const worked = new Histogram({
-    ...common,
-    name: metric('work_duration_seconds'),
-    help: 'Time that work on a key takes',
-    buckets: bucketsSeconds,
-  })
-  new Gauge({
-    ...common,
-    name: metric('unfinished_work_seconds'),
-    help: 'Time spent so far on work under way, summed',
-    collect() {
-      for (const name of queues.keys())
-        this.set(
-          { name },
-          running(name).reduce((sum, seconds) => sum + seconds, 0),
-        )
-    },
-  })
-  new Gauge({
-    ...common,
-    name: metric('longest_running_processor_seconds'),
-    help: 'Time spent so far on the work under way that began first',
-    collect() {
-      for (const name of queues.keys()) this.set({ name }, Math.max(0, ...running(name)))
-    },
-  })
+  const metric = (name: string, help: string) => ({ ...common, name: `${prefix}workqueue_${name}`, help })
+  const timing = (name: string, help: string) => ({ ...metric(name, help), buckets: bucketsSeconds })
+  const depth = new Gauge(metric('depth', 'Keys waiting to be worked on'))
+  const adds = new Counter(metric('adds_total', 'Keys added'))
+  const retries = new Counter(metric('retries_total', 'Keys added again after a failure'))
+  const waited = new Histogram(timing('queue_duration_seconds', 'Time that a key waits before work on it begins'))
+  const worked = new Histogram(timing('work_duration_seconds', 'Time that work on a key takes'))
+  const since = (instant: number | undefined) => (clock.now() - (instant ?? clock.now())) / 1000
+
+  const running = new Map<string, Map<string, number>>()
+  const gaugeOfRunning = (name: string, help: string, summarize: (seconds: readonly number[]) => number) =>
+    new Gauge({
+      ...metric(name, help),
+      collect() {
+        for (const [queue, started] of running) this.set({ name: queue }, summarize([...started.values()].map(since)))
+      },
+    })
+  gaugeOfRunning('unfinished_work_seconds', 'Time spent so far on work under way, summed', (seconds) =>
+    seconds.reduce((sum, one) => sum + one, 0),
+  )
+  gaugeOfRunning('longest_running_processor_seconds', 'Time spent so far on the oldest work under way', (seconds) =>
+    Math.max(0, ...seconds),
+  )
+
   return {
     forQueue: (name) => {
       const addedAt = new Map<string, number>()
       const startedAt = new Map<string, number>()
-      queues.set(name, startedAt)
-      const since = (instant: number | undefined) => (clock.now() - (instant ?? clock.now())) / 1000
+      running.set(name, startedAt)
       return {
         depth: (keys) => depth.set({ name }, keys),
         added: (key) => {

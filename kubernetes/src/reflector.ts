@@ -47,22 +47,34 @@ export async function runReflector<Kind extends KubernetesObject>(
   const follow = createFollower(options, target, signal)
   for (let tries = 0; !signal.aborted; ) {
     const begin = clock.now()
-    const error = await follow().then(
-      () => undefined,
-      (reason: unknown) => reason,
-    )
+    const fault = await faultOf(follow())
     if (signal.aborted) return
     const good = clock.now() - begin >= goodWatchMilliseconds
-    if (good || isFailure(error, 'Gone')) tries = 0
-    if (error === undefined && good) continue
-    tries += 1
-    const asked = error instanceof Failure ? (error.retryAfterMilliseconds ?? 0) : 0
-    const pause = Math.max(asked, pauseMilliseconds(backoff, tries, random))
-    if (error !== undefined) {
-      log[tries > 3 ? 'warn' : 'debug']({ error: describe(error), tries, pause }, 'lost the watch and will resume')
+    if (good && fault === undefined) {
+      tries = 0
+      continue
+    }
+    tries = good || isFailure(fault?.error, 'Gone') ? 1 : tries + 1
+    const pause = Math.max(askedPause(fault?.error), pauseMilliseconds(backoff, tries, random))
+    if (fault !== undefined) {
+      const level = tries > 3 ? 'warn' : 'debug'
+      log[level]({ error: describe(fault.error), tries, pause }, 'lost the watch and will resume')
     }
     await clock.sleep(pause, signal).catch(() => {})
   }
+}
+
+async function faultOf(work: Promise<void>): Promise<{ readonly error: unknown } | undefined> {
+  try {
+    await work
+    return undefined
+  } catch (error) {
+    return { error }
+  }
+}
+
+function askedPause(error: unknown): number {
+  return error instanceof Failure ? (error.retryAfterMilliseconds ?? 0) : 0
 }
 
 /** One round of list (when there is nothing to resume from) and watch, until it ends or fails. */

@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +7,13 @@ import { createSystemRandom, type Random } from '@trellis/foundation/random'
 import { type ConnectedClient, createClient } from '../src/client.ts'
 import { loadKubeconfig } from '../src/kubeconfig.ts'
 import { findBinaries } from './binaries.ts'
+import {
+  apiServerArguments,
+  etcdArguments,
+  kubeconfigText,
+  managerArguments,
+  writeKeys,
+} from './control-plane-arguments.ts'
 import { compactEtcd } from './etcd.ts'
 import { freePort } from './free-port.ts'
 import { serviceAccounts } from './kinds.ts'
@@ -62,29 +68,21 @@ export async function startTestControlPlane(options: TestControlPlaneOptions = {
   const token = random.text(32)
   await writeKeys(directory, token)
   const etcd = stack.use(startProgram(clock, binaries.path('etcd'), etcdArguments(directory)))
-  const port = await freePort()
+  const port = await freePort(random)
   const url = `https://127.0.0.1:${port}`
-  const start = () =>
-    startProgram(clock, binaries.path('kube-apiserver'), [
-      ...apiServerArguments(directory, port),
-      ...(options.extraArguments ?? []),
-    ])
+  const flags = [...apiServerArguments(directory, port), ...(options.extraArguments ?? [])]
+  const start = () => startProgram(clock, binaries.path('kube-apiserver'), flags)
   let apiServer = start()
   stack.defer(() => apiServer[Symbol.asyncDispose]())
   const certificateAuthority = await servingCertificate(clock, directory, [apiServer, etcd])
   const kubeconfig = kubeconfigText(url, certificateAuthority, token)
-  const client = stack.use(
-    createClient({ clock, kubeconfig: await loadKubeconfig({ text: kubeconfig }), userAgent: 'test/0' }),
-  )
+  const client = stack.use(await connect(clock, kubeconfig))
   await untilReady(clock, client, [apiServer, etcd])
-
   if (options.withControllerManager) {
-    const file = join(directory, 'kubeconfig')
-    await writeFile(file, kubeconfig)
-    const arguments_ = managerArguments(directory, file)
-    const manager = stack.use(startProgram(clock, binaries.path('kube-controller-manager'), arguments_))
-    const account = { namespace: 'default', name: 'default' }
-    await poll(clock, [manager, apiServer, etcd], () => client.find(serviceAccounts, account))
+    const manager = stack.use(
+      await startManager(clock, binaries.path('kube-controller-manager'), directory, kubeconfig),
+    )
+    await untilManaged(clock, client, [manager, apiServer, etcd])
   }
   const startApiServer = async () => {
     apiServer = start()
@@ -93,93 +91,27 @@ export async function startTestControlPlane(options: TestControlPlaneOptions = {
   const stopApiServer = async () => {
     await apiServer[Symbol.asyncDispose]()
   }
+  const restartApiServer = () => stopApiServer().then(startApiServer)
+  const compact = () => compactEtcd(join(directory, 'etcd.sock'))
   const owned = stack.move()
-  return {
-    client,
-    kubeconfig,
-    url,
-    token,
-    certificateAuthority,
-    stopApiServer,
-    startApiServer,
-    compact: () => compactEtcd(join(directory, 'etcd.sock')),
-    restartApiServer: async () => {
-      await stopApiServer()
-      await startApiServer()
-    },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  }
+  const given = { client, kubeconfig, url, token, certificateAuthority }
+  const control = { stopApiServer, startApiServer, restartApiServer, compact }
+  return { ...given, ...control, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-async function writeKeys(directory: string, token: string): Promise<void> {
-  const keys = generateKeyPairSync('ec', {
-    namedCurve: 'P-256',
-    publicKeyEncoding: { type: 'spki', format: 'pem' },
-    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-  })
-  await writeFile(join(directory, 'service-account.pub'), keys.publicKey)
-  await writeFile(join(directory, 'service-account.key'), keys.privateKey, { mode: 0o600 })
-  await writeFile(join(directory, 'tokens.csv'), `${token},admin,admin,system:masters\n`, { mode: 0o600 })
+async function connect(clock: Clock, kubeconfig: string): Promise<ConnectedClient> {
+  return createClient({ clock, kubeconfig: await loadKubeconfig({ text: kubeconfig }), userAgent: 'test/0' })
 }
 
-/** Sockets in the test's directory instead of ports: nobody else can take them. */
-function etcdArguments(directory: string): readonly string[] {
-  const clients = `unix://${join(directory, 'etcd.sock')}`
-  const peers = `unix://${join(directory, 'etcd-peer.sock')}`
-  return [
-    `--data-dir=${join(directory, 'etcd')}`,
-    `--listen-client-urls=${clients}`,
-    `--advertise-client-urls=${clients}`,
-    `--listen-peer-urls=${peers}`,
-    `--initial-advertise-peer-urls=${peers}`,
-    `--initial-cluster=default=${peers}`,
-    '--unsafe-no-fsync',
-    '--log-level=warn',
-  ]
-}
-
-function apiServerArguments(directory: string, port: number): readonly string[] {
-  return [
-    `--etcd-servers=unix://${join(directory, 'etcd.sock')}`,
-    '--bind-address=127.0.0.1',
-    `--secure-port=${port}`,
-    `--cert-dir=${join(directory, 'serving')}`,
-    '--service-account-issuer=https://kubernetes.default.svc',
-    `--service-account-key-file=${join(directory, 'service-account.pub')}`,
-    `--service-account-signing-key-file=${join(directory, 'service-account.key')}`,
-    `--token-auth-file=${join(directory, 'tokens.csv')}`,
-    '--authorization-mode=Node,RBAC',
-    '--service-cluster-ip-range=10.0.0.0/24',
-    '--disable-admission-plugins=ServiceAccount',
-    '--allow-privileged=true',
-  ]
-}
-
-function managerArguments(directory: string, kubeconfig: string): readonly string[] {
-  return [
-    `--kubeconfig=${kubeconfig}`,
-    '--secure-port=0',
-    '--leader-elect=false',
-    '--use-service-account-credentials=false',
-    `--service-account-private-key-file=${join(directory, 'service-account.key')}`,
-    '--controllers=*,-nodeipam',
-  ]
-}
-
-function kubeconfigText(server: string, certificateAuthority: string, token: string): string {
-  return JSON.stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'test',
-    contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
-    clusters: [
-      {
-        name: 'test',
-        cluster: { server, 'certificate-authority-data': Buffer.from(certificateAuthority).toString('base64') },
-      },
-    ],
-    users: [{ name: 'admin', user: { token } }],
-  })
+async function startManager(
+  clock: Clock,
+  path: string,
+  directory: string,
+  kubeconfig: string,
+): Promise<RunningProgram> {
+  const file = join(directory, 'kubeconfig')
+  await writeFile(file, kubeconfig, { mode: 0o600 })
+  return startProgram(clock, path, managerArguments(directory, file))
 }
 
 /** The API server makes its own certificate at its first start. */
@@ -193,6 +125,11 @@ async function servingCertificate(
     const complete = text.split('-----END CERTIFICATE-----').length > 2
     return complete ? text : undefined
   })
+}
+
+/** The controllers are at work once one of them has made the first service account. */
+async function untilManaged(clock: Clock, client: ConnectedClient, programs: readonly RunningProgram[]): Promise<void> {
+  await poll(clock, programs, () => client.find(serviceAccounts, { namespace: 'default', name: 'default' }))
 }
 
 async function untilReady(clock: Clock, client: ConnectedClient, programs: readonly RunningProgram[]): Promise<void> {

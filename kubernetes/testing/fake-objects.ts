@@ -84,13 +84,15 @@ export function createFakeObjects(clock: Clock, random: Random, store: FakeStore
     update,
     delete: (resource, object) => {
       if ((object.metadata.finalizers ?? []).length === 0) store.remove(resource, object)
-      else if (object.metadata.deletionTimestamp === undefined) {
-        const generation = (object.metadata.generation ?? 0) + 1
-        const marks = { deletionTimestamp: now(), deletionGracePeriodSeconds: 0, generation }
-        store.put(resource, { ...object, metadata: { ...object.metadata, ...marks } })
-      }
+      else if (object.metadata.deletionTimestamp === undefined) store.put(resource, dying(object, now()))
     },
   }
+}
+
+function dying(object: KubernetesObject, deletionTimestamp: string): KubernetesObject {
+  const generation = (object.metadata.generation ?? 0) + 1
+  const marks = { deletionTimestamp, deletionGracePeriodSeconds: 0, generation }
+  return { ...object, metadata: { ...object.metadata, ...marks } }
 }
 
 /** Groups of our own have a domain; those of Kubernetes have none, or one of its own. */
