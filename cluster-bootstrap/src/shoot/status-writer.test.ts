@@ -31,7 +31,7 @@ describe('the status writer', () => {
     writer.offer({ technicalID: 'a' })
     await clock.advance(1)
     for (const technicalID of ['b', 'c', 'd']) writer.offer({ technicalID })
-    await clock.advance(499)
+    await clock.advance(498)
     expect(written()).toHaveLength(1)
     await clock.advance(10)
     expect(written()).toHaveLength(2)
