@@ -11,7 +11,7 @@ import { createLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { createClient } from '@trellis/kubernetes/client'
 import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
-import { Registry } from 'prom-client'
+import { collectDefaultMetrics, Registry } from 'prom-client'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { createHelm } from './helm.ts'
 import { type RunningProcess, startProcess } from './process.ts'
@@ -55,10 +55,12 @@ async function main(signal: AbortSignal): Promise<void> {
 }
 
 function startHealth(configuration: Configuration, running: RunningProcess) {
+  const metrics = new Registry()
+  collectDefaultMetrics({ register: metrics })
   return startHealthServer({
     host: '0.0.0.0',
     port: configuration.healthPort ?? defaultHealthPort,
-    metrics: new Registry(),
+    metrics,
     status: running.status,
   })
 }

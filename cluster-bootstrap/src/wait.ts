@@ -1,6 +1,6 @@
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
 import { keyOf, keyText } from '@trellis/api/meta'
-import { Failure, isFailure } from '@trellis/foundation/failure'
+import { isFailure } from '@trellis/foundation/failure'
 import type { Client, Selection } from '@trellis/kubernetes/client'
 
 /** What a look at the objects led to: the end of the wait with a value, or a note about what is missing. */
@@ -90,21 +90,4 @@ export function waitUntilGone<Kind extends KubernetesObject>(
 function names(objects: readonly KubernetesObject[]): string {
   const shown = objects.slice(0, 3).map((object) => object.metadata.name)
   return objects.length > shown.length ? `${shown.join(', ')} …` : shown.join(', ')
-}
-
-/** Creates an object unless there is one of that name already; returns the one that is there. */
-export async function createIfAbsent<Kind extends KubernetesObject>(
-  client: Client,
-  resource: Resource<Kind>,
-  object: Kind,
-): Promise<Kind> {
-  try {
-    return await client.create(resource, object)
-  } catch (error) {
-    if (!isFailure(error, 'Conflict')) throw error
-    const found = await client.find(resource, keyOf(object))
-    if (found === undefined)
-      throw new Failure('Unavailable', `${keyText(keyOf(object))} vanished meanwhile`, { cause: error })
-    return found
-  }
 }

@@ -22,7 +22,7 @@ export interface UserDataInputs {
 
 /** What the node agent of a pool's machines is told; name and token are filled in by the machine controller. */
 export function nodeAgentConfiguration(
-  { networks }: Blueprint,
+  { networks, technicalId }: Blueprint,
   { worker }: PoolBlueprint,
   inputs: UserDataInputs,
 ): NodeAgentConfiguration {
@@ -46,7 +46,8 @@ export function nodeAgentConfiguration(
       effect,
       ...(value === undefined ? {} : { value }),
     })),
-    providerId: 'local:///{instanceId}',
+    // As the driver names the server: the network's name, then what the server is told to be its identifier.
+    providerId: `local:///${technicalId}/{instanceId}`,
     clusterDns: [networks.clusterDns],
     clusterDomain,
     maxPods: maxPods ?? defaultMaxPods,

@@ -1,0 +1,71 @@
+import { exampleCloudProfile, exampleSeed } from '@trellis/api/testing/examples'
+import { describe, expect, it } from 'vitest'
+import { storedShoot } from '../../testing/shoot-world.ts'
+import { identityOf, makeBlueprint } from './blueprint.ts'
+
+const inputs = () => ({
+  shoot: storedShoot(),
+  cloudProfile: exampleCloudProfile(),
+  seed: exampleSeed(),
+  now: Date.UTC(2026, 5, 1),
+})
+
+describe('the blueprint', () => {
+  it('says everything that follows from a small spec', () => {
+    const blueprint = makeBlueprint(inputs())
+    expect(blueprint).toMatchObject({
+      name: 'first',
+      projectNamespace: 'garden-local',
+      technicalId: 'shoot--local--first',
+      kubernetesVersion: '1.37.2',
+      networks: {
+        nodes: '10.250.0.0/16',
+        pods: '100.96.0.0/16',
+        services: '100.64.0.0/16',
+        nodeCidrMaskSize: 24,
+        clusterDns: '100.64.0.10',
+        apiServerService: '100.64.0.1',
+      },
+    })
+    expect(blueprint.pools).toMatchObject([
+      {
+        name: 'worker',
+        machineDeployment: 'shoot--local--first-worker',
+        image: 'debian',
+        machineType: { name: 'small' },
+      },
+    ])
+  })
+
+  it('keeps the control namespace that the status names', () => {
+    const shoot = { ...storedShoot(), status: { technicalID: 'shoot--old--name' } }
+    expect(identityOf(shoot).technicalId).toBe('shoot--old--name')
+  })
+
+  it.each([
+    {
+      name: 'no version',
+      change: (given: ReturnType<typeof inputs>) => {
+        given.cloudProfile.spec.kubernetes.versions = []
+      },
+      field: 'spec.kubernetes.version',
+    },
+    {
+      name: 'no machine image',
+      change: (given: ReturnType<typeof inputs>) => {
+        given.cloudProfile.spec.machineImages = []
+      },
+      field: 'spec.provider.workers[0].machine.image',
+    },
+  ])('names what is missing when the cloud profile offers $name', ({ change, field }) => {
+    const given = inputs()
+    change(given)
+    expect(() => makeBlueprint(given)).toThrow(expect.objectContaining({ kind: 'Invalid', field }))
+  })
+
+  it('takes an error of ours for one: a namespace that is no project', () => {
+    const shoot = storedShoot()
+    shoot.metadata.namespace = 'kube-system'
+    expect(() => identityOf(shoot)).toThrow('is no namespace of a project')
+  })
+})
