@@ -89,6 +89,7 @@ async function work(context: ProcessContext, carers: Carers, signal: AbortSignal
   const reconcile = createShootReconcile({
     ...context,
     seedName: context.configuration.seedName,
+    images: context.configuration.images,
     createFlow: makeCreateFlow(),
     deleteFlow: makeDeleteFlow(),
     servicesOf: (shoot, blueprint): ShootServices => ({

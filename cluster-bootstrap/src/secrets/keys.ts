@@ -33,7 +33,7 @@ export function makeTunnelKeys(random: Random): SecretData {
 }
 
 /** Addresses of the two ends inside the tunnel. Every tunnel has a network namespace of its own at both ends, so all may be alike. */
-const tunnelAddresses = { seed: '192.168.123.1', shoot: '192.168.123.2' } as const
+export const tunnelAddresses = { seed: '192.168.123.1', shoot: '192.168.123.2' } as const
 
 /** Port of the health server of both ends. */
 const tunnelHealthPort = 9110

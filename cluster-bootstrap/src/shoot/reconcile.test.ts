@@ -9,7 +9,7 @@ import { createSilentLog } from '@trellis/foundation/log'
 import { createSeededRandom } from '@trellis/foundation/random'
 import type { Outcome } from '@trellis/kubernetes/controller'
 import { describe, expect, it } from 'vitest'
-import { createShootWorld, type ShootWorld, storedShoot } from '../../testing/shoot-world.ts'
+import { createShootWorld, exampleImages, type ShootWorld, storedShoot } from '../../testing/shoot-world.ts'
 import { identityOf } from './blueprint.ts'
 import { makeCreateFlow } from './create-flow.ts'
 import { makeDeleteFlow } from './delete-flow.ts'
@@ -41,6 +41,7 @@ async function bench(change: (shoot: Shoot) => void = () => {}, ports: Partial<R
     log: createSilentLog(),
     garden,
     seedName: 'local',
+    images: exampleImages,
     createFlow: makeCreateFlow(),
     deleteFlow: makeDeleteFlow(),
     servicesOf: (_shoot, blueprint) => ({ ...world.services, blueprint }),

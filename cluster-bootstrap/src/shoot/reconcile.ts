@@ -15,6 +15,7 @@ import { again, blocked, done, type Outcome, type Reconcile } from '@trellis/kub
 import { frontDoorName } from '../tasks/front-door.ts'
 import type { DeletionServices, ShootServices } from '../tasks/services.ts'
 import { type Blueprint, frontDoorUrl, makeBlueprint } from './blueprint.ts'
+import { checkPlan } from './check.ts'
 import type { OutdatedSignal } from './controller.ts'
 import { type Decision, decide } from './decide.ts'
 import { journalKey, type OperatePorts, operate } from './operate.ts'
@@ -23,6 +24,8 @@ import { invalidStatus } from './status.ts'
 /** What reconciling shoots needs. */
 export interface ReconcilePorts extends OperatePorts {
   readonly seedName: string
+  /** References of images by name. */
+  readonly images: Readonly<Record<string, string>>
   readonly createFlow: Flow<ShootServices>
   readonly deleteFlow: Flow<DeletionServices>
   readonly servicesOf: (shoot: Shoot, blueprint: Blueprint) => ShootServices
@@ -142,7 +145,7 @@ function outcomeOf({ outcome, snapshot, errors }: FlowResult): Outcome {
 
 /** Checks a shoot against its cloud profile and its seed and works its blueprint out; or says what is wrong. */
 async function plan(
-  { clock, garden, seedName }: ReconcilePorts,
+  { clock, garden, seedName, createFlow, images }: ReconcilePorts,
   shoot: Shoot,
 ): Promise<{ readonly blueprint: Blueprint } | { readonly errors: readonly FieldError[] }> {
   const profileName = cloudProfileNameOf(shoot)
@@ -155,7 +158,9 @@ async function plan(
   if (seed === undefined) errors.push(fieldError('spec.seedName', `there is no seed ${seedName}`))
   if (errors.length > 0 || cloudProfile === undefined || seed === undefined) return { errors }
   try {
-    return { blueprint: makeBlueprint({ shoot, cloudProfile, seed, now }) }
+    const blueprint = makeBlueprint({ shoot, cloudProfile, seed, now })
+    const problems = checkPlan({ blueprint, flow: createFlow, images })
+    return problems.length > 0 ? { errors: problems } : { blueprint }
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'Invalid') throw error
     return { errors: [fieldError(error.field ?? 'spec', error.message, error.remedy)] }
