@@ -1,7 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { configMaps, type Namespace, namespaces, secrets } from '@trellis/api/core/configuration'
-import { type CustomResourceDefinition, customResourceDefinitions } from '@trellis/api/core/extension'
 import { type Service, services } from '@trellis/api/core/service'
 import { daemonSets, deployments, statefulSets } from '@trellis/api/core/workload'
 import { cloudProfiles } from '@trellis/api/garden/cloud-profile'
@@ -13,11 +10,11 @@ import { createSystemClock } from '@trellis/foundation/clock'
 import { createSilentLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
 import type { Client } from '@trellis/kubernetes/client'
-import { startTestControlPlane, type TestControlPlane } from '@trellis/kubernetes/testing/control-plane'
+import type { TestControlPlane } from '@trellis/kubernetes/testing/control-plane'
 import { createFakeClient, type FakeClient } from '@trellis/kubernetes/testing/fake-client'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
 import { type CloudDouble, createCloudDouble } from '../testing/cloud-double.ts'
+import { type GardenPlane, startGardenPlane } from '../testing/garden-plane.ts'
 import { chartsDirectory } from '../testing/render-chart.ts'
 import { addReadyNode, exampleCredentials, exampleImages } from '../testing/shoot-world.ts'
 import type { Helm, Release } from './helm.ts'
@@ -27,19 +24,13 @@ import { waitForObject } from './wait.ts'
 const clock = createSystemClock()
 const random = createSystemRandom()
 const stop = new AbortController()
+let garden: GardenPlane
 let plane: TestControlPlane
 
 beforeAll(async () => {
-  plane = await startTestControlPlane()
+  garden = await startGardenPlane()
+  plane = garden.plane
   const { client } = plane
-  for (const file of await readdir(join(chartsDirectory, 'trellis/crds'))) {
-    const text = await readFile(join(chartsDirectory, 'trellis/crds', file), 'utf8')
-    const definition = await client.create(customResourceDefinitions, parse(text) as CustomResourceDefinition)
-    await until(definition.metadata.name, async () => {
-      const { status } = await client.get(customResourceDefinitions, { name: definition.metadata.name })
-      return status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True') ?? false
-    })
-  }
   for (const name of ['garden-local', 'trellis-system']) {
     await client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   }
@@ -50,16 +41,8 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   stop.abort()
-  await plane?.[Symbol.asyncDispose]()
+  await garden?.[Symbol.asyncDispose]()
 })
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  const end = clock.now() + 30_000
-  while (!(await condition())) {
-    expect(clock.now(), `waited in vain for ${what}`).toBeLessThan(end)
-    await clock.sleep(50)
-  }
-}
 
 /** Gives every load balancer an address, as the cloud controller of a seed does. */
 function playCloudController(client: Client): void {
@@ -104,7 +87,7 @@ function makeWorld(onInstall: (release: Release) => void = () => {}): World {
     install: async ({ client }, release) => {
       installs.push(release.name)
       onInstall(release)
-      await playSeed(client, release, shootApi)
+      await playSeed(client === garden.pod.client ? plane.client : client, release, shootApi)
     },
   }
   const context: ProcessContext = {
@@ -119,8 +102,8 @@ function makeWorld(onInstall: (release: Release) => void = () => {}): World {
       helm: '/nowhere/helm',
       chartsDirectory,
     },
-    garden: plane.client,
-    seed: plane.client,
+    garden: garden.pod.client,
+    seed: garden.pod.client,
     seedKubeconfig: undefined,
     cloud: cloud.client,
     cloudCredentials: exampleCredentials,
