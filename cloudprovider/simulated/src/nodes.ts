@@ -36,13 +36,18 @@ export function startNodeMaker(context: NodeMakerContext, signal: AbortSignal): 
         await client.create(nodes, nodeOf(server, clock.now()))
         return
       } catch (error) {
-        if (isFailure(error, 'Conflict')) return
+        if (isFailure(error, 'Conflict') && (await exists(server.machineName))) return
         log.debug({ machine: server.machineName, error: describe(error) }, 'a node could not be made')
         const backoff = { firstMilliseconds: 200, longestMilliseconds: 5000 }
         await clock.sleep(pauseMilliseconds(backoff, tries, random), signal)
       }
     }
   }
+  const exists = (name: string) =>
+    client.find(nodes, { name }).then(
+      (node) => node !== undefined,
+      () => false,
+    )
   const stop = cloud.onChange((server, change) => {
     if (change === 'running' && !signal.aborted) join(server).catch(() => {})
   })

@@ -89,7 +89,7 @@ describe('the Secret of a token', () => {
   it.each([
     { reason: 'none yet', present: undefined, now: 0, action: { kind: 'create' } },
     { reason: 'fresh', present: token, now: 0, action: { kind: 'keep', renewInMilliseconds: 600_000 } },
-    { reason: 'half over', present: token, now: 600_001, action: { kind: 'replace' } },
+    { reason: 'half over', present: token, now: 600_000, action: { kind: 'replace' } },
     { reason: 'long over', present: token, now: 9_000_000, action: { kind: 'replace' } },
     { reason: 'of another machine', present: { id: 'abcdef', secret: 'x' }, now: 0, action: { kind: 'replace' } },
   ])('$reason', ({ present, now, action }) => {

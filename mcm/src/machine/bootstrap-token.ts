@@ -119,7 +119,7 @@ export function decideToken(
   const token = tokenOf(present)
   const expiry = tokenExpiry(present) ?? Number.POSITIVE_INFINITY
   const left = expiry - now
-  if (token?.id !== wanted.id || token.secret !== wanted.secret || left < lifetimeMilliseconds / 2) {
+  if (token?.id !== wanted.id || token.secret !== wanted.secret || left <= lifetimeMilliseconds / 2) {
     return { kind: 'replace' }
   }
   return { kind: 'keep', renewInMilliseconds: left - lifetimeMilliseconds / 2 }
