@@ -79,7 +79,7 @@ function needsParts(chosen: readonly Stage[]): boolean {
 
 async function getParts(context: CommandContext): Promise<Parts> {
   using view = createProgressView(context)
-  await ensureHostPackages(context.runner, [...neededPrograms, 'wg'], () => {})
+  await ensureHostPackages(context.runner, [...neededPrograms, 'wg', 'curl'], () => {})
   const parts = createPartsView((tasks) => view.show(tasks))
   return await context.distribution.ensure(undefined, (event) => parts.take(event, context.clock.now()), context.signal)
 }

@@ -9,6 +9,10 @@ export const hostPackages = {
   ip: ['iproute2'],
   nft: ['nftables'],
   wg: ['wireguard-tools'],
+  socat: ['socat'],
+  conntrack: ['conntrack'],
+  curl: ['curl'],
+  pgrep: ['procps'],
 } as const
 
 /** A program that a Debian package brings to the host. */

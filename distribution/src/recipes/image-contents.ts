@@ -49,10 +49,15 @@ function kubernetesImage(program: string): ImageDefinition {
 function ourImage(deployable: Deployable, more: readonly LayerName[], user: string): ImageDefinition {
   return {
     layers: ['base', 'node', ...more, `application-${deployable}`],
-    entrypoint: ['/usr/local/bin/node', '/app/main.mjs'],
+    entrypoint: ['/usr/local/bin/node', scriptPath(deployable)],
     environment: ['NODE_ENV=production', 'HOME=/tmp'],
     user,
   }
+}
+
+/** Each deployable's script has its name, so that a list of processes tells them apart. */
+function scriptPath(deployable: Deployable): string {
+  return `/app/${deployable}.mjs`
 }
 
 /** Every image, by short name. */
@@ -234,7 +239,11 @@ export function layerContents(layer: LayerName, sources: LayerSources): LayerCon
     case 'charts':
       return only(...chartItems(sources))
     default:
-      return only({ kind: 'file', path: '/app/main.mjs', source: join(part(partsOfLayer(layer)[0] ?? ''), 'main.mjs') })
+      return only({
+        kind: 'file',
+        path: scriptPath(layer.slice('application-'.length) as Deployable),
+        source: join(part(partsOfLayer(layer)[0] ?? ''), 'main.mjs'),
+      })
   }
 }
 

@@ -9,7 +9,7 @@ import type { Recipe, Workshop } from '../store/part.ts'
 import { type LayerName, type LayerSources, layerContents, partsOfLayer } from './image-contents.ts'
 
 /** Raised when what this recipe does with its inputs changes. */
-const revision = '1'
+const revision = '2'
 
 /** Smaller files are not worth sharing. */
 const sharedFromBytes = 1024 * 1024

@@ -5,7 +5,16 @@ import { examine, requireHealthy } from '../../doctor/doctor.ts'
 import type { UpServices } from '../services.ts'
 
 /** Programs that the embedded cloud and the parts call on the host. */
-export const neededPrograms: readonly HostProgram[] = ['runc', 'ip', 'nft', 'mmdebstrap', 'unzip']
+export const neededPrograms: readonly HostProgram[] = [
+  'runc',
+  'ip',
+  'nft',
+  'socat',
+  'conntrack',
+  'pgrep',
+  'mmdebstrap',
+  'unzip',
+]
 
 /** Refuses to begin on a host that cannot carry the installation, then installs the Debian packages that are missing. */
 export const host: Task<UpServices> = {
