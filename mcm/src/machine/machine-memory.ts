@@ -26,6 +26,8 @@ export interface LeavingMemory {
   deletionFailures: number
   deletionNotBefore: number
   cleanUpFailures: number
+  /** The finalizer is off: what the informer still shows is a ghost. */
+  finished: boolean
   /** When the drain's progress was last written. */
   statedAt?: number
 }
@@ -71,6 +73,7 @@ function emptyMemory(): MachineMemory {
       deletionFailures: 0,
       deletionNotBefore: 0,
       cleanUpFailures: 0,
+      finished: false,
     },
   }
 }

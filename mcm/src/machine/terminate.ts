@@ -43,6 +43,7 @@ const mostSteps = 20
 /** Takes a machine that is to go as far as it gets: steps that need not wait follow each other at once. */
 export async function terminate(leaving: Leaving, name: string): Promise<Outcome> {
   const { context, memory } = leaving
+  if (memory.leaving.finished) return done
   for (let steps = 0; steps < mostSteps; steps++) {
     const machine = context.machineReader.get({ namespace: context.namespace, name })
     if (machine === undefined) return done
@@ -212,6 +213,7 @@ async function finish(
     throw error
   }
   await removeFinalizer(context, machine)
+  leaving.finished = true
   context.times.deleted(machine, context.clock.now() - (leaving.began ?? context.clock.now()))
   context.log.info({ machine: machine.metadata.name }, 'machine deleted')
   return done
