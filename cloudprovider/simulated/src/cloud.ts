@@ -4,6 +4,7 @@ import { Failure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
 import {
   createFailureScript,
+  type FailureScript,
   type ScriptedFailure,
   type ScriptedOperation,
   type SimulatedSettings,
@@ -60,34 +61,102 @@ export interface SimulatedCloud {
 }
 
 /** Makes an empty cloud. All its waiting is on `clock`, all its variation from `random`. */
-export function createSimulatedCloud(
-  { clock, random }: { readonly clock: Clock; readonly random: Random },
-  settings: SimulatedSettings = {},
-): SimulatedCloud {
-  const servers = new Map<string, SimulatedServer>()
-  const lately = new Map<string, { readonly server: SimulatedServer; readonly goneAt: number }>()
+export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedSettings = {}): SimulatedCloud {
   const script = createFailureScript(settings.failures)
-  const listeners = new Set<ServerListener>()
+  const span = (milliseconds = 0) => milliseconds * (1 + (settings.jitter ?? 0) * (2 * ports.random.fraction() - 1))
+  const servers = createServers(ports, { settings, script, span })
+  const gate = createGate(ports.clock, { settings, script, span })
+  const answersEarly = settings.answersEarly === true
+  const find = (wish: ServerWish, owned: Readonly<Record<string, string>>) =>
+    servers
+      .all()
+      .find(
+        ({ machineName, state, tags }) =>
+          machineName === wish.machineName && state !== 'deleting' && carries(tags, owned),
+      )
+  return {
+    servers: servers.all,
+    peak: servers.peak,
+    onChange: servers.onChange,
+    calls: () => gate.calls,
+    script: script.add,
+    span,
+    willJoin: (machineName) => script.take('join', machineName, 'before') === undefined,
+    create: async (wish, owned, signal) => {
+      gate.enter('create', wish.machineName, signal)
+      const server = find(wish, owned) ?? servers.place(wish)
+      await gate.pause(answersEarly ? settings.callMilliseconds : settings.createMilliseconds, signal)
+      if (!answersEarly) servers.boot(server)
+      gate.leave('create', wish.machineName)
+      return server
+    },
+    initialize: async (server, signal) => {
+      gate.enter('initialize', server.machineName, signal)
+      await gate.pause(settings.callMilliseconds, signal)
+      server.initialized = true
+      gate.leave('initialize', server.machineName)
+    },
+    remove: async (server, signal) => {
+      servers.beginRemoval(server)
+      await gate.pause(answersEarly ? settings.callMilliseconds : settings.deleteMilliseconds, signal)
+      if (!answersEarly) servers.vanish(server)
+      gate.leave('delete', server.machineName)
+    },
+    look: async (operation, machineName, signal) => {
+      gate.enter(operation, machineName, signal)
+      await gate.pause(operation === 'delete' ? 0 : settings.callMilliseconds, signal)
+      return operation === 'delete' ? servers.all() : servers.visible()
+    },
+  }
+}
+
+/** Time and chance of a cloud. */
+export interface SimulatedPorts {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+interface Rules {
+  readonly settings: SimulatedSettings
+  readonly script: FailureScript
+  readonly span: (milliseconds: number | undefined) => number
+}
+
+/** What every call passes on its way in and out: counting, throttling, scripted failures, time. */
+function createGate(clock: Clock, { settings, script, span }: Rules) {
   const calls: Record<string, number> = {}
   const admit = createThrottle(clock, settings.callsPerSecond)
-  let peak = 0
-  let addresses = 0
-
-  const span = (milliseconds = 0) => milliseconds * (1 + (settings.jitter ?? 0) * (2 * random.fraction() - 1))
-  const pause = async (milliseconds: number | undefined, signal: AbortSignal | undefined) => {
-    signal?.throwIfAborted()
-    if (milliseconds !== undefined && milliseconds > 0) await clock.sleep(span(milliseconds), signal)
-  }
   const strike = (operation: ScriptedOperation, machineName: string | undefined, when: 'before' | 'after') => {
     const failure = script.take(operation, machineName, when)
     if (failure === undefined) return
     throw new Failure(failure.kind ?? 'Unavailable', failure.message ?? `${operation} was told to fail`)
   }
-  const begin = (operation: ScriptedOperation, machineName: string | undefined, signal: AbortSignal | undefined) => {
-    signal?.throwIfAborted()
-    calls[operation] = (calls[operation] ?? 0) + 1
-    admit()
-    strike(operation, machineName, 'before')
+  return {
+    calls,
+    enter: (operation: ScriptedOperation, machineName: string | undefined, signal: AbortSignal | undefined) => {
+      signal?.throwIfAborted()
+      calls[operation] = (calls[operation] ?? 0) + 1
+      admit()
+      strike(operation, machineName, 'before')
+    },
+    leave: (operation: ScriptedOperation, machineName: string) => strike(operation, machineName, 'after'),
+    pause: async (milliseconds: number | undefined, signal: AbortSignal | undefined) => {
+      signal?.throwIfAborted()
+      if (milliseconds !== undefined && milliseconds > 0) await clock.sleep(span(milliseconds), signal)
+    },
+  }
+}
+
+/** The servers themselves, and how they come and go in the course of time. */
+function createServers({ clock, random }: SimulatedPorts, { settings, script, span }: Rules) {
+  const servers = new Map<string, SimulatedServer>()
+  const lately = new Map<string, { readonly server: SimulatedServer; readonly goneAt: number }>()
+  const listeners = new Set<ServerListener>()
+  const lag = settings.visibilityLagMilliseconds ?? 0
+  let peak = 0
+  let addresses = 0
+  const tell: ServerListener = (server, change) => {
+    for (const listener of listeners) listener(server, change)
   }
   const change = (server: SimulatedServer, state: SimulatedServer['state']) => {
     server.state = state
@@ -97,77 +166,54 @@ export function createSimulatedCloud(
     if (server.state !== 'creating') return
     const failure = script.take('boot', server.machineName, 'before')
     if (failure !== undefined) server.failure = failure.message ?? 'the server was told not to boot'
-    change(server, failure === undefined ? 'running' : 'failed')
-    for (const listener of listeners) listener(server, failure === undefined ? 'running' : 'failed')
+    const state = failure === undefined ? 'running' : 'failed'
+    change(server, state)
+    tell(server, state)
   }
   const vanish = (server: SimulatedServer) => {
     if (!servers.delete(server.id)) return
-    if ((settings.visibilityLagMilliseconds ?? 0) > 0) lately.set(server.id, { server, goneAt: clock.now() })
-    for (const listener of listeners) listener(server, 'gone')
+    if (lag > 0) lately.set(server.id, { server, goneAt: clock.now() })
+    tell(server, 'gone')
   }
-  const place = (wish: ServerWish): SimulatedServer => {
-    checkQuota(settings.quota ?? {}, wish.machineType, [...servers.values()])
-    const server: SimulatedServer = {
-      ...wish,
-      id: `sim-${random.text(12)}`,
-      address: addressOf(addresses++),
-      createdAt: clock.now(),
-      state: 'creating',
-      initialized: settings.needsInitialization !== true,
-      changedAt: clock.now(),
-    }
-    servers.set(server.id, server)
-    peak = Math.max(peak, servers.size)
-    clock.setTimer(span(settings.createMilliseconds), () => boot(server), { unref: true })
-    return server
-  }
-
   return {
-    servers: () => [...servers.values()],
+    boot,
+    vanish,
+    all: () => [...servers.values()],
     peak: () => peak,
-    calls: () => calls,
-    script: script.add,
-    span,
-    willJoin: (machineName) => script.take('join', machineName, 'before') === undefined,
-    onChange: (listener) => {
+    onChange: (listener: ServerListener) => {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    create: async (wish, owned, signal) => {
-      begin('create', wish.machineName, signal)
-      const existing = [...servers.values()].find(
-        (server) =>
-          server.machineName === wish.machineName && server.state !== 'deleting' && carries(server.tags, owned),
-      )
-      const server = existing ?? place(wish)
-      await pause(settings.answersEarly ? settings.callMilliseconds : settings.createMilliseconds, signal)
-      if (settings.answersEarly !== true) boot(server)
-      strike('create', wish.machineName, 'after')
+    beginRemoval: (server: SimulatedServer) => {
+      if (server.state === 'deleting') return
+      change(server, 'deleting')
+      clock.setTimer(span(settings.deleteMilliseconds), () => vanish(server), { unref: true })
+    },
+    place: (wish: ServerWish): SimulatedServer => {
+      checkQuota(settings.quota ?? {}, wish.machineType, [...servers.values()])
+      const now = clock.now()
+      const initialized = settings.needsInitialization !== true
+      const address = addressOf(addresses++)
+      const id = `sim-${random.text(12)}`
+      const server: SimulatedServer = {
+        ...wish,
+        id,
+        address,
+        createdAt: now,
+        state: 'creating',
+        initialized,
+        changedAt: now,
+      }
+      servers.set(id, server)
+      peak = Math.max(peak, servers.size)
+      clock.setTimer(span(settings.createMilliseconds), () => boot(server), { unref: true })
       return server
     },
-    initialize: async (server, signal) => {
-      begin('initialize', server.machineName, signal)
-      await pause(settings.callMilliseconds, signal)
-      server.initialized = true
-      strike('initialize', server.machineName, 'after')
-    },
-    remove: async (server, signal) => {
-      if (server.state !== 'deleting') {
-        change(server, 'deleting')
-        clock.setTimer(span(settings.deleteMilliseconds), () => vanish(server), { unref: true })
-      }
-      await pause(settings.answersEarly ? settings.callMilliseconds : settings.deleteMilliseconds, signal)
-      if (settings.answersEarly !== true) vanish(server)
-      strike('delete', server.machineName, 'after')
-    },
-    look: async (operation, machineName, signal) => {
-      begin(operation, machineName, signal)
-      await pause(operation === 'delete' ? 0 : settings.callMilliseconds, signal)
-      if (operation === 'delete') return [...servers.values()]
-      const horizon = clock.now() - (settings.visibilityLagMilliseconds ?? 0)
+    visible: () => {
+      const horizon = clock.now() - lag
       for (const [id, { goneAt }] of lately) if (goneAt <= horizon) lately.delete(id)
-      const visible = [...servers.values()].filter((server) => server.createdAt <= horizon)
-      return [...visible, ...[...lately.values()].map(({ server }) => server)]
+      const shown = [...servers.values()].filter((server) => server.createdAt <= horizon)
+      return [...shown, ...[...lately.values()].map(({ server }) => server)]
     },
   }
 }
