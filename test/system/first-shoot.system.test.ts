@@ -3,156 +3,143 @@ import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner } from '@trellis/foundation/command'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Clusters, controlNamespace, createClusters } from './support/clusters.ts'
 import { compareSnapshots, type HostSnapshot, takeHostSnapshot } from './support/host-snapshot.ts'
 import { eventually, prepareInstallation, type TestInstallation } from './support/installation.ts'
-import { agnhostImage, agnhostPod, asList, denyingWebhook, webServer } from './support/objects.ts'
+import { agnhostImage, agnhostPod, denyingWebhook, webServer } from './support/objects.ts'
+import { killProgram } from './support/processes.ts'
+import { shootLike } from './support/shoots.ts'
 
+const name = 'systest'
 const runner = createCommandRunner()
+const clock = createSystemClock()
 const image = agnhostImage(JSON.parse(process.env.TRELLIS_IMAGES ?? '{}') as Record<string, string>)
-const controlNamespace = 'shoot--local--first'
 
 let before: HostSnapshot
 let installation: TestInstallation
-
-/** kubectl against the shoot. */
-const shoot = (args: readonly string[], input?: string): Promise<string> =>
-  installation.must(['kubectl', ...args], input)
-/** kubectl against the seed. */
-const seed = (args: readonly string[], input?: string): Promise<string> =>
-  installation.must(['kubectl', '--seed', ...args], input)
-
-interface NodeLike {
-  readonly metadata: { readonly name: string }
-  readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] }
-}
-
-async function readyNodes(): Promise<readonly string[]> {
-  const { items } = JSON.parse(await shoot(['get', 'nodes', '-o', 'json'])) as { items: readonly NodeLike[] }
-  return items
-    .filter(({ status }) => status.conditions.some(({ type, status: value }) => type === 'Ready' && value === 'True'))
-    .map(({ metadata }) => metadata.name)
-}
-
-async function applyToShoot(objects: readonly object[]): Promise<void> {
-  await shoot(['apply', '--server-side', '-f', '-'], asList(objects))
-}
+let clusters: Clusters
 
 beforeAll(async () => {
-  before = await takeHostSnapshot(runner)
-  installation = await prepareInstallation('systest', '198.19')
+  before = await takeHostSnapshot(runner, name)
+  installation = await prepareInstallation(name, '198.19')
+  clusters = createClusters(installation)
   await installation.must(['up'])
 })
 
 afterAll(async () => {
   await installation[Symbol.asyncDispose]()
-  const after = await takeHostSnapshot(runner)
+  const after = await takeHostSnapshot(runner, name)
   expect(compareSnapshots(before, after)).toEqual([])
 })
 
 describe('the first shoot', () => {
-  it('is ready and says how long that took', async () => {
+  it('is ready and tells what that took', async () => {
     const status = JSON.parse(await installation.must(['status', '-o', 'json'])) as {
       ready: boolean
+      seconds: number
       rssMiB: number
-      tasks: readonly { id: string; state: string }[]
+      tasks: readonly { id: string; state: string; seconds: number | null; tries: number }[]
     }
     expect(status.ready).toBe(true)
+    expect(status.seconds).toBeGreaterThan(0)
     expect(status.tasks.filter(({ state }) => state !== 'Succeeded')).toEqual([])
-    expect(status.rssMiB).toBeGreaterThan(0)
+    expect(status.tasks.filter(({ seconds }) => seconds === null)).toEqual([])
+    expect(status.rssMiB).toBeGreaterThan(500)
     expect(status.rssMiB).toBeLessThanOrEqual(2560)
   })
 
   it('has two ready nodes', async () => {
-    expect(await readyNodes()).toHaveLength(2)
+    expect(await clusters.readyNodes()).toHaveLength(2)
   })
 
-  it('changes nothing when up is run again', async () => {
-    const machines = await seed(['-n', controlNamespace, 'get', 'machines', '-o', 'name'])
+  it('is left as it is when up runs again', async () => {
+    const machines = await clusters.machines()
     await installation.must(['up'])
-    expect(await seed(['-n', controlNamespace, 'get', 'machines', '-o', 'name'])).toBe(machines)
+    expect(await clusters.machines()).toEqual(machines)
   })
 })
 
 describe('pods of the shoot', () => {
   beforeAll(async () => {
-    await applyToShoot([...webServer(image, 2), agnhostPod('client', image, ['pause'])])
-    await shoot(['rollout', 'status', 'deployment/web', '--timeout=120s'])
-    await shoot(['wait', 'pod/client', '--for=condition=Ready', '--timeout=120s'])
+    await clusters.apply([...webServer(image, 2), agnhostPod('client', image, ['netexec', '--http-port=8080'])])
+    await clusters.shoot(['rollout', 'status', 'deployment/web', '--timeout=120s'])
+    await clusters.shoot(['wait', 'pod/client', '--for=condition=Ready', '--timeout=120s'])
   })
 
   it('run on different nodes', async () => {
-    const nodes = await shoot(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].spec.nodeName}'])
+    const nodes = await clusters.shoot(['get', 'pods', '-l', 'app=web', '-o', 'jsonpath={.items[*].spec.nodeName}'])
     expect(new Set(nodes.trim().split(' ')).size).toBe(2)
   })
 
-  it('reach each other by the name of a Service, across nodes', async () => {
-    const seen = new Set<string>()
-    await eventually(60, async () => {
-      seen.add(
-        await shoot([
-          'exec',
-          'client',
-          '--',
-          '/agnhost',
-          'connect',
-          'web.default.svc.cluster.local:80',
-          '--timeout=5s',
-        ]),
-      )
-      const name = await shoot(['exec', 'client', '--', 'wget', '-qO-', 'http://web/hostname'])
-      seen.add(name.trim())
-      expect([...seen].filter((one) => one.startsWith('web-'))).toHaveLength(2)
-    })
+  it('reach each other by the name of a Service, across nodes, asked through the proxy of the API server', async () => {
+    const dial =
+      '/api/v1/namespaces/default/pods/client:8080/proxy/dial?host=web&port=80&protocol=http&request=hostname&tries=20'
+    const { responses } = JSON.parse(await clusters.shoot(['get', '--raw', dial])) as { responses: readonly string[] }
+    expect(new Set(responses).size).toBe(2)
+    expect(responses).toHaveLength(20)
   })
 
-  it('answer exec, logs, attach and port-forward through the tunnel', async () => {
-    expect(await shoot(['exec', 'client', '--', '/agnhost', '--version'])).toContain('version')
-    await applyToShoot([agnhostPod('talker', image, ['logs-generator', '--log-lines-total=200', '--run-duration=60s'])])
-    await shoot(['wait', 'pod/talker', '--for=condition=Ready', '--timeout=60s'])
-    expect(await firstLines(['kubectl', 'logs', '--follow', 'talker'], 20)).toHaveLength(20)
-    expect((await firstLines(['kubectl', 'attach', 'talker'], 3)).length).toBe(3)
-    const [forwarding] = await firstLines(['kubectl', 'port-forward', 'deployment/web', ':8080'], 1, async (lines) => {
-      const port = /127\.0\.0\.1:(\d+)/.exec(lines[0] ?? '')?.[1]
+  it('answer exec, with its exit code', async () => {
+    expect(await clusters.shoot(['exec', 'client', '--', '/agnhost', '--version'])).toContain('version')
+    expect((await installation.trellis(['kubectl', 'exec', 'client', '--', '/agnhost', 'no-such-command'])).code).toBe(
+      1,
+    )
+  })
+
+  it('stream logs and answer attach', async () => {
+    const spoken = /(GET|PUT|POST) \/api/
+    await clusters.apply([
+      agnhostPod('talker', image, ['logs-generator', '--log-lines-total=600', '--run-duration=120s']),
+    ])
+    await clusters.shoot(['wait', 'pod/talker', '--for=condition=Ready', '--timeout=60s'])
+    const heard = (count: number) => (lines: readonly string[]) =>
+      lines.filter((line) => spoken.test(line)).length >= count
+    await clusters.follow(['kubectl', 'logs', '--follow', 'talker'], heard(20))
+    await clusters.follow(['kubectl', 'attach', 'talker'], heard(3))
+  })
+
+  it('can be forwarded to', async () => {
+    const forwarding = (lines: readonly string[]): boolean =>
+      lines.some((line) => line.includes('Forwarding from 127.0.0.1'))
+    await clusters.follow(['kubectl', 'port-forward', 'deployment/web', ':8080'], forwarding, async (lines) => {
+      const port = /127\.0\.0\.1:(\d+)/.exec(lines.join('\n'))?.[1]
       const response = await fetch(`http://127.0.0.1:${port}/hostname`)
       expect(await response.text()).toMatch(/^web-/)
     })
-    expect(forwarding).toContain('Forwarding from')
   })
 })
 
 describe('the API server reaches into the shoot', () => {
   it('asks a kubelet through the node proxy', async () => {
-    const [node] = await readyNodes()
-    expect(await shoot(['get', '--raw', `/api/v1/nodes/${node}/proxy/healthz`])).toBe('ok')
+    const [node] = await clusters.readyNodes()
+    expect(await clusters.shoot(['get', '--raw', `/api/v1/nodes/${node}/proxy/healthz`])).toBe('ok')
   })
 
   it('asks an admission webhook in a pod', async () => {
-    const maker = createCertificateMaker({ clock: createSystemClock(), random: createSystemRandom() })
+    const maker = createCertificateMaker({ clock, random: createSystemRandom() })
     const authority = await maker.createAuthority('webhook')
     const issued = await maker.issue(authority, {
       commonName: 'webhook',
       dnsNames: ['webhook.default.svc'],
       usages: ['server'],
     })
-    await applyToShoot(denyingWebhook(image, { ...issued, authority: authority.certificate }))
-    await shoot(['wait', 'pod/webhook', '--for=condition=Ready', '--timeout=60s'])
+    await clusters.apply(denyingWebhook(image, { ...issued, authority: authority.certificate }))
+    await clusters.shoot(['wait', 'pod/webhook', '--for=condition=Ready', '--timeout=60s'])
+    const denied = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { generateName: 'denied-', labels: { webhook: 'deny' } },
+    }
     await eventually(30, async () => {
-      const denied = await installation.trellis(
-        ['kubectl', 'create', '-f', '-'],
-        JSON.stringify({
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: { generateName: 'denied-', labels: { webhook: 'deny' } },
-        }),
-      )
-      expect(denied.stderr).toContain('this webhook denies all requests')
+      const result = await installation.trellis(['kubectl', 'create', '-f', '-'], JSON.stringify(denied))
+      expect(result.stderr).toContain('this webhook denies all requests')
     })
-    await shoot(['delete', 'validatingwebhookconfiguration', 'deny'])
+    await clusters.shoot(['delete', 'validatingwebhookconfiguration', 'deny'])
   })
 
   it('serves an aggregated API from a pod', async () => {
     await eventually(120, async () => {
-      const { items } = JSON.parse(await shoot(['get', '--raw', '/apis/metrics.k8s.io/v1beta1/nodes'])) as {
+      const { items } = JSON.parse(await clusters.shoot(['get', '--raw', '/apis/metrics.k8s.io/v1beta1/nodes'])) as {
         items: readonly unknown[]
       }
       expect(items).toHaveLength(2)
@@ -161,54 +148,118 @@ describe('the API server reaches into the shoot', () => {
 })
 
 describe('machines follow their deployment', () => {
-  const deployment = async (): Promise<string> =>
-    (
-      await seed(['-n', controlNamespace, 'get', 'machinedeployments', '-o', 'jsonpath={.items[0].metadata.name}'])
-    ).trim()
-  const scale = async (replicas: number): Promise<void> => {
-    await seed(['-n', controlNamespace, 'scale', 'machinedeployment', await deployment(), `--replicas=${replicas}`])
-  }
-
   it('up to three', async () => {
-    await scale(3)
-    await eventually(120, async () => expect(await readyNodes()).toHaveLength(3))
+    await clusters.scale(3)
+    await eventually(120, async () => expect(await clusters.readyNodes()).toHaveLength(3))
   })
 
-  it('down to one, with pods moved and never killed before their grace period', async () => {
-    await scale(1)
+  it('down to one, and the pods move without being killed', async () => {
+    await clusters.scale(1)
     await eventually(180, async () => {
-      expect(JSON.parse(await shoot(['get', 'nodes', '-o', 'json'])).items).toHaveLength(1)
-      const machines = JSON.parse(await seed(['-n', controlNamespace, 'get', 'machines', '-o', 'json'])) as {
-        items: unknown[]
-      }
-      expect(machines.items).toHaveLength(1)
+      expect(await clusters.machines()).toHaveLength(1)
+      expect(JSON.parse(await clusters.shoot(['get', 'nodes', '-o', 'json'])).items).toHaveLength(1)
     })
-    const evicted = await shoot(['get', 'events', '-A', '--field-selector', 'reason=Killing', '-o', 'name'])
-    expect(evicted).not.toBe('')
+    const events = await clusters.shoot([
+      'get',
+      'events',
+      '--field-selector',
+      'reason=ExceededGracePeriod',
+      '-o',
+      'name',
+    ])
+    expect(events).toBe('')
   })
 })
 
-/** Reads lines of a command that does not end by itself, lets `look` use it while it runs, then ends it. */
-async function firstLines(
-  args: readonly string[],
-  count: number,
-  look: (lines: readonly string[]) => Promise<void> = async () => {},
-): Promise<readonly string[]> {
-  const child = installation.start(args)
-  try {
-    const lines = await new Promise<readonly string[]>((resolve, reject) => {
-      let text = ''
-      child.stdout?.on('data', (chunk: Buffer) => {
-        text += chunk.toString()
-        const whole = text.split('\n').slice(0, -1)
-        if (whole.length >= count) resolve(whole.slice(0, count))
-      })
-      child.on('error', reject)
-      child.on('close', () => resolve(text.split('\n').slice(0, -1).slice(0, count)))
+describe('bad input', () => {
+  it.each([
+    ['an unknown field', { colour: 'red' }, /unknown field "spec\.colour"/],
+    ['an unknown machine type', { machineType: 'huge' }, /spec\.provider\.workers\[0\]\.machine\.type: .*huge/],
+    ['a version that is not offered', { version: '1.12.0' }, /spec\.kubernetes\.version: .*1\.12\.0/],
+    ['networks that overlap', { pods: '10.250.0.0/17' }, /spec\.networking\.\w+: .*overlap/i],
+  ])('%s is told once, and nothing is made', async (_what, change, message) => {
+    const result = await installation.trellis(
+      ['kubectl', '--garden', 'create', '--validate=strict', '-f', '-'],
+      JSON.stringify(shootLike('bad', change)),
+    )
+    if (result.code !== 0) {
+      expect(result.stderr).toMatch(message)
+      return
+    }
+    await eventually(30, async () => {
+      const { status } = JSON.parse(await clusters.garden(['get', 'shoot', 'bad', '-o', 'json']))
+      expect(status.lastOperation.state).toBe('Failed')
+      expect(status.lastErrors).toHaveLength(1)
+      expect(status.lastErrors[0].description).toMatch(message)
+      expect(status.lastErrors[0].codes).toEqual(['ERR_CONFIGURATION_PROBLEM'])
     })
-    await look(lines)
-    return lines
-  } finally {
-    child.kill('SIGINT')
-  }
-}
+    const namespaces = await installation.must(['kubectl', '--seed', 'get', 'namespaces', '-o', 'name'])
+    expect(namespaces).not.toContain('shoot--local--bad')
+    await clusters.garden(['annotate', 'shoot', 'bad', 'confirmation.gardener.cloud/deletion=true'])
+    await clusters.garden(['delete', 'shoot', 'bad', '--timeout=60s'])
+  })
+
+  it('a machine deployment without its class says so, and recovers when it is put right', async () => {
+    const deployment = JSON.parse(
+      await clusters.control(['get', 'machinedeployment', await clusters.deployment(), '-o', 'json']),
+    )
+    const broken = structuredClone(deployment)
+    broken.metadata = { name: 'broken', namespace: controlNamespace }
+    broken.spec.replicas = 1
+    broken.spec.selector.matchLabels = { name: 'broken' }
+    broken.spec.template.metadata.labels = { name: 'broken' }
+    broken.spec.template.spec.class.name = 'no-such-class'
+    broken.status = undefined
+    await clusters.control(['create', '-f', '-'], JSON.stringify(broken))
+    await eventually(30, async () => {
+      const { items } = JSON.parse(await clusters.control(['get', 'machines', '-l', 'name=broken', '-o', 'json']))
+      expect(items).toHaveLength(1)
+      expect(items[0].status.lastOperation.state).toBe('Failed')
+      expect(items[0].status.lastOperation.description).toContain('no-such-class')
+    })
+    await clusters.control(['delete', 'machinedeployment', 'broken', '--timeout=60s'])
+    await eventually(60, async () => expect(await clusters.machines()).toHaveLength(1))
+  })
+})
+
+describe('killed processes', () => {
+  it.each([
+    'localcloud',
+    'cluster-bootstrap',
+    'mcm',
+    'cloud-controller-manager',
+    'vpn-seed',
+    'vpn-shoot',
+    'node-agent',
+  ])('%s comes back, and everything goes on', async (program) => {
+    const machines = await clusters.machines()
+    expect(await killProgram(installation, program)).toBeGreaterThan(0)
+    await eventually(90, async () => {
+      expect(await killProgram(installation, program, 0)).toBeGreaterThan(0)
+      const [node] = await clusters.readyNodes()
+      expect(await clusters.shoot(['get', '--raw', `/api/v1/nodes/${node}/proxy/healthz`])).toBe('ok')
+    })
+    expect(await clusters.machines()).toEqual(machines)
+  })
+
+  it('leave a shoot that still scales', async () => {
+    await clusters.scale(2)
+    await eventually(120, async () => expect(await clusters.readyNodes()).toHaveLength(2))
+    expect(await clusters.machines()).toHaveLength(2)
+  })
+})
+
+describe('deleting the shoot', () => {
+  it('frees everything that was made for it within a minute', async () => {
+    const startedAt = clock.now()
+    await clusters.garden(['annotate', 'shoot', 'first', 'confirmation.gardener.cloud/deletion=true'])
+    await clusters.garden(['delete', 'shoot', 'first', '--timeout=120s'])
+    const seconds = (clock.now() - startedAt) / 1000
+    const namespaces = await installation.must(['kubectl', '--seed', 'get', 'namespaces', '-o', 'name'])
+    expect(namespaces).not.toContain(controlNamespace)
+    const links = (await runner.run('ip', ['netns', 'list'])).stdout
+    expect(links.split('\n').filter((line) => line.startsWith(`${name}-srv-`))).toHaveLength(1)
+    expect(links.split('\n').filter((line) => line.startsWith(`${name}-net-`))).toHaveLength(1)
+    expect(seconds).toBeLessThanOrEqual(60)
+  })
+})
