@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
-import { createTemporaryDirectory } from '../testing/temporary-directory.ts'
 import { bundleDeployable, entryOf } from './bundle.ts'
 
 test('a bundle is one file that runs by itself, without what is not used', async () => {

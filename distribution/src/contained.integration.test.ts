@@ -1,8 +1,8 @@
 import { access, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createCommandRunner } from '@trellis/foundation/command'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test, vi } from 'vitest'
-import { createTemporaryDirectory } from '../testing/temporary-directory.ts'
 import { runContained } from './contained.ts'
 
 const runner = createCommandRunner()

@@ -1,7 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
-import { createTemporaryDirectory } from '../testing/temporary-directory.ts'
 import { digestSources, listSources, roomsBelow } from './sources.ts'
 
 async function plantRooms(root: string): Promise<void> {

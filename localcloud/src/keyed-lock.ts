@@ -21,20 +21,3 @@ export function createKeyedLock(): KeyedLock {
     },
   }
 }
-
-/** Lets at most `limit` works run at a time; the others wait in order. */
-export function createLimiter(limit: number): <Value>(work: () => Promise<Value>) => Promise<Value> {
-  let running = 0
-  const waiting: (() => void)[] = []
-  return async (work) => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve))
-    else running++
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) running--
-      else next()
-    }
-  }
-}

@@ -1,10 +1,11 @@
 import type { Clock } from '@trellis/foundation/clock'
 import { describe, Failure, isFailure, isTransient } from '@trellis/foundation/failure'
+import { createGate } from '@trellis/foundation/gate'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { retry } from '@trellis/foundation/retry'
 import type { Images } from './images.ts'
-import { createLimiter, type KeyedLock } from './keyed-lock.ts'
+import type { KeyedLock } from './keyed-lock.ts'
 import type { MachineHost } from './machine-host.ts'
 import type { Networker } from './networker.ts'
 import { isAlive } from './processes.ts'
@@ -44,7 +45,7 @@ const creationDeadlineMilliseconds = 60_000
 /** Creates the lifecycle; nothing happens before the first call. */
 export function createServerLifecycle(options: ServerLifecycleOptions): ServerLifecycle {
   const { log, store, lock } = options
-  const limited = createLimiter(parallelMachines)
+  const limited = createGate(parallelMachines)
   const under = (serverId: string, work: (server: ServerRecord) => Promise<void>) =>
     lock.run(`server/${serverId}`, async () => {
       const server = store.find('server', serverId)

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner, runOrThrow } from '@trellis/foundation/command'
-import { Failure } from '@trellis/foundation/failure'
 import { createSystemRandom } from '@trellis/foundation/random'
+import { readListVariable } from '@trellis/foundation/testing/list-variable'
 import { type Configuration, parseConfiguration } from '../src/configuration.ts'
 import { startCloud } from '../src/launch.ts'
 import { namespaceOf, type Places, placesOf } from '../src/names.ts'
@@ -13,7 +13,6 @@ import { waitUntil } from '../src/processes.ts'
 import { teardown } from '../src/teardown.ts'
 
 /** Name of the environment variable that lists the layers of the machine image for tests. */
-const imageVariable = 'TRELLIS_MACHINE_IMAGE'
 const deadlineMilliseconds = 60_000
 
 /** One answer of the API. */
@@ -113,13 +112,7 @@ async function writeImages(places: Places, directory: string): Promise<void> {
 }
 
 function machineLayers(): readonly string[] {
-  const text = process.env[imageVariable]
-  const layers: unknown = text === undefined ? undefined : JSON.parse(text)
-  if (Array.isArray(layers) && layers.length > 0) return layers as string[]
-  throw new Failure('Invalid', `${imageVariable} does not list the layers of a machine image`, {
-    field: imageVariable,
-    remedy: `run the tests with ./trellis test, or set it as in ${imageVariable}='["/path/to/rootfs"]'`,
-  })
+  return readListVariable(process.env, 'TRELLIS_MACHINE_IMAGE', 'the layers of a machine image', '/path/to/rootfs')
 }
 
 function call(socketPath: string, method: string, path: string, body: unknown): Promise<Answer> {

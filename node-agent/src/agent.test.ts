@@ -2,10 +2,10 @@ import { readJoinReport } from '@trellis/api/join-report'
 import { Failure } from '@trellis/foundation/failure'
 import { createSilentLog } from '@trellis/foundation/log'
 import { createSeededRandom } from '@trellis/foundation/random'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { describe, expect, it, vi } from 'vitest'
 import { containerFacts, createFakeClient, createFakeRunner, filledWorker } from '../testing/fakes.ts'
-import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import { type AgentOptions, runAgent, statusPath } from './agent.ts'
 import type { ApiRequest } from './api-client.ts'
 import { createDisk } from './disk.ts'
@@ -54,7 +54,7 @@ async function setUp(root: string, changes: Partial<AgentOptions> = {}) {
 
 describe('runAgent', () => {
   it('makes a machine a Ready node, tells everybody, and keeps it one', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const { options, clock, stop, disk, client, runner, lines } = await setUp(directory.path)
     const done = runAgent(options)
     await vi.waitFor(() => expect(lines.at(-1)).toContain('first-a is ready'))
@@ -81,7 +81,7 @@ describe('runAgent', () => {
   })
 
   it('joins although nobody can be told', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const client = createFakeClient((call) => {
       if (call.path.includes('/configmaps/')) throw new Failure('Unauthorized', 'forbidden')
       return willing(call)
@@ -94,7 +94,7 @@ describe('runAgent', () => {
   })
 
   it('waits for the network of the machine and for the API server', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     let tries = 0
     let up = false
     const client = createFakeClient((call) => {
@@ -125,7 +125,7 @@ describe('runAgent', () => {
   })
 
   it('refuses a configuration that cannot be right before it touches anything', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const { options, disk, runner } = await setUp(directory.path)
     await disk.write('/etc/trellis/machine.json', '{"machineName":"<<MACHINE_NAME>>"}', 0o600)
     await expect(runAgent(options)).rejects.toThrow('placeholder was not filled in')

@@ -6,18 +6,18 @@ import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { createCommandRunner, runOrThrow } from '@trellis/foundation/command'
 import { isFailure } from '@trellis/foundation/failure'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import { createApiClient, type WatchEvent } from './api-client.ts'
 import type { Access } from './render/kubeconfig.ts'
 
 const runner = createCommandRunner()
-let directory: Awaited<ReturnType<typeof temporaryDirectory>>
+let directory: Awaited<ReturnType<typeof createTemporaryDirectory>>
 let certificate = ''
 let key = ''
 
 beforeAll(async () => {
-  directory = await temporaryDirectory()
+  directory = await createTemporaryDirectory()
   const [keyFile, certificateFile] = [join(directory.path, 'key'), join(directory.path, 'certificate')]
   const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2']
   const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']

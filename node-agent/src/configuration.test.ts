@@ -1,8 +1,8 @@
 import { exampleWorker } from '@trellis/api/testing/node-agent-configurations'
 import { isFailure } from '@trellis/foundation/failure'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { describe, expect, it } from 'vitest'
 import { filledWorker } from '../testing/fakes.ts'
-import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import { readConfiguration } from './configuration.ts'
 import { createDisk } from './disk.ts'
 
@@ -10,7 +10,7 @@ const poolPath = '/etc/trellis/node-agent.json'
 const identityPath = '/etc/trellis/machine.json'
 
 async function readFrom(pool: string | undefined, identity?: string) {
-  await using directory = await temporaryDirectory()
+  await using directory = await createTemporaryDirectory()
   const disk = createDisk(directory.path)
   if (pool !== undefined) await disk.write(poolPath, pool, 0o600)
   if (identity !== undefined) await disk.write(identityPath, identity, 0o600)

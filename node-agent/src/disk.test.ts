@@ -1,11 +1,11 @@
 import { readdir, stat, writeFile } from 'node:fs/promises'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { describe, expect, it } from 'vitest'
-import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import { createDisk } from './disk.ts'
 
 describe('createDisk', () => {
   it('writes whole files with their mode, leaves nothing else behind, and tells whether it had to', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const disk = createDisk(directory.path)
     expect(await disk.write('/etc/a/secret', 'one', 0o600)).toBe(true)
     expect(await disk.write('/etc/a/secret', 'one', 0o600)).toBe(false)
@@ -17,7 +17,7 @@ describe('createDisk', () => {
   })
 
   it('knows missing files from empty ones', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const disk = createDisk(directory.path)
     expect(await disk.read('/nothing')).toBeUndefined()
     await disk.write('/empty', '', 0o644)
@@ -26,7 +26,7 @@ describe('createDisk', () => {
   })
 
   it('tells when a file appears, also one that is there already', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const disk = createDisk(directory.path)
     const signal = new AbortController().signal
     const appeared = disk.appeared('/pki/current.pem', signal)
@@ -37,7 +37,7 @@ describe('createDisk', () => {
   })
 
   it('stops waiting when it is asked to', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const stop = new AbortController()
     const appeared = createDisk(directory.path).appeared('/never', stop.signal)
     stop.abort(new Error('enough'))
@@ -45,7 +45,7 @@ describe('createDisk', () => {
   })
 
   it('watches a directory that does not exist yet', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const disk = createDisk(directory.path)
     const stop = new AbortController()
     const changed = Promise.withResolvers<string>()

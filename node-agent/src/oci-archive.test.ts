@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { describe, expect, it } from 'vitest'
 import { archiveOf, archiveWithImages } from '../testing/archive.ts'
-import { temporaryDirectory } from '../testing/temporary-directory.ts'
 import { readImageNames } from './oci-archive.ts'
 
 async function namesIn(archive: Buffer) {
-  await using directory = await temporaryDirectory()
+  await using directory = await createTemporaryDirectory()
   const path = join(directory.path, 'image.tar')
   await writeFile(path, archive)
   return await readImageNames(path)

@@ -5,10 +5,10 @@ import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner, runOrThrow } from '@trellis/foundation/command'
 import { Failure } from '@trellis/foundation/failure'
 import { createSystemRandom } from '@trellis/foundation/random'
+import { readListVariable } from '@trellis/foundation/testing/list-variable'
 import { type CloudClient, createCloudClient } from '../src/client.ts'
 
 /** Name of the environment variable that lists the layers of the machine image for tests. */
-const imageVariable = 'TRELLIS_MACHINE_IMAGE'
 const program = join(import.meta.dirname, '../../../localcloud/src/main.ts')
 const settleMilliseconds = 60_000
 
@@ -84,11 +84,5 @@ async function makeCredentialsDirectory(directory: string, source: string, clien
 }
 
 function machineLayers(): readonly string[] {
-  const text = process.env[imageVariable]
-  const layers: unknown = text === undefined ? undefined : JSON.parse(text)
-  if (Array.isArray(layers) && layers.length > 0) return layers as string[]
-  throw new Failure('Invalid', `${imageVariable} does not list the layers of a machine image`, {
-    field: imageVariable,
-    remedy: `run the tests with ./trellis test, or set it as in ${imageVariable}='["/path/to/rootfs"]'`,
-  })
+  return readListVariable(process.env, 'TRELLIS_MACHINE_IMAGE', 'the layers of a machine image', '/path/to/rootfs')
 }

@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { expect, test } from 'vitest'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { createDownloader, digestFromChecksums } from './download.ts'
 
 async function startSite(listener: RequestListener) {

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
 import { createFakeRunner } from '../../testing/fake-runner.ts'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import type { ProgramPin } from '../pins.ts'
 import { containsVersion, findOnHost, hostDirectories } from './host-provided.ts'
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { type NamedImage, writeArchive } from './archive.ts'
 import { writeImage } from './image.ts'
 import { type Layer, writeLayer } from './layer.ts'

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { readFile, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { zstdDecompressSync } from 'node:zlib'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { extract, type Header } from 'tar-stream'
 import { expect, test } from 'vitest'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { arrangeItems, type LayerItem, writeLayer } from './layer.ts'
 
 interface Unpacked {

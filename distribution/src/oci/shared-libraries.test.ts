@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
 import { createFakeRunner } from '../../testing/fake-runner.ts'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { listedLibraries, withSharedLibraries } from './shared-libraries.ts'
 
 test('takes the libraries out of what the loader lists, not the loader itself', () => {

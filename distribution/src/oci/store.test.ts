@@ -1,7 +1,7 @@
 import { link, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { missingImages, shareFiles, storeFileLines, storeFolders } from './store.ts'
 
 test('an image counts as there only when it is complete and unpacked', () => {

@@ -2,10 +2,10 @@ import { lstat, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InvariantError } from '@trellis/foundation/failure'
 import { createSilentLog } from '@trellis/foundation/log'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { createFakeRunner } from '../../testing/fake-runner.ts'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { machineSettingsRecipe } from './machine-settings.ts'
 
 async function makeLayer() {

@@ -1,9 +1,9 @@
 import type { Clock } from '@trellis/foundation/clock'
 import type { CommandRunner } from '@trellis/foundation/command'
 import { describe, InvariantError } from '@trellis/foundation/failure'
+import { createGate } from '@trellis/foundation/gate'
 import type { Log } from '@trellis/foundation/log'
 import { type Cache, keyOf } from './cache.ts'
-import { createGate } from './gate.ts'
 import type { Entry, ProgressListener, ProgressState, Recipe } from './part.ts'
 
 /** What the builder works with. */

@@ -2,10 +2,10 @@ import { readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@trellis/foundation/failure'
 import { createSeededRandom } from '@trellis/foundation/random'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { expect, test } from 'vitest'
 import { createFakeRunner } from '../../testing/fake-runner.ts'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { createCache, keyOf, type Maker } from './cache.ts'
 
 const key = keyOf('tool', ['v1'])

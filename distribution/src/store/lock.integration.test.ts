@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createCommandRunner } from '@trellis/foundation/command'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { takeLock } from './lock.ts'
 
 const runner = createCommandRunner()

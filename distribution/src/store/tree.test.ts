@@ -1,7 +1,7 @@
 import { chmod, mkdir, rename, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
-import { createTemporaryDirectory } from '../../testing/temporary-directory.ts'
 import { digestTree, fingerprintTree } from './tree.ts'
 
 async function plant(root: string): Promise<void> {

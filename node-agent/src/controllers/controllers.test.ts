@@ -1,8 +1,8 @@
 import { readdir, stat } from 'node:fs/promises'
 import { exampleControlPlane } from '@trellis/api/testing/node-agent-configurations'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { describe, expect, it, vi } from 'vitest'
 import { createFakeClient, createFakeContext } from '../../testing/fakes.ts'
-import { temporaryDirectory } from '../../testing/temporary-directory.ts'
 import { approveServingCertificates, isOwnServingRequest, type SigningRequest } from './serving-certificates.ts'
 import { type Claim, directoryToRemove, provideVolumes, type Volume, volumeFor, volumeProvisioner } from './volumes.ts'
 
@@ -135,7 +135,7 @@ describe('directoryToRemove', () => {
 
 describe('provideVolumes', () => {
   it('makes a directory that pods of any user can write to, and removes it with its volume', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const stop = new AbortController()
     let items: { claims: Claim[]; volumes: Volume[] } = { claims: [claim()], volumes: [] }
     const client = createFakeClient((call) => {

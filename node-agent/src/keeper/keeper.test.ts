@@ -1,9 +1,9 @@
 import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createSilentLog } from '@trellis/foundation/log'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { describe, expect, it, vi } from 'vitest'
 import { createFakeSystemd } from '../../testing/fakes.ts'
-import { temporaryDirectory } from '../../testing/temporary-directory.ts'
 import type { DesiredFile } from '../desired-files.ts'
 import { createDisk } from '../disk.ts'
 import type { UnitName } from '../systemd.ts'
@@ -71,7 +71,7 @@ describe('guardUnit', () => {
 
 describe('restoreFiles', () => {
   it('writes what is missing, altered or open to others, and starts the units anew that read it', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const { disk, options, systemd, restarted } = setUp(directory.path, async () => true)
     await restoreFiles(files, options)
     systemd.calls.length = 0
@@ -86,7 +86,7 @@ describe('restoreFiles', () => {
   })
 
   it('does nothing when all is as it should be', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const { options, systemd } = setUp(directory.path, async () => true)
     await restoreFiles(files, options)
     systemd.calls.length = 0
@@ -97,7 +97,7 @@ describe('restoreFiles', () => {
 
 describe('guardFiles', () => {
   it('notices that a file was removed, and restores it once however many movements it took', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const { clock, disk, options, keeper, systemd, stop } = setUp(directory.path, async () => true)
     await restoreFiles(files, options)
     await keeper.guardFiles(files)

@@ -2,8 +2,8 @@ import { createServer } from 'node:http'
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { describe, expect, it } from 'vitest'
-import { temporaryDirectory } from '../../testing/temporary-directory.ts'
 import { probeContainerd, probeKubelet, saysServing } from './probes.ts'
 
 const signal = new AbortController().signal
@@ -52,14 +52,14 @@ describe('probeContainerd', () => {
     ['SERVING', 1, true],
     ['NOT_SERVING', 2, false],
   ])('understands %s', async (_, status, expected) => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const socket = join(directory.path, 'containerd.sock')
     await using _server = await containerdThatSays(socket, reply(status))
     expect(await probeContainerd(socket)).toBe(expected)
   })
 
   it('takes a refused stream for no', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const socket = join(directory.path, 'containerd.sock')
     await using _server = await containerdThatSays(socket, (stream) => {
       stream.on('error', () => {})

@@ -2,10 +2,10 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exampleControlPlane } from '@trellis/api/testing/node-agent-configurations'
 import { Failure } from '@trellis/foundation/failure'
+import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { describe, expect, it } from 'vitest'
 import { archiveWithImages } from '../../testing/archive.ts'
 import { createFakeClient, createFakeContext, createFakeRunner, createFakeSystemd } from '../../testing/fakes.ts'
-import { temporaryDirectory } from '../../testing/temporary-directory.ts'
 import { kubeletClientCertificatePath } from '../render/kubelet.ts'
 import { createCluster } from './create-cluster.ts'
 import { archiveDirectory, importImages, selectArchives } from './import-images.ts'
@@ -20,7 +20,7 @@ const signal = new AbortController().signal
 
 describe('write-files and start-unit', () => {
   it('starts anew only the units whose files changed', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const systemd = createFakeSystemd()
     const context = createFakeContext(directory.path, { systemd })
     await writeFiles(context).run(signal)
@@ -55,7 +55,7 @@ describe('selectArchives', () => {
 
 describe('import-images', () => {
   it('imports and pins what containerd lacks, and nothing else', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const runner = createFakeRunner((call) =>
       call.endsWith('ls -q') ? { stdout: 'registry.k8s.io/pause:3.10.2\n' } : {},
     )
@@ -78,7 +78,7 @@ describe('import-images', () => {
   })
 
   it('is content with a machine that brought none along', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     await importImages(createFakeContext(directory.path), []).run(signal)
   })
 })
@@ -122,7 +122,7 @@ describe('reach-api-server', () => {
 
 describe('obtain-certificate', () => {
   it('waits for the file, and says what is missing when it does not come', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     const context = createFakeContext(directory.path)
     const late = expect(obtainCertificate(context).run(signal)).rejects.toThrow('was not approved, or not signed')
     await context.clock.advance(30_000)
@@ -197,7 +197,7 @@ describe('local-endpoint', () => {
 
 describe('create-cluster', () => {
   it('runs kubeadm until it has succeeded once, and again when its configuration changes', async () => {
-    await using directory = await temporaryDirectory()
+    await using directory = await createTemporaryDirectory()
     let code = 1
     const runner = createFakeRunner(() => ({ code, stderr: 'error execution phase wait-control-plane' }))
     const context = createFakeContext(directory.path, { runner, configuration: exampleControlPlane() })

@@ -9,6 +9,6 @@ export interface TemporaryDirectory extends AsyncDisposable {
 
 /** Makes an empty directory of its own for one test. */
 export async function createTemporaryDirectory(): Promise<TemporaryDirectory> {
-  const path = await mkdtemp(join(tmpdir(), 'distribution-'))
+  const path = await mkdtemp(join(tmpdir(), 'trellis-test-'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
