@@ -1,3 +1,4 @@
+import { leases } from '@trellis/api/core/lease'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import { createSilentLog } from '@trellis/foundation/log'
@@ -21,7 +22,6 @@ import { events } from './event-kind.ts'
 import { createEventRecorder } from './events.ts'
 import { loadKubeconfig } from './kubeconfig.ts'
 import { runWithLease } from './lease.ts'
-import { leases } from './lease-holder.ts'
 import { statusOf } from './status.ts'
 import { waitFor, waitForObject } from './wait.ts'
 
@@ -148,7 +148,7 @@ describe('on a real API server', () => {
     const { client } = controlPlane
     const turns: string[] = []
     const renewed = (times: number) => {
-      const seen = new Set<string | undefined>()
+      const seen = new Set<string | null | undefined>()
       return waitForObject({
         client,
         clock,

@@ -1,28 +1,8 @@
-import type { Condition, KubernetesObject, Resource } from '@trellis/api/meta'
+import { type CustomResourceDefinition, customResourceDefinitions } from '@trellis/api/core/extension'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Random } from '@trellis/foundation/random'
 import type { Client } from './client.ts'
 import { waitForObject } from './wait.ts'
-
-/** What makes an API server serve a kind of ours, as far as we look into it. */
-export interface CustomResourceDefinition extends KubernetesObject {
-  spec: {
-    group: string
-    names: { kind: string; plural: string }
-    scope: 'Namespaced' | 'Cluster'
-    versions: readonly object[]
-  }
-  status?: { conditions?: Condition[] }
-}
-
-/** Where CustomResourceDefinitions are served. */
-export const customResourceDefinitions: Resource<CustomResourceDefinition> = {
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  kind: 'CustomResourceDefinition',
-  plural: 'customresourcedefinitions',
-  namespaced: false,
-}
 
 /**
  * Applies definitions and waits until the API server serves all of their kinds. Harmless to repeat.

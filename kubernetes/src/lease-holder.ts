@@ -1,28 +1,8 @@
-import type { KubernetesObject, Resource } from '@trellis/api/meta'
+import { type Lease, leases } from '@trellis/api/core/lease'
 import type { Clock } from '@trellis/foundation/clock'
 import { isFailure } from '@trellis/foundation/failure'
 import type { Client } from './client.ts'
 import { microTime } from './micro-time.ts'
-
-/** A Lease as Kubernetes defines it. */
-export interface Lease extends KubernetesObject {
-  spec?: {
-    holderIdentity?: string
-    leaseDurationSeconds?: number
-    acquireTime?: string
-    renewTime?: string
-    leaseTransitions?: number
-  }
-}
-
-/** Where Leases are served. */
-export const leases: Resource<Lease> = {
-  group: 'coordination.k8s.io',
-  version: 'v1',
-  kind: 'Lease',
-  plural: 'leases',
-  namespaced: true,
-}
 
 /** One candidate's hand on a Lease. */
 export interface LeaseHolder {

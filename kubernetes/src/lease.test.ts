@@ -1,3 +1,4 @@
+import { leases } from '@trellis/api/core/lease'
 import { Failure } from '@trellis/foundation/failure'
 import { createSilentLog } from '@trellis/foundation/log'
 import { createSeededRandom } from '@trellis/foundation/random'
@@ -5,7 +6,6 @@ import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { describe, expect, it } from 'vitest'
 import { createFakeClient } from '../testing/fake-client.ts'
 import { runWithLease } from './lease.ts'
-import { leases } from './lease-holder.ts'
 
 function begin() {
   const clock = createVirtualClock()

@@ -1,5 +1,5 @@
+import type { CustomResourceDefinition } from '@trellis/api/core/extension'
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
-import type { CustomResourceDefinition } from '../src/custom-resources.ts'
 
 /** The kind that tests use for plain data. */
 export interface ConfigMap extends KubernetesObject {
