@@ -21,8 +21,7 @@ export const nodeAgentUnitName = 'trellis-node-agent.service'
 /** The agent's systemd unit, as the machine image has it; user-data brings it along for images that do not. */
 export const nodeAgentUnit = `[Unit]
 Description=Trellis node agent
-After=network-online.target
-Wants=network-online.target
+After=local-fs.target
 StartLimitIntervalSec=0
 
 [Service]
@@ -32,6 +31,8 @@ Restart=always
 RestartSec=2
 Environment=PATH=/opt/trellis/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 KillMode=process
+StandardOutput=journal
+StandardError=journal
 
 [Install]
 WantedBy=multi-user.target

@@ -4,7 +4,7 @@ import { Command, Option } from 'commander'
 import { type CommandContext, createCommandContext } from './commands/context.ts'
 import { runDoctor } from './commands/doctor.ts'
 import { runDown } from './commands/down.ts'
-import { kubeconfigPath, runKubectl, splitTarget } from './commands/kubectl.ts'
+import { askGardenForKubeconfig, kubeconfigPath, runKubectl, splitTarget } from './commands/kubectl.ts'
 import { runLogs } from './commands/logs.ts'
 import { runStatus } from './commands/status.ts'
 import { runTests, stages } from './commands/test.ts'
@@ -40,7 +40,7 @@ program
   .allowUnknownOption()
   .helpOption(false)
   .argument('[arguments...]')
-  .action(async (args: string[]) => finish(await runKubectl(context().installation, args)))
+  .action(async (args: string[]) => finish(await runKubectl(context(), args)))
 program
   .command('kubeconfig')
   .description('print the path of a kubeconfig: [--garden | --seed | --shoot NAME]')
@@ -48,7 +48,9 @@ program
   .allowUnknownOption()
   .argument('[target...]')
   .action(async (args: string[]) => {
-    process.stdout.write(`${await kubeconfigPath(context().installation, splitTarget(args).target)}\n`)
+    const { installation, clock } = context()
+    const ask = (shoot: string) => askGardenForKubeconfig(installation, clock, shoot)
+    process.stdout.write(`${await kubeconfigPath(installation, splitTarget(args).target, ask)}\n`)
   })
 program
   .command('logs')

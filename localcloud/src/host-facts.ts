@@ -112,9 +112,12 @@ export function parseOpenFilesLimit(limits: string): number {
   return hard === undefined || hard === 'unlimited' ? 1_048_576 : Number(hard)
 }
 
-/** Limits that suit a host of this size: cores are shares and may be promised several times, memory may not. */
+/**
+ * Limits that suit a host of this size. Cores are shares and memory is a ceiling that machines rarely touch (a garden of 8 GiB uses two
+ * with one shoot in it), so both may be promised more than once.
+ */
 export function defaultLimits(facts: Pick<HostFacts, 'cores' | 'memoryBytes'>): Limits {
-  return { servers: 10, cores: 4 * facts.cores, memoryBytes: Math.floor(facts.memoryBytes * 0.75) }
+  return { servers: 10, cores: 4 * facts.cores, memoryBytes: 2 * facts.memoryBytes }
 }
 
 /** What of the host will hinder this many machines, as sentences with a remedy. Nothing of it is changed, because it is not the cloud's. */

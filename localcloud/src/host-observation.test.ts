@@ -29,8 +29,8 @@ it.each([
   expect(parseOpenFilesLimit(`Max processes  1  2  processes\n${line}\n`)).toBe(limit)
 })
 
-it('promises cores several times and memory never', () => {
-  expect(defaultLimits({ cores: 2, memoryBytes: 1000 })).toEqual({ servers: 10, cores: 8, memoryBytes: 750 })
+it('promises cores and memory more than once', () => {
+  expect(defaultLimits({ cores: 2, memoryBytes: 1000 })).toEqual({ servers: 10, cores: 8, memoryBytes: 2000 })
 })
 
 it.each([

@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isFailure } from '@trellis/foundation/failure'
+import { Failure, isFailure } from '@trellis/foundation/failure'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Installation, paths, readInstallation } from '../installation.ts'
-import { writeWhole } from '../store.ts'
+import { readText, writeWhole } from '../store.ts'
 import { kubeconfigPath, programsDirectory, splitTarget } from './kubectl.ts'
 
 describe('splitTarget', () => {
@@ -33,16 +33,31 @@ describe('kubeconfigPath', () => {
   })
   afterAll(() => rm(directory, { recursive: true, force: true }))
 
+  const nobody = async (): Promise<undefined> => undefined
+
   it('says what to do before the first up', async () => {
-    const error = await kubeconfigPath(installation, { kind: 'garden' }).catch((reason: unknown) => reason)
+    const error = await kubeconfigPath(installation, { kind: 'garden' }, nobody).catch((reason: unknown) => reason)
     expect(isFailure(error, 'NotFound') && error.remedy).toContain('trellis up')
     await expect(programsDirectory(installation)).rejects.toThrow('the parts are not there yet')
   })
 
   it('gives garden and seed the same file', async () => {
     await writeWhole(paths(installation).gardenKubeconfig, '{}')
-    const path = await kubeconfigPath(installation, { kind: 'garden' })
-    expect(await kubeconfigPath(installation, { kind: 'seed' })).toBe(path)
-    await expect(kubeconfigPath(installation, { kind: 'shoot', name: 'second' })).rejects.toThrow('the shoot second')
+    const path = await kubeconfigPath(installation, { kind: 'garden' }, nobody)
+    expect(await kubeconfigPath(installation, { kind: 'seed' }, nobody)).toBe(path)
+  })
+
+  it('asks the garden for the kubeconfig of a shoot, and makes do with the last while it does not answer', async () => {
+    const second = { kind: 'shoot' as const, name: 'second' }
+    const down = async (): Promise<never> => {
+      throw new Failure('Unavailable', 'no answer')
+    }
+    await expect(kubeconfigPath(installation, second, nobody)).rejects.toThrow('a shoot second')
+    await expect(kubeconfigPath(installation, second, down)).rejects.toThrow('no answer')
+    const path = await kubeconfigPath(installation, second, async (name) => `kubeconfig of ${name}`)
+    expect(await readText(path)).toBe('kubeconfig of second')
+    expect(await kubeconfigPath(installation, second, down)).toBe(path)
+    await kubeconfigPath(installation, second, async () => 'of the shoot made anew')
+    expect(await readText(path)).toBe('of the shoot made anew')
   })
 })

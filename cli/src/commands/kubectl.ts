@@ -1,12 +1,17 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { join } from 'node:path'
-import { Failure } from '@trellis/foundation/failure'
+import { secrets } from '@trellis/api/core/configuration'
+import type { Clock } from '@trellis/foundation/clock'
+import { Failure, isFailure } from '@trellis/foundation/failure'
 import { createParser } from '@trellis/foundation/schema'
+import { createClient } from '@trellis/kubernetes/client'
+import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
 import { Type } from 'typebox'
-import { firstShoot } from '../garden/garden.ts'
+import { firstShoot, garden } from '../garden/garden.ts'
 import { type Installation, paths } from '../installation.ts'
-import { readStored, readText } from '../store.ts'
+import { readStored, readText, writeWhole } from '../store.ts'
+import type { CommandContext } from './context.ts'
 
 /** Which cluster a command is about. The garden and the seed are one cluster here. */
 export type Target =
@@ -27,17 +32,52 @@ export function splitTarget(args: readonly string[]): { readonly target: Target;
   return { target: { kind: 'shoot', name: firstShoot.name }, rest: args }
 }
 
-/** Path of the kubeconfig for a target; throws `NotFound` when that cluster is not there yet. */
-export async function kubeconfigPath(installation: Installation, target: Target): Promise<string> {
+/**
+ * Path of the kubeconfig for a target. That of a shoot is asked from the garden each time, because a shoot may have been made anew under
+ * the same name; while the garden does not answer, the last one serves.
+ * Throws `NotFound` when there is no such cluster, or not yet.
+ */
+export async function kubeconfigPath(
+  installation: Installation,
+  target: Target,
+  askGarden: (shoot: string) => Promise<string | undefined>,
+): Promise<string> {
   const files = paths(installation)
-  const path = target.kind === 'shoot' ? files.shootKubeconfig(target.name) : files.gardenKubeconfig
-  if ((await readText(path)) === undefined) {
-    const what = target.kind === 'shoot' ? `the shoot ${target.name}` : `the ${target.kind}`
-    throw new Failure('NotFound', `there is no kubeconfig of ${what}`, {
+  if ((await readText(files.gardenKubeconfig)) === undefined) {
+    throw new Failure('NotFound', 'there is no garden yet', {
       remedy: 'run "trellis up" first; "trellis status" shows how far it got',
     })
   }
+  if (target.kind !== 'shoot') return files.gardenKubeconfig
+  const path = files.shootKubeconfig(target.name)
+  const stored = await readText(path)
+  const text = await askGarden(target.name).catch((error: unknown) => {
+    if (stored !== undefined && isFailure(error, 'Unavailable')) return stored
+    throw error
+  })
+  if (text === undefined) {
+    throw new Failure('NotFound', `the garden has no kubeconfig of a shoot ${target.name}`, {
+      remedy: '"trellis kubectl --garden get shoots -A" shows which shoots there are and how far they are',
+    })
+  }
+  if (text !== stored) await writeWhole(path, text)
   return path
+}
+
+/** Asks the garden for the kubeconfig of a shoot of the local project; undefined when it has none. */
+export async function askGardenForKubeconfig(
+  installation: Installation,
+  clock: Clock,
+  shoot: string,
+): Promise<string | undefined> {
+  using client = createClient({
+    clock,
+    kubeconfig: await loadKubeconfig({ file: paths(installation).gardenKubeconfig }),
+    userAgent: 'trellis-cli',
+  })
+  const secret = await client.find(secrets, { namespace: garden.projectNamespace, name: `${shoot}.kubeconfig` })
+  const text = secret?.data?.kubeconfig
+  return text === undefined ? undefined : Buffer.from(text, 'base64').toString()
 }
 
 /** Directory of kubectl, helm and the other programs; throws `NotFound` before the first `trellis up`. */
@@ -50,9 +90,12 @@ export async function programsDirectory(installation: Installation): Promise<str
 }
 
 /** Hands the terminal over to kubectl with the right kubeconfig; resolves with its exit code. */
-export async function runKubectl(installation: Installation, args: readonly string[]): Promise<number> {
+export async function runKubectl(context: CommandContext, args: readonly string[]): Promise<number> {
+  const { installation, clock } = context
   const { target, rest } = splitTarget(args)
-  const kubeconfig = await kubeconfigPath(installation, target)
+  const kubeconfig = await kubeconfigPath(installation, target, (shoot) =>
+    askGardenForKubeconfig(installation, clock, shoot),
+  )
   const kubectl = join(await programsDirectory(installation), 'kubectl')
   return new Promise((resolve, reject) => {
     const child = spawn(kubectl, rest, { stdio: 'inherit', env: { ...process.env, KUBECONFIG: kubeconfig } })

@@ -56,7 +56,7 @@ function sources(stateDirectory: string): Readonly<Record<string, Source>> {
 export async function runLogs(context: CommandContext, component: string, args: readonly string[]): Promise<number> {
   const known = sources(context.installation.stateDirectory)
   const source = known[component] ?? { kind: 'console' as const, server: component }
-  if (source.kind === 'pod') return runKubectl(context.installation, podArguments(source, args))
+  if (source.kind === 'pod') return runKubectl(context, podArguments(source, args))
   if (source.kind === 'file') {
     context.screen.write(await readFile(source.path, 'utf8'))
     return 0

@@ -123,5 +123,5 @@ async function readTotals(report: string, code: number): Promise<Totals> {
     numPassedTests?: number
     numFailedTests?: number
   }
-  return { passed, failed: failed === 0 && code !== 0 ? 1 : failed }
+  return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed }
 }

@@ -1,3 +1,4 @@
+import { nodeAgentUnit } from '@trellis/api/user-data'
 import type { Recipe } from '../store/part.ts'
 import { type LayerFile, writeLayerFiles } from './layer-files.ts'
 
@@ -65,24 +66,6 @@ ForwardToSyslog=no
 
 const kernelParameters = `net.ipv4.ip_forward = 1
 net.ipv6.conf.all.forwarding = 1
-`
-
-const nodeAgentUnit = `[Unit]
-Description=Trellis node agent: makes this machine a node and keeps it one
-After=local-fs.target
-StartLimitIntervalSec=0
-
-[Service]
-Type=simple
-ExecStart=/opt/trellis/bin/node-agent --config /etc/trellis/node-agent.json
-Restart=always
-RestartSec=2
-KillMode=process
-StandardOutput=journal+console
-StandardError=journal+console
-
-[Install]
-WantedBy=multi-user.target
 `
 
 const files: readonly LayerFile[] = [

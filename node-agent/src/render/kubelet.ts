@@ -25,6 +25,12 @@ export const staticPodDirectory = '/etc/kubernetes/manifests'
 /** Port of 127.0.0.1 on which the kubelet says whether it is well. */
 export const kubeletHealthPort = 10_248
 
+/**
+ * Longest pause before a container of a control plane that keeps ending is started again. Upstream's five minutes spare registries and
+ * logs; here they would keep a whole cluster waiting for a program that only came before what it needs.
+ */
+const longestRestartPause = '10s'
+
 /** A KubeletConfiguration: what the machine's nature asks for, then what the pool asks for. */
 export function kubeletConfiguration(
   configuration: NodeAgentConfiguration,
@@ -42,11 +48,18 @@ export function kubeletConfiguration(
     maxPods: configuration.maxPods,
     podPidsLimit: 16_384,
     serializeImagePulls: false,
-    ...(configuration.role === 'control-plane' ? { staticPodPath: staticPodDirectory } : {}),
+    ...(configuration.role === 'control-plane' ? controlPlaneSettings() : {}),
     ...optional('providerID', providerId(configuration, facts)),
     ...optional('registerWithTaints', nonEmpty(configuration.nodeTaints)),
   }
   return overlay(own, configuration.kubeletExtra ?? {})
+}
+
+function controlPlaneSettings(): Record<string, unknown> {
+  return {
+    staticPodPath: staticPodDirectory,
+    crashLoopBackOff: { maxContainerRestartPeriod: longestRestartPause },
+  }
 }
 
 function accessControl(): Record<string, unknown> {
