@@ -3,7 +3,7 @@ import type { CommandRunner } from '@trellis/foundation/command'
 import { deployables } from './bundle.ts'
 import { hostArchitecture } from './obtain/architecture.ts'
 import type { Downloader } from './obtain/download.ts'
-import { findGo, type GoToolchain, installGo, moduleProxy } from './obtain/go-toolchain.ts'
+import { findGo, findModuleProxy, type GoToolchain, installGo } from './obtain/go-toolchain.ts'
 import { ensureHostPackages } from './obtain/host-packages.ts'
 import { hostDirectories } from './obtain/host-provided.ts'
 import { debianPin, goToolchainPin, type ProgramsPart, programPins } from './pins.ts'
@@ -80,7 +80,7 @@ async function obtainGo(context: RecipesContext, workshop: Workshop): Promise<Go
   const entry = await context.cache.obtain('go', key, async (directory, scratch) => {
     await ensureHostPackages(runner, ['unzip'], (line) => workshop.report('downloading', line))
     workshop.report('downloading', goToolchainPin.version)
-    const proxy = moduleProxy(environment.GOPROXY)
+    const proxy = await findModuleProxy(runner, environment.GOPROXY, (line) => workshop.report('downloading', line))
     await installGo(downloader, runner, { architecture, directory, scratch, proxy, signal: workshop.signal })
     return 'download'
   })

@@ -1,6 +1,7 @@
+import type { CommandRunner } from '@trellis/foundation/command'
 import { expect, test } from 'vitest'
 import { createFakeRunner } from '../../testing/fake-runner.ts'
-import { findGo, isNewEnough, moduleProxy } from './go-toolchain.ts'
+import { findGo, findModuleProxy, firstHttp, isNewEnough } from './go-toolchain.ts'
 
 test('the first new enough toolchain is found, in PATH or where it is usually put', async () => {
   const runner = createFakeRunner({
@@ -31,11 +32,26 @@ test.each([
 })
 
 test.each([
-  [undefined, 'https://modules.example.org'],
-  ['off', 'https://modules.example.org'],
-  ['direct', 'https://modules.example.org'],
+  [undefined, undefined],
+  ['off', undefined],
+  ['direct', undefined],
   ['https://modules.example.org/,direct', 'https://modules.example.org'],
-  ['direct|http://localhost:3000', 'http://localhost:3000'],
-])('the proxy of GOPROXY=%s is %s', (list, expected) => {
-  expect(moduleProxy(list)).toBe(expected)
+  ['direct|http://localhost:3000\n', 'http://localhost:3000'],
+])('the first proxy of %s is %s', (list, expected) => {
+  expect(firstHttp(list)).toBe(expected)
+})
+
+test('without GOPROXY the proxy is the one that Go takes by itself', async () => {
+  const asked: string[] = []
+  const runner: CommandRunner = {
+    run: async (program, args) => {
+      asked.push([program, ...args].join(' '))
+      const stdout = program === 'go' ? 'https://modules.example.org,direct\n' : ''
+      return { code: 0, stdout, stderr: '' }
+    },
+  }
+  expect(await findModuleProxy(runner, undefined, () => {})).toBe('https://modules.example.org')
+  expect(asked.at(-1)).toBe('go env GOPROXY')
+  const silent: CommandRunner = { run: async () => ({ code: 0, stdout: 'off\n', stderr: '' }) }
+  await expect(findModuleProxy(silent, 'direct', () => {})).rejects.toMatchObject({ kind: 'Invalid', field: 'GOPROXY' })
 })

@@ -1,9 +1,10 @@
 import { chmod, readdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
-import { isFailure } from '@trellis/foundation/failure'
+import { Failure, isFailure } from '@trellis/foundation/failure'
 import { type Architecture, goToolchainPin } from '../pins.ts'
 import type { Downloader } from './download.ts'
+import { ensureHostPackages } from './host-packages.ts'
 
 /** A Go toolchain that can build the parts. */
 export interface GoToolchain {
@@ -73,8 +74,33 @@ export async function installGo(
   await runOrThrow(runner, 'cp', ['--archive', `${unpacked}/.`, options.directory])
 }
 
-/** The first proxy that speaks HTTP in Go's own list, or the public one. */
-export function moduleProxy(list: string | undefined): string {
-  const first = (list ?? '').split(/[,|]/).find((one) => /^https?:\/\//.test(one))
-  return (first ?? 'https://modules.example.org').replace(/\/$/, '')
+/**
+ * The Go module proxy that this host is set to: the first in `GOPROXY` that speaks HTTP or, without that, the one that Debian's Go, which is
+ * installed for the purpose although it is too old to build anything here, takes by itself. Throws `Invalid` when that names none either.
+ */
+export async function findModuleProxy(
+  runner: CommandRunner,
+  list: string | undefined,
+  onProgress: (line: string) => void,
+): Promise<string> {
+  const own = firstHttp(list)
+  if (own !== undefined) return own
+  await ensureHostPackages(runner, ['go'], onProgress)
+  const byDefault = firstHttp(
+    await runOrThrow(runner, 'go', ['env', 'GOPROXY'], { environment: { GOPROXY: undefined } }),
+  )
+  if (byDefault !== undefined) return byDefault
+  throw new Failure('Invalid', 'no Go module proxy is known', {
+    field: 'GOPROXY',
+    remedy: 'set it to the URL of one, or install Go 1.26 or newer',
+  })
+}
+
+/** The first of a list of proxies that speaks HTTP. */
+export function firstHttp(list: string | undefined): string | undefined {
+  return (list ?? '')
+    .trim()
+    .split(/[,|]/)
+    .find((one) => /^https?:\/\//.test(one))
+    ?.replace(/\/$/, '')
 }

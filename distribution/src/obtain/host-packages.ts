@@ -5,6 +5,7 @@ import { Failure } from '@trellis/foundation/failure'
 export const hostPackages = {
   mmdebstrap: ['mmdebstrap', 'debian-archive-keyring'],
   unzip: ['unzip'],
+  go: ['golang-go'],
   runc: ['runc'],
   ip: ['iproute2'],
   nft: ['nftables'],
