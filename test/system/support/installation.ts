@@ -15,6 +15,8 @@ const runner = createCommandRunner()
 export interface TestInstallation extends AsyncDisposable {
   readonly name: string
   readonly stateDirectory: string
+  /** Where its cloud answers. */
+  readonly cloudSocket: string
   readonly environment: Readonly<Record<string, string>>
   /** Runs `./trellis ARGS` to its end. */
   trellis(args: readonly string[], input?: string): Promise<CommandResult>
@@ -46,6 +48,7 @@ export async function prepareInstallation(name: string, publicPrefix: string): P
   return {
     name,
     stateDirectory: environment.TRELLIS_STATE,
+    cloudSocket: join(environment.TRELLIS_RUN, 'localcloud.sock'),
     environment,
     trellis,
     must,

@@ -7,7 +7,7 @@ export function agnhostImage(images: Readonly<Record<string, string>>): string {
   return reference
 }
 
-/** A Deployment of a web server whose replicas must run on different nodes, and a Service in front of it. */
+/** A Deployment of a web server whose replicas must run on different nodes and take three seconds to end, and a Service in front of it. */
 export function webServer(image: string, replicas: number): readonly object[] {
   const labels = { app: 'web' }
   return [
@@ -21,7 +21,7 @@ export function webServer(image: string, replicas: number): readonly object[] {
         template: {
           metadata: { labels },
           spec: {
-            terminationGracePeriodSeconds: 5,
+            terminationGracePeriodSeconds: 20,
             topologySpreadConstraints: [
               {
                 maxSkew: 1,
@@ -34,7 +34,7 @@ export function webServer(image: string, replicas: number): readonly object[] {
               {
                 name: 'web',
                 image,
-                args: ['netexec', '--http-port=8080'],
+                args: ['netexec', '--http-port=8080', '--delay-shutdown=3'],
                 readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
               },
             ],
