@@ -70,6 +70,11 @@ program
   .argument('[stages...]')
   .action(async (wanted: string[]) => finish(await runTests(context(), wanted)))
 
+// Whoever reads may stop reading, as `head` does: that ends what is shown and nothing else.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

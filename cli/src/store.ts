@@ -35,8 +35,13 @@ export async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    if (code !== 'EACCES') throw error
+    throw new Failure('Unauthorized', `${path} is for root only`, {
+      cause: error,
+      remedy: 'run it as root, for example with sudo',
+    })
   }
 }
 

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { requireRoot } from '../doctor/doctor.ts'
 import { paths } from '../installation.ts'
 import { discard } from '../store.ts'
 import { takeLock } from '../up/lock.ts'
@@ -6,6 +7,7 @@ import type { CommandContext } from './context.ts'
 
 /** Takes away whatever `trellis up` made on this machine; what is cached stays. Safe to repeat. */
 export async function runDown(context: CommandContext): Promise<number> {
+  requireRoot(context.host)
   const { installation, daemon, screen } = context
   {
     await using _lock = await takeLock(paths(installation).lock)

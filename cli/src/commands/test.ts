@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Parts } from '@trellis/distribution/distribution'
 import { ensureHostPackages } from '@trellis/distribution/obtain/host-packages'
 import { Failure } from '@trellis/foundation/failure'
+import { requireRoot } from '../doctor/doctor.ts'
 import { neededPrograms } from '../up/tasks/host.ts'
 import { programsOf } from '../up/tasks/parts.ts'
 import { createPartsView } from '../view/parts-view.ts'
@@ -24,6 +25,7 @@ export interface Totals {
 /** Installs what is missing, then runs the stages; all of them run even when one fails. The last line is the total. Resolves with the exit code. */
 export async function runTests(context: CommandContext, wanted: readonly string[]): Promise<number> {
   const chosen = chooseStages(wanted)
+  if (needsParts(chosen)) requireRoot(context.host)
   const environment = needsParts(chosen) ? testEnvironment(await getParts(context)) : {}
   const directory = await mkdtemp(join(tmpdir(), 'trellis-test-'))
   const outcomes: { stage: Stage; code: number; totals: Totals; seconds: number }[] = []

@@ -1,3 +1,4 @@
+import { requireRoot } from '../doctor/doctor.ts'
 import { paths } from '../installation.ts'
 import { reportMemory } from '../processes/memory.ts'
 import { readProcesses } from '../processes/read-processes.ts'
@@ -8,6 +9,7 @@ import { belongsTo } from './status.ts'
 
 /** Grows garden, seed and the first shoot, then says how to use them. */
 export async function runUpCommand(context: CommandContext): Promise<number> {
+  requireRoot(context.host)
   await using _lock = await takeLock(paths(context.installation).lock)
   const { seconds } = await runUp(context)
   const memory = reportMemory(await readProcesses(), belongsTo(context.installation))

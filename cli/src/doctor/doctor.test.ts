@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { readInstallation } from '../installation.ts'
 import type { HostView } from './check.ts'
 import { allChecks } from './checks.ts'
-import { examine, renderFindings, requireHealthy } from './doctor.ts'
+import { examine, renderFindings, requireHealthy, requireRoot } from './doctor.ts'
 
 const gibibyte = 1024 ** 3
 const checks = allChecks(readInstallation({}, '/repository'))
@@ -80,5 +80,10 @@ describe('doctor', () => {
     })
     const findings = await examine(own, checks)
     expect(findings.find(({ name }) => name === 'address range')?.verdict.kind).toBe('well')
+  })
+
+  it('lets nobody but root begin', () => {
+    expect(() => requireRoot({ userId: 1000 })).toThrow(expect.objectContaining({ kind: 'Unauthorized' }))
+    expect(() => requireRoot({ userId: 0 })).not.toThrow()
   })
 })

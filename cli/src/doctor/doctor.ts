@@ -20,6 +20,15 @@ export function requireHealthy(findings: readonly Finding[]): void {
   }
 }
 
+/** Throws unless the process may change the host: before anything of it is touched. */
+export function requireRoot(host: Pick<HostView, 'userId'>): void {
+  if (host.userId !== 0) {
+    throw new Failure('Unauthorized', 'this changes networks, mounts and processes of the host', {
+      remedy: 'run it as root, for example with sudo',
+    })
+  }
+}
+
 /** One line for each finding. */
 export function renderFindings(findings: readonly Finding[]): string {
   const width = Math.max(...findings.map(({ name }) => name.length))
