@@ -319,7 +319,9 @@ async function stepsOf(serverId: string): Promise<readonly string[]> {
   const traces = await cloud.traces()
   const has = (pattern: RegExp) => traces.filter((line) => line.includes(serverId) && pattern.test(line))
   const name = namespaceOf(cloud.configuration.instance, serverId)
-  const states = await onHost('runc', '--root', cloud.places.runcRoot, 'list', '--format', 'json')
+  const list = () => onHost('runc', '--root', cloud.places.runcRoot, 'list', '--format', 'json')
+  // runc gives up the whole list when a container goes away while it looks at it.
+  const states = await list().catch(list).catch(list)
   const containers = (JSON.parse(states) ?? []) as { id: string; status: string }[]
   return [
     ...has(new RegExp(`^${name}( |$)`)).map(() => 'namespace'),

@@ -36,6 +36,9 @@ const stateParser = createParser(
   }),
   'runc state',
 )
+/** How many containers may go away, one after the other, while a list is made. */
+const listTries = 5
+
 const listParser = createParser(Type.Union([Type.Null(), Type.Array(Type.Object({ id: Type.String() }))]), 'runc list')
 
 /** The runtime `runc`, with its records below `root`. */
@@ -63,7 +66,10 @@ export function createContainerRuntime(runner: CommandRunner, root: string): Con
       throw new Failure('Unavailable', `runc delete ${id}: ${result.stderr.trim()}`)
     },
     list: async () => {
-      const result = await runc('list', '--format', 'json')
+      const ask = () => runc('list', '--format', 'json')
+      let result = await ask()
+      // runc gives up the whole list when a container goes away while it looks at it.
+      for (let tries = 1; result.code !== 0 && tries < listTries; tries++) result = await ask()
       if (result.code !== 0) throw new Failure('Unavailable', `runc list: ${result.stderr.trim()}`)
       return (listParser.parse(JSON.parse(result.stdout)) ?? []).map((container) => container.id)
     },
