@@ -27,6 +27,8 @@ export function webServer(image: string, replicas: number): readonly object[] {
                 maxSkew: 1,
                 topologyKey: 'kubernetes.io/hostname',
                 whenUnsatisfiable: 'DoNotSchedule',
+                // A node that is being drained takes nothing and must not count as an empty one.
+                nodeTaintsPolicy: 'Honor',
                 labelSelector: { matchLabels: labels },
               },
             ],
