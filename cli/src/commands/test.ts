@@ -16,10 +16,11 @@ import type { CommandContext } from './context.ts'
 export const stages = ['lint', 'types', 'unit', 'integration', 'system'] as const
 export type Stage = (typeof stages)[number]
 
-/** What test runners counted. */
+/** What a test runner counted, and what it said of each failure: its test and the first lines of its message. */
 export interface Totals {
   readonly passed: number
   readonly failed: number
+  readonly failures: readonly string[]
 }
 
 /** Installs what is missing, then runs the stages; all of them run even when one fails. The last line is the total. Resolves with the exit code. */
@@ -44,6 +45,7 @@ export async function runTests(context: CommandContext, wanted: readonly string[
   for (const { stage, code, seconds } of outcomes) {
     context.screen.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${stage} ${seconds.toFixed(1)} s\n`)
   }
+  for (const failure of outcomes.flatMap(({ totals }) => totals.failures)) context.screen.write(`FAIL ${failure}\n`)
   const passed = outcomes.reduce((sum, { totals }) => sum + totals.passed, 0)
   const failed = outcomes.reduce((sum, { totals }) => sum + totals.failed, 0)
   context.screen.write(`${passed} passed, ${failed} failed\n`)
@@ -120,10 +122,43 @@ function vitest(project: string, report: string): readonly string[] {
 /** A stage without a report of its own (lint, types) counts as one. A report without a test is a failure: nothing was checked. */
 async function readTotals(report: string, code: number): Promise<Totals> {
   const text = await readFile(report, 'utf8').catch(() => undefined)
-  if (text === undefined) return code === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
-  const { numPassedTests: passed = 0, numFailedTests: failed = 0 } = JSON.parse(text) as {
-    numPassedTests?: number
-    numFailedTests?: number
-  }
-  return { passed, failed: failed === 0 && (code !== 0 || passed === 0) ? 1 : failed }
+  if (text === undefined) return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, failures: [] }
+  return totalsOf(JSON.parse(text) as RunnerReport, code)
+}
+
+/** The part of the runner's JSON report that is read here. */
+export interface RunnerReport {
+  readonly numPassedTests?: number
+  readonly numFailedTests?: number
+  readonly testResults?: readonly {
+    readonly name: string
+    readonly status: string
+    readonly message?: string
+    readonly assertionResults: readonly {
+      readonly fullName: string
+      readonly status: string
+      readonly failureMessages?: readonly string[] | null
+    }[]
+  }[]
+}
+
+const shownMessageLines = 12
+
+/** What a report says. A run that ends with a code other than 0 has at least one failure, also when no test of it failed (an unhandled error, a file that cannot be loaded). */
+export function totalsOf(report: RunnerReport, code: number): Totals {
+  const { numPassedTests: passed = 0, numFailedTests: failed = 0, testResults = [] } = report
+  const failures = testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const broken = assertionResults.filter((result) => result.status === 'failed')
+    if (broken.length === 0 && status === 'failed') return [describeFailure(name, message ?? '')]
+    return broken.map(({ fullName, failureMessages }) =>
+      describeFailure(`${name}: ${fullName}`, failureMessages?.[0] ?? ''),
+    )
+  })
+  const counted = Math.max(failed, failures.length)
+  return { passed, failed: counted === 0 && (code !== 0 || passed === 0) ? 1 : counted, failures }
+}
+
+function describeFailure(name: string, message: string): string {
+  const lines = message.split('\n').slice(0, shownMessageLines)
+  return [name, ...lines].join('\n     ').trimEnd()
 }
