@@ -9,7 +9,7 @@ export type Around = <Answer>(
 
 /** The same driver with `around` put around each of its calls. Capabilities that it lacks stay absent. */
 export function decorate(driver: Driver, around: Around): Driver {
-  const { getVolumeIds, getConsoleOutput } = driver
+  const { getVolumeIds, getConsoleOutput, listLeftovers, deleteLeftover } = driver
   return {
     provider: driver.provider,
     createMachine: (request, options) =>
@@ -22,6 +22,18 @@ export function decorate(driver: Driver, around: Around): Driver {
       around('getMachineStatus', () => driver.getMachineStatus(request, options), options?.signal),
     listMachines: (settings, options) =>
       around('listMachines', () => driver.listMachines(settings, options), options?.signal),
+    ...(listLeftovers === undefined
+      ? {}
+      : {
+          listLeftovers: (settings, options) =>
+            around('listLeftovers', () => listLeftovers.call(driver, settings, options), options?.signal),
+        }),
+    ...(deleteLeftover === undefined
+      ? {}
+      : {
+          deleteLeftover: (settings, leftover, options) =>
+            around('deleteLeftover', () => deleteLeftover.call(driver, settings, leftover, options), options?.signal),
+        }),
     ...(getVolumeIds === undefined
       ? {}
       : {

@@ -44,6 +44,20 @@ export interface VolumeIdsRequest {
   readonly volumes: readonly Readonly<Record<string, unknown>>[]
 }
 
+/** Sorts of things that clouds make beside a server. */
+export type LeftoverKind = 'network-interface' | 'disk' | 'port' | 'address' | 'load-balancer'
+
+/** Something that was made for a server, stands alone now and costs money or quota. */
+export interface Leftover {
+  /** The cloud's id, unique among all that is listed. */
+  readonly id: string
+  readonly kind: LeftoverKind
+  /** The machine that it was made for. */
+  readonly machineName: string
+  /** When it was made, in milliseconds; absent when the cloud does not tell. */
+  readonly createdAt?: number
+}
+
 /**
  * One cloud. Every fault is thrown as a `Failure`; no method sleeps through a shortage, retries by itself or keeps state between calls,
  * so any of them may be repeated at any time by another process.
@@ -65,6 +79,13 @@ export interface Driver {
   getMachineStatus(request: MachineRequest, options?: CallOptions): Promise<ProviderMachine>
   /** Machine names by provider id of all servers that carry the class's cluster tag and the node role tag. */
   listMachines(settings: ClassSettings, options?: CallOptions): Promise<ReadonlyMap<string, string>>
+  /**
+   * Capability, together with {@link Driver.deleteLeftover}: what was made for servers of this cluster (by the class's cluster and role tags) and belongs to no server.
+   * Never what another cluster owns, what hangs on a server, or volumes of pods. What a creation under way has just made may be among it: the caller spares it.
+   */
+  listLeftovers?(settings: ClassSettings, options?: CallOptions): Promise<readonly Leftover[]>
+  /** Removes one of them. None there is success; `Conflict` when a server or another cluster has it by now. */
+  deleteLeftover?(settings: ClassSettings, leftover: Leftover, options?: CallOptions): Promise<MachineDeletion>
   /** Capability: the cloud's ids of the volumes that are its own. */
   getVolumeIds?(request: VolumeIdsRequest, options?: CallOptions): Promise<readonly string[]>
   /** Capability: the last lines that the server wrote to its console. */

@@ -11,6 +11,8 @@ const labels: Readonly<Record<DriverOperation, string>> = {
   deleteMachine: 'delete_machine',
   getMachineStatus: 'get_machine_status',
   listMachines: 'list_machine',
+  listLeftovers: 'list_leftovers',
+  deleteLeftover: 'delete_leftover',
   getVolumeIds: 'get_volume_ids',
   getConsoleOutput: 'get_console_output',
 }

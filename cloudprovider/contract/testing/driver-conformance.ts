@@ -1,22 +1,10 @@
 import { describe as describeError, Failure, isFailure } from '@trellis/foundation/failure'
 import { describe, expect, it } from 'vitest'
-import type { CreateMachineRequest, Driver, MachineRequest } from '../src/driver.ts'
+import type { MachineRequest } from '../src/driver.ts'
+import { type DriverHarness, requestFor, type With } from './harness.ts'
+import { describeLeftovers } from './leftover-conformance.ts'
 
-/** A driver in front of a cloud that holds nothing yet. */
-export interface DriverHarness extends AsyncDisposable {
-  readonly driver: Driver
-  /** A second driver in front of the same cloud, as after a restart of its process. */
-  restarted(): Driver
-  /** A valid providerSpec whose servers belong to the cluster of that name. */
-  providerSpec(cluster: string): Record<string, unknown>
-  readonly secret: Readonly<Record<string, string>>
-  /** Runs `work` while time passes in the cloud. */
-  elapse<Value>(work: () => Promise<Value>): Promise<Value>
-  /** Number of servers that the cloud itself counts. */
-  servers(): Promise<number>
-  /** Makes the answer to the next creation get lost after the cloud acted on it; absent when the cloud cannot be made to. */
-  loseNextCreation?(): void
-}
+export type { DriverHarness } from './harness.ts'
 
 /** A providerSpec that can never work, and the field that must be named. */
 export interface InvalidSpec {
@@ -39,19 +27,9 @@ export function describeDriver(
     describeCreation(withHarness)
     describeDeletion(withHarness)
     describeListing(withHarness)
+    describeLeftovers(withHarness)
     describeRefusals(withHarness, invalidSpecs)
   })
-}
-
-type With = (work: (harness: DriverHarness) => Promise<void>) => () => Promise<void>
-
-function requestFor(harness: DriverHarness, machineName: string, cluster = 'one'): CreateMachineRequest {
-  return {
-    machineName,
-    providerSpec: harness.providerSpec(cluster),
-    secret: harness.secret,
-    userData: '#cloud-config\n',
-  }
 }
 
 function describeCreation(withHarness: With): void {

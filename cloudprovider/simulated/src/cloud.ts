@@ -1,7 +1,9 @@
+import type { LeftoverKind } from '@trellis/cloudprovider/contract/driver'
 import { carries } from '@trellis/cloudprovider/contract/tags'
 import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
+import { createLeftovers, type SimulatedLeftovers } from './leftovers.ts'
 import {
   createFailureScript,
   type FailureScript,
@@ -48,10 +50,12 @@ export interface SimulatedCloud {
   remove(server: SimulatedServer, signal?: AbortSignal): Promise<void>
   /** Servers as status and list show them, after one call's time. */
   look(
-    operation: 'status' | 'list' | 'delete',
+    operation: 'status' | 'list' | 'delete' | 'leftovers',
     machineName: string | undefined,
     signal?: AbortSignal,
   ): Promise<readonly SimulatedServer[]>
+  /** What belongs to no server. */
+  readonly leftovers: SimulatedLeftovers
   script(failure: ScriptedFailure): void
   /** Whether the server that has come up will ever join. */
   willJoin(machineName: string): boolean
@@ -63,6 +67,7 @@ export interface SimulatedCloud {
 /** Makes an empty cloud. All its waiting is on `clock`, all its variation from `random`. */
 export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedSettings = {}): SimulatedCloud {
   const script = createFailureScript(settings.failures)
+  const leftovers = createLeftovers({ clock: ports.clock, random: ports.random.child('leftovers') })
   const span = (milliseconds = 0) => milliseconds * (1 + (settings.jitter ?? 0) * (2 * ports.random.fraction() - 1))
   const servers = createServers(ports, { settings, script, span })
   const gate = createGate(ports.clock, { settings, script, span })
@@ -79,11 +84,13 @@ export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedS
     peak: servers.peak,
     onChange: servers.onChange,
     calls: () => gate.calls,
+    leftovers,
     script: script.add,
     span,
     willJoin: (machineName) => script.take('join', machineName, 'before') === undefined,
     create: async (wish, owned, signal) => {
-      gate.enter('create', wish.machineName, signal)
+      gate.enter('create', wish.machineName, signal, (kind) => leftovers.leave({ ...wish, kind }))
+      leftovers.takeUp(wish.machineName, owned)
       const server = find(wish, owned) ?? servers.place(wish)
       await gate.pause(answersEarly ? settings.callMilliseconds : settings.createMilliseconds, signal)
       if (!answersEarly) servers.boot(server)
@@ -100,7 +107,7 @@ export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedS
       servers.beginRemoval(server)
       await gate.pause(answersEarly ? settings.callMilliseconds : settings.deleteMilliseconds, signal)
       if (!answersEarly) servers.vanish(server)
-      gate.leave('delete', server.machineName)
+      gate.leave('delete', server.machineName, (kind) => leftovers.leave({ ...server, kind }))
     },
     look: async (operation, machineName, signal) => {
       gate.enter(operation, machineName, signal)
@@ -116,6 +123,9 @@ export interface SimulatedPorts {
   readonly random: Random
 }
 
+/** Leaves something behind in the cloud. */
+type Leave = (kind: LeftoverKind) => void
+
 interface Rules {
   readonly settings: SimulatedSettings
   readonly script: FailureScript
@@ -126,20 +136,33 @@ interface Rules {
 function createGate(clock: Clock, { settings, script, span }: Rules) {
   const calls: Record<string, number> = {}
   const admit = createThrottle(clock, settings.callsPerSecond)
-  const strike = (operation: ScriptedOperation, machineName: string | undefined, when: 'before' | 'after') => {
+  const strike = (
+    operation: ScriptedOperation,
+    machineName: string | undefined,
+    when: 'before' | 'after',
+    leave: Leave = () => {},
+  ) => {
     const failure = script.take(operation, machineName, when)
     if (failure === undefined) return
+    failure.leaves?.forEach(leave)
+    if (failure.silent === true) return
     throw new Failure(failure.kind ?? 'Unavailable', failure.message ?? `${operation} was told to fail`)
   }
   return {
     calls,
-    enter: (operation: ScriptedOperation, machineName: string | undefined, signal: AbortSignal | undefined) => {
+    enter: (
+      operation: ScriptedOperation,
+      machineName: string | undefined,
+      signal: AbortSignal | undefined,
+      leave?: Leave,
+    ) => {
       signal?.throwIfAborted()
       calls[operation] = (calls[operation] ?? 0) + 1
       admit()
-      strike(operation, machineName, 'before')
+      strike(operation, machineName, 'before', leave)
     },
-    leave: (operation: ScriptedOperation, machineName: string) => strike(operation, machineName, 'after'),
+    leave: (operation: ScriptedOperation, machineName: string, leave?: Leave) =>
+      strike(operation, machineName, 'after', leave),
     pause: async (milliseconds: number | undefined, signal: AbortSignal | undefined) => {
       signal?.throwIfAborted()
       if (milliseconds !== undefined && milliseconds > 0) await clock.sleep(span(milliseconds), signal)

@@ -42,6 +42,7 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
     },
     deleteMachine: async (request, { signal } = {}) => {
       const found = own(await cloud.look('delete', request.machineName, signal), request)
+      cloud.leftovers.takeUp(request.machineName, ownershipTags(parseProviderSpec(request.providerSpec).tags))
       await Promise.all(found.map((server) => cloud.remove(server, signal)))
       const left = new Set(cloud.servers().map(({ id }) => id))
       return found.some(({ id }) => left.has(id)) ? 'deleting' : 'gone'
@@ -58,6 +59,19 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
           .filter((server) => carries(server.tags, tags))
           .map((server) => [providerIdOf(server), server.machineName]),
       )
+    },
+    listLeftovers: async (settings, { signal } = {}) => {
+      const owned = ownershipTags(parseProviderSpec(settings.providerSpec).tags)
+      await cloud.look('leftovers', undefined, signal)
+      return cloud.leftovers
+        .all()
+        .filter(({ tags }) => carries(tags, owned))
+        .map(({ tags: _, ...leftover }) => leftover)
+    },
+    deleteLeftover: async (settings, { id }, { signal } = {}) => {
+      const owned = ownershipTags(parseProviderSpec(settings.providerSpec).tags)
+      await cloud.look('delete', undefined, signal)
+      return cloud.leftovers.remove(id, owned)
     },
     getConsoleOutput: async (request, lines, { signal } = {}) => {
       const server = await one('status', request, signal)

@@ -1,3 +1,4 @@
+import type { LeftoverKind } from '@trellis/cloudprovider/contract/driver'
 import { type FailureKind, InvariantError } from '@trellis/foundation/failure'
 import { createParser } from '@trellis/foundation/schema'
 import { type Static, Type } from 'typebox'
@@ -14,13 +15,15 @@ const failureKinds: readonly FailureKind[] = [
   'Unimplemented',
 ]
 
+const leftoverKinds: readonly LeftoverKind[] = ['network-interface', 'disk', 'port', 'address', 'load-balancer']
+
 const milliseconds = Type.Number({ minimum: 0 })
 
 const scriptedFailureSchema = Type.Object(
   {
     operation: Type.Unsafe<ScriptedOperation>({
       type: 'string',
-      enum: ['create', 'initialize', 'delete', 'status', 'list', 'boot', 'join'],
+      enum: ['create', 'initialize', 'delete', 'status', 'list', 'leftovers', 'boot', 'join'],
     }),
     /** Regular expression that the machine's name must match; every machine when absent. */
     machine: Type.Optional(Type.String()),
@@ -30,12 +33,16 @@ const scriptedFailureSchema = Type.Object(
     when: Type.Optional(Type.Unsafe<'before' | 'after'>({ type: 'string', enum: ['before', 'after'] })),
     kind: Type.Optional(Type.Unsafe<FailureKind>({ type: 'string', enum: [...failureKinds] })),
     message: Type.Optional(Type.String()),
+    /** What a creation or deletion leaves behind in the cloud as it fails. */
+    leaves: Type.Optional(Type.Array(Type.Unsafe<LeftoverKind>({ type: 'string', enum: [...leftoverKinds] }))),
+    /** Whether the call seems to succeed all the same. */
+    silent: Type.Optional(Type.Boolean()),
   },
   { additionalProperties: false },
 )
 
 /** What a scripted failure strikes: a call, the boot of a server (it ends up failed), or its joining (it never does). */
-export type ScriptedOperation = 'create' | 'initialize' | 'delete' | 'status' | 'list' | 'boot' | 'join'
+export type ScriptedOperation = 'create' | 'initialize' | 'delete' | 'status' | 'list' | 'leftovers' | 'boot' | 'join'
 
 /** Something that will go wrong. */
 export type ScriptedFailure = Static<typeof scriptedFailureSchema>

@@ -15,6 +15,12 @@ function openHarness(settings: SimulatedSettings): DriverHarness & ReturnType<ty
     providerSpec: spec,
     secret: {},
     servers: async () => all.cloud.servers().length,
+    leaveBehind: (machineName, cluster) =>
+      all.cloud.leftovers.leave({
+        kind: 'network-interface',
+        machineName,
+        tags: spec(cluster).tags as Record<string, string>,
+      }),
     loseNextCreation: () => all.cloud.script({ operation: 'create', when: 'after' }),
     [Symbol.asyncDispose]: async () => {},
   }
@@ -110,6 +116,24 @@ describe('the simulated cloud', () => {
       'made',
     ])
     expect(cloud.calls()).toEqual({ create: 4 })
+  })
+
+  it('leaves behind what a failed call was told to, until the next one takes it up', async () => {
+    const { cloud, driver, elapse } = parts({
+      failures: [
+        { operation: 'create', leaves: ['network-interface', 'disk'] },
+        { operation: 'delete', when: 'after', leaves: ['port'], silent: true },
+      ],
+    })
+    await elapse(() => driver.createMachine(request('a')).catch(() => {}))
+    expect(cloud.leftovers.all().map(({ kind, machineName }) => [kind, machineName])).toEqual([
+      ['network-interface', 'a'],
+      ['disk', 'a'],
+    ])
+    await elapse(() => driver.createMachine(request('a')))
+    expect(cloud.leftovers.all()).toEqual([])
+    expect(await elapse(() => driver.deleteMachine(request('a')))).toBe('gone')
+    expect((await elapse(async () => driver.listLeftovers?.(request('a'))))?.map(({ kind }) => kind)).toEqual(['port'])
   })
 
   it('refuses settings that it does not know, by name', () => {

@@ -1,0 +1,32 @@
+import type { CreateMachineRequest, Driver } from '../src/driver.ts'
+
+/** A driver in front of a cloud that holds nothing yet. */
+export interface DriverHarness extends AsyncDisposable {
+  readonly driver: Driver
+  /** A second driver in front of the same cloud, as after a restart of its process. */
+  restarted(): Driver
+  /** A valid providerSpec whose servers belong to the cluster of that name. */
+  providerSpec(cluster: string): Record<string, unknown>
+  readonly secret: Readonly<Record<string, string>>
+  /** Runs `work` while time passes in the cloud. */
+  elapse<Value>(work: () => Promise<Value>): Promise<Value>
+  /** Number of servers that the cloud itself counts. */
+  servers(): Promise<number>
+  /** Makes the answer to the next creation get lost after the cloud acted on it; absent when the cloud cannot be made to. */
+  loseNextCreation?(): void
+  /** Makes the cloud hold something that was made for a machine of a cluster and belongs to no server; absent when the cloud has no such things. */
+  leaveBehind?(machineName: string, cluster: string): void
+}
+
+/** Runs one test in front of an empty cloud. */
+export type With = (work: (harness: DriverHarness) => Promise<void>) => () => Promise<void>
+
+/** A request for a machine of a cluster. */
+export function requestFor(harness: DriverHarness, machineName: string, cluster = 'one'): CreateMachineRequest {
+  return {
+    machineName,
+    providerSpec: harness.providerSpec(cluster),
+    secret: harness.secret,
+    userData: '#cloud-config\n',
+  }
+}
