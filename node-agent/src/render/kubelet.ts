@@ -29,7 +29,7 @@ export const kubeletHealthPort = 10_248
  * Longest pause before a container of a control plane that keeps ending is started again. Upstream's five minutes spare registries and
  * logs; here they would keep a whole cluster waiting for a program that only came before what it needs.
  */
-const longestRestartPause = '10s'
+const longestRestartPause = '3s'
 
 /** A KubeletConfiguration: what the machine's nature asks for, then what the pool asks for. */
 export function kubeletConfiguration(
