@@ -1,3 +1,4 @@
+import { nodes } from '@trellis/api/core/node'
 import { isFailure } from '@trellis/foundation/failure'
 import { expect, it } from 'vitest'
 import type { Client } from '../src/client.ts'
@@ -188,6 +189,28 @@ function testPatching(harness: () => ClientHarness): void {
     const patched = await client.patch(ingresses, key('web'), patch, { subresource: 'status' })
     expect(patched.status).toEqual(patch.status)
     expect((await client.patch(ingresses, key('web'), { status: { loadBalancer: null } })).status).toEqual(patch.status)
+  })
+
+  it('merges conditions by their type in a strategic patch', async () => {
+    const { client, namespace } = await begin(harness)
+    const name = `node-of-${namespace}`
+    await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name } })
+    const state = (type: string, status: string) =>
+      client.patch(
+        nodes,
+        { name },
+        { status: { conditions: [{ type, status }] } },
+        { type: 'strategic', subresource: 'status' },
+      )
+    await state('Ready', 'True')
+    await state('Custom', 'False')
+    const { status } = await state('Custom', 'True')
+    await client.delete(nodes, { name })
+    const said = new Map(status?.conditions?.map(({ type, status }) => [type, status]))
+    expect([...said].sort()).toEqual([
+      ['Custom', 'True'],
+      ['Ready', 'True'],
+    ])
   })
 
   it('does not make what is absent', async () => {

@@ -15,7 +15,7 @@ import { createFakeObjects, type FakeObjects } from './fake-objects.ts'
 import { filterOf } from './fake-selection.ts'
 import { createFakeStore, type FakeStore, resourceName } from './fake-store.ts'
 import { createFakeWatches } from './fake-watch.ts'
-import { applyPatch, jsonPatch, mergePatch } from './patches.ts'
+import { applyPatch, jsonPatch, mergePatch, strategicPatch } from './patches.ts'
 
 /** One call of a client's method, as a test sees it. */
 export interface FakeCall {
@@ -29,7 +29,7 @@ export interface FakeCall {
 
 /**
  * An API server in memory behind the client's interface. It passes the same conformance suite as the real one. It does not check schemas,
- * default fields, require namespaces to exist, collect garbage or wait grace periods, and treats a strategic patch as a merge patch.
+ * default fields, require namespaces to exist, collect garbage or wait grace periods, and under a strategic patch merges no lists but `conditions`.
  */
 export interface FakeClient extends Client {
   /** Calls made so far, oldest first. */
@@ -159,7 +159,8 @@ function createVerbs(store: FakeStore, objects: FakeObjects, begin: Begin): Verb
 }
 
 function patched(live: KubernetesObject, patch: unknown, type: PatchType): KubernetesObject {
-  return (type === 'json' ? jsonPatch(live, patch) : mergePatch(live, patch)) as KubernetesObject
+  const apply = { json: jsonPatch, merge: mergePatch, strategic: strategicPatch }[type]
+  return apply(live, patch) as KubernetesObject
 }
 
 function requirePreconditions(live: KubernetesObject, { uid, resourceVersion }: DeleteOptions): void {

@@ -17,6 +17,28 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return result
 }
 
+/** A merge patch under which lists called `conditions` merge by their `type`, as those of the core kinds do; all other lists are replaced. */
+export function strategicPatch(target: unknown, patch: unknown, name = ''): unknown {
+  if (name === 'conditions' && Array.isArray(patch)) return mergeByType(Array.isArray(target) ? target : [], patch)
+  if (!isTree(patch)) return patch
+  const result: Tree = isTree(target) ? { ...target } : {}
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) delete result[key]
+    else result[key] = strategicPatch(result[key], value, key)
+  }
+  return result
+}
+
+function mergeByType(present: readonly unknown[], patches: readonly unknown[]): unknown[] {
+  const typeOf = (element: unknown) => (isTree(element) ? element.type : undefined)
+  const merged = present.map((element) => {
+    const patch = patches.find((one) => typeOf(one) === typeOf(element))
+    return patch === undefined ? element : strategicPatch(element, patch)
+  })
+  const added = patches.filter((patch) => !present.some((element) => typeOf(element) === typeOf(patch)))
+  return [...merged, ...added]
+}
+
 /** What applying `next` makes of an object to which the same manager applied `previous`: fields it no longer names go. Lists are replaced whole. */
 export function applyPatch(live: unknown, previous: unknown, next: unknown): unknown {
   if (!isTree(next)) return next

@@ -8,6 +8,7 @@ import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import type { Client, Selection } from '@trellis/kubernetes/client'
 import { createInformer } from '@trellis/kubernetes/informer'
+import { createFreshReader } from './common/freshness.ts'
 import { tokenFieldSelector, tokenNamespace } from './machine/bootstrap-token.ts'
 import type { TargetContext } from './machine/context.ts'
 
@@ -45,7 +46,7 @@ export function startTarget(options: TargetOptions, signal: AbortSignal): Target
     () => Promise.all(Object.values(informers).map((one) => one.run(signal))),
     () => {},
   )
-  return { client, ...informers, nodesKnownSince: () => knownSince }
+  return { client, ...informers, nodeReader: createFreshReader(informers.nodes), nodesKnownSince: () => knownSince }
 }
 
 /** Informers back off for long from a server that is not there; this knocks at short intervals instead, until everything that they need may be read. */

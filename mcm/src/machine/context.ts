@@ -16,6 +16,8 @@ import type { MachineSettings } from './settings.ts'
 export interface TargetContext {
   readonly client: Client
   readonly nodes: Informer<Node>
+  /** The same nodes, with what this process wrote to them already. */
+  readonly nodeReader: FreshReader<Node>
   /** ConfigMaps of kube-system, among which machines report. */
   readonly reports: Informer<ConfigMap>
   /** Secrets of bootstrap tokens. */

@@ -16,6 +16,7 @@ import { createdAt, type StatusStatement } from './phase.ts'
 import { ensureToken, tokenFor } from './tokens.ts'
 import { needsToken, userDataKey } from './user-data.ts'
 import { writeStatus } from './write.ts'
+import { patchNode } from './write-node.ts'
 
 /** What following a machine works with. */
 export interface Following {
@@ -135,7 +136,7 @@ async function syncNode(context: MachineContext, { machine, node }: MachineObser
   if (node === undefined || context.target === undefined) return
   const patch = nodePatch(machine, node)
   if (patch === undefined) return
-  await context.target.client.patch(nodes, { name: node.metadata.name }, patch, { type: 'merge' })
+  await patchNode(context.target, node.metadata.name, patch)
 }
 
 /** Keeps the token valid while the machine may still need it. */

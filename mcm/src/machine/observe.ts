@@ -18,7 +18,7 @@ export function observeMachine(context: MachineContext, machine: Machine): Machi
     settings: effectiveSettings(machine, context.settings),
     classView: resolveClass(machine.spec?.class, context.classes),
     target: targetView(context),
-    node: nodeName === undefined ? undefined : target?.nodes.get({ name: nodeName }),
+    node: nodeName === undefined ? undefined : target?.nodeReader.get({ name: nodeName }),
     report: configMap === undefined ? undefined : readJoinReport(configMap),
     tokenSecret: target?.tokens.get({ namespace: tokenNamespace, name: tokenSecretName(tokenIdOf(context, machine)) }),
   }
