@@ -1,6 +1,5 @@
 import type { Machine } from '@trellis/api/machine/machine'
-import type { EvictionAttempts } from './drain.ts'
-import type { DrainSession } from './drain-session.ts'
+import type { DrainSession } from '../drain/session.ts'
 import type { JoiningMemory } from './joining.ts'
 import type { LaunchTries } from './launch.ts'
 
@@ -9,16 +8,13 @@ export interface MachineMemory {
   tries?: LaunchTries
   joining: JoiningMemory
   leaving: LeavingMemory
+  /** The drain of its node, while there is one: to delete it, to update it, or to keep it as it is. */
+  drain?: DrainSession | undefined
 }
 
 /** The part of the memory that concerns a machine that is going. */
 export interface LeavingMemory {
   began?: number
-  cordoned: boolean
-  session?: DrainSession
-  readonly attempts: Map<string, EvictionAttempts>
-  forcedSince?: number
-  movedPods: boolean
   drained: boolean
   serverGone: boolean
   /** Looks at a server that is being deleted. */
@@ -43,7 +39,7 @@ export interface MachineMemories {
 export function createMachineMemories(): MachineMemories {
   const memories = new Map<string, { readonly uid: string | undefined; readonly memory: MachineMemory }>()
   const forget = (name: string) => {
-    memories.get(name)?.memory.leaving.session?.[Symbol.dispose]()
+    memories.get(name)?.memory.drain?.[Symbol.dispose]()
     memories.delete(name)
   }
   return {
@@ -64,9 +60,6 @@ function emptyMemory(): MachineMemory {
   return {
     joining: {},
     leaving: {
-      cordoned: false,
-      attempts: new Map(),
-      movedPods: false,
       drained: false,
       serverGone: false,
       deletionLooks: 0,

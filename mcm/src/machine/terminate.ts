@@ -8,18 +8,17 @@ import { again, blocked, done, type Outcome } from '@trellis/kubernetes/controll
 import type { ClassView } from '../machine-class/resolve.ts'
 import { tokenNamespace, tokenSecretName } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
-import type { DrainDecision } from './drain.ts'
-import { removePod, startDrainSession } from './drain-session.ts'
-import type { LeavingMemory, MachineMemory } from './machine-memory.ts'
+import { drainMachine, endDrain } from './drain-machine.ts'
+import type { MachineMemory } from './machine-memory.ts'
 import { nodeNameOf } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { observeMachine, tokenIdOf } from './observe.ts'
 import {
   decideTermination,
   deletionFailedStatement,
-  drainingStatement,
-  forcedBecause,
+  drainStatement,
   isPastHope,
+  leavingSince,
   type TerminationMemory,
   type TerminationStep,
 } from './termination.ts'
@@ -48,23 +47,15 @@ export async function terminate(leaving: Leaving, name: string): Promise<Outcome
     const machine = context.machineReader.get({ namespace: context.namespace, name })
     if (machine === undefined) return done
     const observed = observeMachine(context, machine)
-    const step = decideTermination(observed, terminationMemory(memory.leaving), context.clock.now())
+    const step = decideTermination(observed, terminationMemory(memory), context.clock.now())
     const outcome = await take(leaving, observed, step)
     if (outcome !== undefined) return outcome
   }
   return again(1000)
 }
 
-function terminationMemory(memory: LeavingMemory): TerminationMemory {
-  return {
-    cordoned: memory.cordoned,
-    pods: memory.session?.pods(),
-    attempts: memory.attempts,
-    forcedSince: memory.forcedSince,
-    movedPods: memory.movedPods,
-    drained: memory.drained,
-    serverGone: memory.serverGone,
-  }
+function terminationMemory({ leaving }: MachineMemory): TerminationMemory {
+  return { began: leaving.began, drained: leaving.drained, serverGone: leaving.serverGone }
 }
 
 /** Takes one step; undefined means that the next may follow. */
@@ -75,23 +66,13 @@ async function take(
 ): Promise<Outcome | undefined> {
   const { context, memory } = leaving
   const { machine } = observed
+  memory.leaving.began ??= context.clock.now()
   switch (step.kind) {
     case 'state':
-      memory.leaving.began ??= context.clock.now()
       await writeStatus(context, machine, step.statement)
       return undefined
-    case 'force': {
-      const reason = forcedBecause(observed, context.clock.now())
-      memory.leaving.forcedSince = context.clock.now()
-      context.events.warn(machine, 'DrainForced', `Pods are deleted without grace: ${reason}`)
-      return undefined
-    }
-    case 'cordon':
-      return cordon(leaving, observed)
-    case 'watch-pods':
-      return watchPods(leaving, observed)
-    case 'move-pods':
-      return movePods(leaving, observed, step)
+    case 'drain':
+      return drain(leaving, observed)
     case 'delete-server':
       return deleteServer(leaving, observed, step.view)
     case 'delete-node':
@@ -107,52 +88,28 @@ async function take(
   }
 }
 
-async function cordon({ context, memory }: Leaving, observed: MachineObservation): Promise<undefined> {
-  const name = observed.node?.metadata.name ?? ''
-  try {
-    await context.target?.client.patch(nodes, { name }, { spec: { unschedulable: true } }, { type: 'merge' })
-  } catch (error) {
-    if (memory.leaving.forcedSince === undefined) throw error
-    context.log.warn({ node: name, error: describe(error) }, 'a node that is given up could not be cordoned')
-  }
-  memory.leaving.cordoned = true
-}
-
-function watchPods({ context, memory, wake }: Leaving, { node }: MachineObservation): Outcome {
-  const client = context.target?.client
-  if (client !== undefined && node !== undefined) {
-    const { clock, random, log } = context
-    memory.leaving.session ??= startDrainSession({ clock, random, log, client }, node.metadata.name, wake)
-  }
-  // The session wakes the machine; this only keeps the deadline.
-  return again(30_000)
-}
-
-async function movePods(
-  { context, memory }: Leaving,
-  { machine }: MachineObservation,
-  step: { readonly drain: DrainDecision; readonly forced: boolean },
-): Promise<Outcome> {
-  const client = context.target?.client
-  const { attempts } = memory.leaving
-  memory.leaving.movedPods = true
-  if (client !== undefined) {
-    await Promise.all(
-      step.drain.removals.map(async ({ pod, how }) => {
-        const uid = pod.metadata.uid ?? ''
-        attempts.set(uid, await removePod({ ...context, client }, pod, how, attempts.get(uid)))
-      }),
-    )
-  }
+async function drain(leaving: Leaving, observed: MachineObservation): Promise<Outcome | undefined> {
+  const { context, memory } = leaving
+  const { machine } = observed
+  const since = leavingSince(machine)
+  const progress = await drainMachine(leaving, observed, { purpose: 'deletion', since })
   const now = context.clock.now()
-  const { statedAt } = memory.leaving
-  if (statedAt === undefined || now - statedAt >= statePauseMilliseconds) {
-    memory.leaving.statedAt = now
-    await writeStatus(context, machine, drainingStatement(machine, step, now))
+  if (progress?.kind !== 'draining') {
+    // An empty machine costs no write.
+    if (progress?.movedPods === true) {
+      await writeStatus(context, machine, drainStatement(machine, progress, now))
+      context.times.drained(machine, now - (memory.leaving.began ?? now))
+    }
+    endDrain(memory)
+    memory.leaving.drained = true
+    return undefined
   }
-  // Attempts that were made just now have moments of their own to come back.
-  const soonest = step.drain.removals.map(({ pod }) => attempts.get(pod.metadata.uid ?? '')?.notBefore ?? now)
-  return again(Math.max(50, Math.min(step.drain.nextAt, ...soonest, now + 60_000) - now))
+  const { statedAt } = memory.leaving
+  if (progress.reason !== 'LookingAtPods' && (statedAt === undefined || now - statedAt >= statePauseMilliseconds)) {
+    memory.leaving.statedAt = now
+    await writeStatus(context, machine, drainStatement(machine, progress, now))
+  }
+  return again(progress.milliseconds)
 }
 
 async function deleteServer(
@@ -162,12 +119,6 @@ async function deleteServer(
 ): Promise<Outcome | undefined> {
   const { clock, random, driver } = context
   const { leaving } = memory
-  if (!leaving.drained) {
-    leaving.drained = true
-    leaving.session?.[Symbol.dispose]()
-    leaving.session = undefined
-    if (leaving.movedPods) context.times.drained(machine, clock.now() - (leaving.began ?? clock.now()))
-  }
   if (leaving.deletionNotBefore > clock.now()) return again(leaving.deletionNotBefore - clock.now())
   const providerId = machine.spec?.providerID
   const identity = { machineName: machine.metadata.name, ...(providerId === undefined ? {} : { providerId }) }
@@ -192,7 +143,7 @@ async function deleteNode({ context, memory }: Leaving, observed: MachineObserva
   try {
     await target?.client.delete(nodes, { name }, uid === undefined ? {} : { uid })
   } catch (error) {
-    if (!isPastHope(observed, terminationMemory(memory.leaving), clock.now())) throw error
+    if (!isPastHope(observed, terminationMemory(memory), clock.now())) throw error
     context.log.warn({ node: name, error: describe(error) }, 'the node of a deleted machine was left behind')
   }
   return finish({ context, memory }, observed)

@@ -1,45 +1,9 @@
 import { type Pod, pods } from '@trellis/api/core/pod'
-import type { Clock } from '@trellis/foundation/clock'
-import { Failure, isFailure } from '@trellis/foundation/failure'
-import type { Log } from '@trellis/foundation/log'
-import type { Random } from '@trellis/foundation/random'
+import { isFailure } from '@trellis/foundation/failure'
 import { pauseMilliseconds } from '@trellis/foundation/retry'
 import type { Client } from '@trellis/kubernetes/client'
-import { createInformer } from '@trellis/kubernetes/informer'
-import type { EvictionAttempts, PodRemoval } from './drain.ts'
-
-/** What a drain works with. */
-export interface DrainContext {
-  readonly clock: Clock
-  readonly random: Random
-  readonly log: Log
-  readonly client: Client
-}
-
-/** The pods of one node for as long as it is drained. */
-export interface DrainSession extends Disposable {
-  /** Undefined until they are known. */
-  pods(): readonly Pod[] | undefined
-}
-
-/** Follows the pods of a node and calls back on every change, until disposed. */
-export function startDrainSession(context: DrainContext, nodeName: string, onChange: () => void): DrainSession {
-  const stop = new AbortController()
-  const informer = createInformer({
-    ...context,
-    resource: pods,
-    selection: { fieldSelector: `spec.nodeName=${nodeName}` },
-  })
-  informer.onChange(() => {
-    if (informer.hasSynced()) onChange()
-  })
-  void informer.run(stop.signal)
-  informer.synced(stop.signal).then(onChange, () => {})
-  return {
-    pods: () => (informer.hasSynced() ? informer.list() : undefined),
-    [Symbol.dispose]: () => stop.abort(new Failure('Gone', 'the drain is over')),
-  }
-}
+import type { EvictionAttempts, PodRemoval } from './decide.ts'
+import type { DrainContext } from './session.ts'
 
 const refusedBackoff = { firstMilliseconds: 1000, longestMilliseconds: 5000 }
 /** After an accepted removal the watch tells what follows; this only covers a lost answer. */

@@ -1,6 +1,6 @@
 import type { Pod } from '@trellis/api/core/pod'
 import { keyOf, keyText } from '@trellis/api/meta'
-import { controllerOf } from '../common/ownership.ts'
+import { mustLeave } from './pods.ts'
 
 /** What became of the attempts to move one pod, in this process. */
 export interface EvictionAttempts {
@@ -42,15 +42,7 @@ export interface DrainDecision {
 /** How long a forced drain waits for pods that were deleted without grace: their kubelet may be dead. */
 export const forceWaitMilliseconds = 60_000
 
-const mirrorAnnotation = 'kubernetes.io/config.mirror'
 const recheckMilliseconds = 60_000
-
-/** Whether a pod must leave before its node may go: not when it is a mirror pod, of a DaemonSet, or has ended. */
-export function mustLeave(pod: Pod): boolean {
-  if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return false
-  if (controllerOf(pod)?.kind === 'DaemonSet') return false
-  return pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
-}
 
 /**
  * Decides one pass. All pods are asked at the same time; a pod that was refused is asked again later, one that is going is waited for,
