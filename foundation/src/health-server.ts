@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
+import { describe } from './failure.ts'
 
 /** One question that a probe asks: undefined means well, a text says what is wrong. */
 export type HealthCheck = () => string | undefined | Promise<string | undefined>
@@ -20,6 +21,17 @@ export interface HealthServerOptions {
   readonly metrics?: Registry
   /** Printed as JSON at `/status`. */
   readonly status?: () => unknown
+  /** Further pages by path, as in `/configz`. */
+  readonly pages?: Readonly<Record<string, Page>>
+}
+
+/** Makes one page, from the query of its address. What it throws is answered with 500 and its text. */
+export type Page = (query: URLSearchParams) => PageContent | Promise<PageContent>
+
+/** What a page shows. */
+export interface PageContent {
+  readonly type: string
+  readonly body: string
 }
 
 /** A running health server. */
@@ -30,8 +42,7 @@ export interface HealthServer extends AsyncDisposable {
 /** Starts a server that answers probes and metric scrapes over plain HTTP. */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   const server = createServer((request, response) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname
-    answer(path, options).then(
+    answer(new URL(request.url ?? '/', 'http://localhost'), options).then(
       ({ code, type, body }) => response.writeHead(code, { 'content-type': type }).end(body),
       () => response.writeHead(500).end(),
     )
@@ -56,7 +67,7 @@ interface Answer {
   readonly body: string
 }
 
-async function answer(path: string, options: HealthServerOptions): Promise<Answer> {
+async function answer({ pathname: path, searchParams }: URL, options: HealthServerOptions): Promise<Answer> {
   if (path === '/healthz') return verdict(await options.live?.())
   if (path === '/readyz') return verdict(await options.ready?.())
   const name = path.slice(1)
@@ -68,7 +79,17 @@ async function answer(path: string, options: HealthServerOptions): Promise<Answe
   if (path === '/status' && options.status !== undefined) {
     return { code: 200, type: 'application/json', body: JSON.stringify(options.status()) }
   }
+  const page = options.pages !== undefined && Object.hasOwn(options.pages, path) ? options.pages[path] : undefined
+  if (page !== undefined) return show(page, searchParams)
   return { code: 404, type: 'text/plain', body: 'not found\n' }
+}
+
+async function show(page: Page, query: URLSearchParams): Promise<Answer> {
+  try {
+    return { code: 200, ...(await page(query)) }
+  } catch (error) {
+    return { code: 500, type: 'text/plain', body: `${describe(error)}\n` }
+  }
 }
 
 function verdict(problem: string | undefined): Answer {

@@ -116,7 +116,34 @@ describe('the configuration', () => {
     })
   })
 
+  it('runs half of the work under a lease of its own', () => {
+    expect(readConfiguration(['--controllers=machineset,machinedeployment'])).toMatchObject({
+      provider: undefined,
+      leaderElection: { name: 'machine-controller-manager', namespace: 'default' },
+    })
+    expect(readConfiguration([local, '--controllers=*,-machineset,-machinedeployment'])).toMatchObject({
+      leaderElection: { name: 'machine-controller' },
+    })
+    const named = [local, '--leader-elect-resource-name=mine', '--leader-elect-resource-namespace=there']
+    expect(readConfiguration(named).leaderElection).toMatchObject({ name: 'mine', namespace: 'there' })
+  })
+
   it.each([
+    { reason: 'no limit unless told', args: [], limit: undefined },
+    { reason: 'both', args: ['--kube-api-qps=100', '--kube-api-burst=200'], limit: { perSecond: 100, burst: 200 } },
+    { reason: 'a burst that fits', args: ['--kube-api-qps=20'], limit: { perSecond: 20, burst: 30 } },
+  ])('limits requests: $reason', ({ args, limit }) => {
+    expect(readConfiguration([local, ...args]).requestLimit).toEqual(limit)
+  })
+
+  it.each([
+    { reason: 'a negative rate', args: [local, '--kube-api-qps=-1'], field: '--kube-api-qps' },
+    {
+      reason: 'another lock',
+      args: [local, '--leader-elect-resource-lock=endpoints'],
+      field: '--leader-elect-resource-lock',
+    },
+    { reason: 'an unknown controller', args: [local, '--controllers=machines'], field: '--controllers' },
     { reason: 'an unknown flag', args: [local, '--colour=red'], field: '--colour' },
     { reason: 'a word', args: [local, 'red'], field: undefined },
     { reason: 'a bad duration', args: [local, '--machine-drain-timeout=2'], field: '--machine-drain-timeout' },

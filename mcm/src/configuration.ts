@@ -1,5 +1,6 @@
 import { Failure } from '@trellis/foundation/failure'
 import { parseDuration } from './common/duration.ts'
+import { type ControllerName, leaseNameFor, needProvider, selectControllers } from './controller-selection.ts'
 import { type FlagValues, flagTable, parseFlags } from './flags.ts'
 import { type MachineSettings, splitList } from './machine/settings.ts'
 
@@ -12,7 +13,9 @@ export interface Configuration {
   /** Undefined when machines join no cluster. */
   readonly target: ClusterSource | undefined
   readonly namespace: string
-  readonly provider: 'local' | 'simulated'
+  /** Undefined when no controller runs that calls the cloud. */
+  readonly provider: 'local' | 'simulated' | undefined
+  readonly controllers: ReadonlySet<ControllerName>
   readonly address: string
   readonly port: number
   readonly concurrentMachines: number
@@ -21,6 +24,13 @@ export interface Configuration {
   readonly bootstrapTokenKeyFile: string | undefined
   readonly bootstrapTokenExtraGroups: string
   readonly orphanPeriodMilliseconds: number
+  readonly resyncMilliseconds: number
+  readonly startIntervalMilliseconds: number
+  /** Limit of requests to each API server; none when undefined. */
+  readonly requestLimit: { readonly perSecond: number; readonly burst: number } | undefined
+  readonly profiling: boolean
+  /** Every flag and its value, for people; no flag holds a secret. */
+  readonly flags: FlagValues
   readonly simulatedCloudFile: string | undefined
   readonly leaderElection: LeaderElection | undefined
   readonly logLevel: 'debug' | 'info'
@@ -28,6 +38,8 @@ export interface Configuration {
 
 /** How long a lease holds and how it is renewed. */
 export interface LeaderElection {
+  readonly name: string
+  readonly namespace: string
   readonly leaseDurationSeconds: number
   readonly renewDeadlineSeconds: number
   readonly retryPeriodSeconds: number
@@ -40,10 +52,12 @@ export function readConfiguration(args: readonly string[]): Configuration {
   const count = (name: string) => wholeNumber(values, name)
   const milliseconds = (name: string) => parseDuration(text(name), `--${name}`)
   const concurrentSyncs = count('concurrent-syncs')
+  const controllers = selectControllers(splitList(text('controllers')))
   return {
     ...clusters(text('control-kubeconfig'), text('target-kubeconfig')),
     namespace: text('namespace'),
-    provider: providerOf(text('provider') || text('cloud-provider')),
+    provider: providerOf(text('provider') || text('cloud-provider'), controllers),
+    controllers,
     address: text('address'),
     port: count('port'),
     concurrentMachines: concurrentSyncs,
@@ -59,8 +73,13 @@ export function readConfiguration(args: readonly string[]): Configuration {
     bootstrapTokenKeyFile: text('bootstrap-token-key') || undefined,
     bootstrapTokenExtraGroups: text('bootstrap-token-auth-extra-groups'),
     orphanPeriodMilliseconds: milliseconds('machine-safety-orphan-vms-period'),
+    resyncMilliseconds: milliseconds('min-resync-period'),
+    startIntervalMilliseconds: milliseconds('controller-start-interval'),
+    requestLimit: requestLimit(values),
+    profiling: values.profiling === true,
+    flags: values,
     simulatedCloudFile: text('simulated-cloud') || undefined,
-    leaderElection: values['leader-elect'] === true ? leaderElection(milliseconds) : undefined,
+    leaderElection: values['leader-elect'] === true ? leaderElection(values, controllers) : undefined,
     logLevel: Number(values.v ?? 0) >= 4 ? 'debug' : 'info',
   }
 }
@@ -73,8 +92,9 @@ function clusters(control: string, target: string): Pick<Configuration, 'control
   return { control: sourceOf(controlText), target: target === 'none' ? undefined : sourceOf(targetText) }
 }
 
-function providerOf(text: string): Configuration['provider'] {
+function providerOf(text: string, controllers: ReadonlySet<ControllerName>): Configuration['provider'] {
   if (text === 'local' || text === 'simulated') return text
+  if (text === '' && !needProvider(controllers)) return undefined
   const problem = text === '' ? 'no provider is named' : `there is no provider ${text}`
   throw new Failure('Invalid', problem, { field: '--provider', remedy: 'choose local or simulated' })
 }
@@ -85,11 +105,34 @@ function wholeNumber(values: FlagValues, name: string): number {
   throw new Failure('Invalid', `${String(values[name])} is not a whole number`, { field: `--${name}` })
 }
 
-function leaderElection(milliseconds: (name: string) => number): LeaderElection {
+function requestLimit(values: FlagValues): Configuration['requestLimit'] {
+  const perSecond = Number(values['kube-api-qps'])
+  const burst = wholeNumber(values, 'kube-api-burst')
+  if (perSecond < 0) {
+    throw new Failure('Invalid', `${perSecond} is negative`, {
+      field: '--kube-api-qps',
+      remedy: 'write 0 for no limit',
+    })
+  }
+  if (perSecond === 0) return undefined
+  return { perSecond, burst: burst === 0 ? Math.ceil(perSecond * 1.5) : burst }
+}
+
+function leaderElection(values: FlagValues, controllers: ReadonlySet<ControllerName>): LeaderElection {
+  const text = (name: string) => String(values[`leader-elect-${name}`] ?? '')
+  const seconds = (name: string) => parseDuration(text(name), `--leader-elect-${name}`) / 1000
+  if (text('resource-lock') !== 'leases') {
+    throw new Failure('Invalid', `${text('resource-lock')} cannot be locked`, {
+      field: '--leader-elect-resource-lock',
+      remedy: 'write leases',
+    })
+  }
   const election = {
-    leaseDurationSeconds: milliseconds('leader-elect-lease-duration') / 1000,
-    renewDeadlineSeconds: milliseconds('leader-elect-renew-deadline') / 1000,
-    retryPeriodSeconds: milliseconds('leader-elect-retry-period') / 1000,
+    name: text('resource-name') || leaseNameFor(controllers),
+    namespace: text('resource-namespace') || String(values.namespace ?? ''),
+    leaseDurationSeconds: seconds('lease-duration'),
+    renewDeadlineSeconds: seconds('renew-deadline'),
+    retryPeriodSeconds: seconds('retry-period'),
   }
   if (
     election.leaseDurationSeconds > election.renewDeadlineSeconds &&

@@ -3,12 +3,14 @@ import type { Machine } from '@trellis/api/machine/machine'
 import type { MachineClass } from '@trellis/api/machine/machine-class'
 import type { MachineDeployment } from '@trellis/api/machine/machine-deployment'
 import type { MachineSet } from '@trellis/api/machine/machine-set'
+import { aborted } from '@trellis/foundation/lifetime'
 import { type Controller, createController, type Reconcile } from '@trellis/kubernetes/controller'
 import type { Informer } from '@trellis/kubernetes/informer'
 import { createWorkQueue } from '@trellis/kubernetes/queue'
 import type { QueueMetricsProvider } from '@trellis/kubernetes/queue-prometheus'
 import type { Events } from './common/events.ts'
 import { createFreshReader } from './common/freshness.ts'
+import type { ControllerName } from './controller-selection.ts'
 import type { MachineTimes, TargetContext } from './machine/context.ts'
 import { createMachineReconciler, type MachineReconciler } from './machine/controller.ts'
 import { createMachineClassReconciler, type MachineClassReconciler } from './machine-class/controller.ts'
@@ -52,10 +54,49 @@ export async function runControllers(parts: ControllersOptions, signal: AbortSig
     periodMilliseconds: options.orphanPeriodMilliseconds,
   }
   await Promise.all([
-    ...Object.values(controllers).map((controller) => controller.run(signal)),
-    collectOrphans(orphans, signal),
+    ...Object.values(controllers).map((controller, index) => runAfter(parts, controller, index, signal)),
+    ...(runs(options, 'machinesafetyorphanvms') ? [collectOrphans(orphans, signal)] : []),
+    lookAgain(parts, controllers, signal),
   ])
 }
+
+/** Whether this process runs a controller. */
+function runs({ controllers }: ManagerOptions, name: ControllerName): boolean {
+  return controllers === undefined || controllers.has(name)
+}
+
+/** Starts a controller after as many start intervals; keys wait in its queue meanwhile. */
+async function runAfter(
+  { options }: ControllersOptions,
+  controller: Controller,
+  intervals: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const pause = intervals * (options.startIntervalMilliseconds ?? 0)
+  if (pause > 0) await options.clock.sleep(pause, signal).catch(() => {})
+  if (!signal.aborted) await controller.run(signal)
+}
+
+/** Looks at every object again, seldom and not all processes at once: a safety net below the watches. */
+async function lookAgain(
+  { options, informers }: ControllersOptions,
+  controllers: Controllers,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, random, namespace, resyncMilliseconds = 0 } = options
+  if (resyncMilliseconds <= 0) return
+  while (!signal.aborted) {
+    await clock.sleep(resyncMilliseconds * (1 + random.fraction()), signal).catch(() => {})
+    if (signal.aborted) return
+    for (const { metadata } of informers.deployments.list(namespace)) controllers.deployment.enqueue(metadata.name)
+    for (const { metadata } of informers.sets.list(namespace)) controllers.set.enqueue(metadata.name)
+    for (const { metadata } of informers.machines.list(namespace)) controllers.machine.enqueue(metadata.name)
+    for (const { metadata } of informers.classes.list(namespace)) controllers.machineClass.enqueue(metadata.name)
+  }
+}
+
+/** A controller that this process leaves to another. */
+const idle: Controller = { enqueue: () => {}, enqueueAfter: () => {}, run: aborted }
 
 type Readers = ReturnType<typeof createReaders>
 
@@ -87,10 +128,10 @@ interface Reconcilers {
 
 function createReconcilers(parts: ControllersOptions, readers: Readers, classes: ClassLookup): Reconcilers {
   const { options, informers, events, times, target } = parts
-  const common = { ...options, ...readers, events, classes, machines: informers.machines }
+  const common = { ...options, ...readers, events, classes, times, machines: informers.machines }
   const { sets, deployments } = informers
   return {
-    machine: createMachineReconciler({ ...common, target, times }),
+    machine: createMachineReconciler({ ...common, target }),
     set: createMachineSetReconciler({ ...common, sets }),
     deployment: createMachineDeploymentReconciler({ ...common, sets, deployments }),
     machineClass: createMachineClassReconciler({ ...common, classes: informers.classes, secrets: informers.secrets }),
@@ -101,7 +142,8 @@ type Controllers = Readonly<Record<keyof Reconcilers, Controller>>
 
 function createControllers({ options, queues }: ControllersOptions, reconcilers: Reconcilers): Controllers {
   const { clock, random, log, concurrentMachines, concurrentSyncs } = options
-  const controller = (name: string, concurrency: number, reconcile: Reconcile): Controller => {
+  const controller = (name: ControllerName, concurrency: number, reconcile: Reconcile): Controller => {
+    if (!runs(options, name)) return idle
     const queue = createWorkQueue({ clock, random, name, metrics: queues })
     return createController({ clock, random, log, name, concurrency, reconcile, queue })
   }

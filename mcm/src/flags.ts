@@ -35,6 +35,7 @@ function flag(fallback: boolean, help: string): Flag {
 const ours: FlagTable = {
   provider: text('', 'Cloud: local or simulated.'),
   'bootstrap-token-key': text('', 'File whose bytes the bootstrap tokens of machines are derived from.'),
+  controllers: text('*', 'Controllers to run: names, * for all, -name for all but one; comma-separated.'),
   'simulated-cloud': text('', 'JSON file that says how the simulated cloud behaves.'),
 }
 
@@ -51,21 +52,27 @@ const clustersAndProcess: FlagTable = {
   port: number(10258, 'Port of /healthz, /readyz, /metrics and /status.'),
   address: text('0.0.0.0', 'Address to listen on.'),
   'concurrent-syncs': number(50, 'Machines worked on at the same time.'),
-  'leader-elect': flag(true, 'Works only while it holds the Lease machine-controller-manager.'),
+  'leader-elect': flag(true, 'Works only while it holds its Lease.'),
   'leader-elect-lease-duration': duration('15s', 'How long others wait after the last renewal.'),
   'leader-elect-renew-deadline': duration('10s', 'How long to work on without having renewed.'),
   'leader-elect-retry-period': duration('2s', 'Pause between tries.'),
-  'leader-elect-resource-lock': text('leases', accepted),
-  'leader-elect-resource-name': text('', accepted),
-  'leader-elect-resource-namespace': text('', accepted),
+  'leader-elect-resource-lock': text('leases', 'What is locked; leases is all there is.'),
+  'leader-elect-resource-name': text(
+    '',
+    'Name of the Lease; machine-controller-manager unless told, machine-controller without machine sets and deployments.',
+  ),
+  'leader-elect-resource-namespace': text('', 'Namespace of the Lease; that of the machines unless told.'),
   'cloud-provider': text('', 'Another name of --provider.'),
-  'min-resync-period': duration('12h', accepted),
-  profiling: flag(false, accepted),
+  'min-resync-period': duration('12h', 'Every object is looked at again after one to two such periods; 0 for never.'),
+  profiling: flag(false, 'Serves CPU and heap profiles below /debug/pprof/.'),
   'contention-profiling': flag(false, accepted),
   'kube-api-content-type': text('', accepted),
-  'kube-api-qps': number(20, accepted),
-  'kube-api-burst': number(30, accepted),
-  'controller-start-interval': duration('0s', accepted),
+  'kube-api-qps': number(
+    0,
+    'Requests a second to each API server, watches and the Lease apart; 0 leaves it to the server’s own priority and fairness.',
+  ),
+  'kube-api-burst': number(0, 'Requests that may go out at once after a rest; 1.5 times --kube-api-qps unless told.'),
+  'controller-start-interval': duration('0s', 'Pause between the starts of two controllers.'),
 }
 
 const machineBehaviour: FlagTable = {

@@ -125,6 +125,61 @@ describe('the process', () => {
     expect(await second.kill('SIGTERM')).toBe(0)
   })
 
+  it('ends soon although the cloud is slow, and gives its lease back', async () => {
+    const namespace = await cluster.namespace('slow')
+    const port = await freePort()
+    await writeFile(join(directory, 'slow.json'), JSON.stringify({ createMilliseconds: 600_000 }))
+    await plant(cluster.client, namespace, deploymentOf(namespace, 'slow', 2))
+    const slow = `--simulated-cloud=${join(directory, 'slow.json')}`
+    await using running = startProcess([...argumentsFor(namespace, port), slow])
+    const working = async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+      expect(metrics).toContain('mcm_cloud_api_requests_total{provider="simulated",service="create_machine"} 2')
+    }
+    await vi.waitFor(working, { timeout: 30_000, interval: 100 })
+    const began = performance.now()
+    expect(await running.kill('SIGTERM')).toBe(0)
+    expect(performance.now() - began).toBeLessThan(5000)
+    const lease = await cluster.client.get(leases, { namespace, name: 'machine-controller-manager' })
+    expect(lease.spec?.holderIdentity ?? '').toBe('')
+  })
+
+  it('shares its work between two processes, as the reference does', async () => {
+    const namespace = await cluster.namespace('halves')
+    const [upper, lower] = [await freePort(), await freePort()]
+    await plant(cluster.client, namespace, deploymentOf(namespace, 'halves', 2))
+    const connection = [`--control-kubeconfig=${join(directory, 'kubeconfig')}`, `--namespace=${namespace}`]
+    const halves = '--controllers=machineset,machinedeployment'
+    await using manager = startProcess([...connection, halves, '--address=127.0.0.1', `--port=${upper}`])
+    await using machine = startProcess([
+      ...argumentsFor(namespace, lower),
+      '--controllers=*,-machineset,-machinedeployment',
+      '--kube-api-qps=50',
+      '--controller-start-interval=100ms',
+      '--profiling',
+    ])
+    await vi.waitFor(
+      async () => {
+        const { items } = await cluster.client.list<Machine>(machines, { namespace })
+        expect(items.map(phaseOf)).toEqual(['Running', 'Running'])
+      },
+      { timeout: 30_000, interval: 100 },
+    )
+    const held = await cluster.client.list(leases, { namespace })
+    expect(held.items.map(({ metadata }) => metadata.name).sort()).toEqual([
+      'machine-controller',
+      'machine-controller-manager',
+    ])
+    const url = `http://127.0.0.1:${lower}`
+    expect(await (await fetch(`${url}/configz`)).json()).toMatchObject({
+      componentconfig: { 'kube-api-qps': 50, port: lower },
+    })
+    expect(await (await fetch(`${url}/debug/pprof/profile?seconds=0.1`)).json()).toHaveProperty('nodes')
+    expect((await fetch(`http://127.0.0.1:${upper}/debug/pprof/`)).status).toBe(404)
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/rest_client_requests_total\{code="20\d",method="\w+"/)
+    expect(await Promise.all([manager.kill('SIGTERM'), machine.kill('SIGTERM')])).toEqual([0, 0])
+  })
+
   it.each([
     { reason: 'an unknown flag', args: ['--nope'], says: '--nope: there is no flag --nope (see --help)' },
     {

@@ -11,12 +11,16 @@ import { untilAskedToStop } from '@trellis/foundation/lifetime'
 import { createLog, type Log } from '@trellis/foundation/log'
 import { createSystemRandom, type Random } from '@trellis/foundation/random'
 import { type ConnectedClient, createClient } from '@trellis/kubernetes/client'
+import { createClientMetrics } from '@trellis/kubernetes/client-prometheus'
+import type { RequestObservation } from '@trellis/kubernetes/client-requests'
 import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
 import { runWithLease } from '@trellis/kubernetes/lease'
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { type ClusterSource, type Configuration, readConfiguration } from './configuration.ts'
 import { flagHelp, flagTable } from './flags.ts'
+import { idleDriver } from './idle-driver.ts'
 import { createManager } from './manager.ts'
+import { profilePages } from './profiling.ts'
 
 const program = 'machine-controller-manager'
 
@@ -52,8 +56,9 @@ async function run(configuration: Configuration, ports: Ports, signal: AbortSign
   const { namespace } = configuration
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  using control = await connect(configuration.control, ports)
-  using target = configuration.target === undefined ? undefined : await connect(configuration.target, ports)
+  const traffic = { observe: createClientMetrics(registry), limit: configuration.requestLimit }
+  using control = await connect(configuration.control, ports, traffic)
+  using target = configuration.target === undefined ? undefined : await connect(configuration.target, ports, traffic)
   const driver = await createDriver(configuration, { ...ports, client: target ?? control, registry }, signal)
   const manager = createManager({
     ...ports,
@@ -67,6 +72,9 @@ async function run(configuration: Configuration, ports: Ports, signal: AbortSign
       key: await readTokenKey(configuration.bootstrapTokenKeyFile),
       extraGroups: configuration.bootstrapTokenExtraGroups,
     },
+    controllers: configuration.controllers,
+    resyncMilliseconds: configuration.resyncMilliseconds,
+    startIntervalMilliseconds: configuration.startIntervalMilliseconds,
     concurrentMachines: configuration.concurrentMachines,
     concurrentSyncs: configuration.concurrentSyncs,
     orphanPeriodMilliseconds: configuration.orphanPeriodMilliseconds,
@@ -79,6 +87,10 @@ async function run(configuration: Configuration, ports: Ports, signal: AbortSign
     // A replica that waits for the lease is ready to take over.
     ready: () => (leading ? manager.notReady() : undefined),
     status: () => ({ leading, ...(manager.status() as object) }),
+    pages: {
+      '/configz': () => ({ type: 'application/json', body: JSON.stringify({ componentconfig: configuration.flags }) }),
+      ...(configuration.profiling ? profilePages(ports.clock, signal) : {}),
+    },
   })
   ports.log.info({ namespace, port: health.port, provider: configuration.provider }, 'started')
   const work = (workSignal: AbortSignal) => {
@@ -88,12 +100,23 @@ async function run(configuration: Configuration, ports: Ports, signal: AbortSign
   if (configuration.leaderElection === undefined) return work(signal)
   // A container that is restarted in its pod takes up the lease that is still its own.
   const identity = process.env.POD_NAME ?? `${hostname()}_${ports.random.text(8)}`
-  const lease = { ...ports, client: control, namespace, name: program, identity, signal, work }
+  // Renewals must not wait behind the work's own requests.
+  using renewing = await connect(configuration.control, ports, { observe: traffic.observe, limit: undefined })
+  const lease = { ...ports, client: renewing, identity, signal, work }
   await runWithLease({ ...lease, ...configuration.leaderElection })
 }
 
-async function connect(source: ClusterSource, { clock }: Ports): Promise<ConnectedClient> {
-  return createClient({ clock, kubeconfig: await loadKubeconfig(source), userAgent: `${program}/0.1.0` })
+/** What is counted and limited of the requests to an API server. */
+interface Traffic {
+  readonly observe: (observation: RequestObservation) => void
+  readonly limit: Configuration['requestLimit']
+}
+
+async function connect(source: ClusterSource, { clock }: Ports, traffic: Traffic): Promise<ConnectedClient> {
+  const { observe, limit } = traffic
+  const kubeconfig = await loadKubeconfig(source)
+  const limited = limit === undefined ? {} : { limit }
+  return createClient({ clock, kubeconfig, userAgent: `${program}/0.1.0`, observe, ...limited })
 }
 
 /** Loads the one driver that is asked for, and puts metrics, limits and retries around it. */
@@ -103,6 +126,7 @@ async function createDriver(
   signal: AbortSignal,
 ): Promise<Driver> {
   const { clock, random, registry } = ports
+  if (configuration.provider === undefined) return idleDriver
   const bare =
     configuration.provider === 'local'
       ? (await import('@trellis/cloudprovider/local/driver')).createLocalDriver()

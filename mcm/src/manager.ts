@@ -15,12 +15,13 @@ import { createInformer } from '@trellis/kubernetes/informer'
 import { createQueueMetrics } from '@trellis/kubernetes/queue-prometheus'
 import type { Registry } from 'prom-client'
 import type { Events } from './common/events.ts'
+import type { ControllerName } from './controller-selection.ts'
 import { type Informers, runControllers } from './controllers.ts'
 import type { TargetContext, TokenSettings } from './machine/context.ts'
 import { machineIndexes } from './machine/controller.ts'
 import type { MachineSettings } from './machine/settings.ts'
 import { ownerIndex } from './machine-set/controller.ts'
-import { createMachineTimes, registerObjectMetrics } from './metrics.ts'
+import { registerMetrics } from './metrics.ts'
 import { startTarget } from './target.ts'
 
 /** What a machine controller manager is made of. */
@@ -42,6 +43,12 @@ export interface ManagerOptions {
   /** Sets, deployments and classes worked on at the same time, each. */
   readonly concurrentSyncs: number
   readonly orphanPeriodMilliseconds: number
+  /** Controllers that run; all unless told. */
+  readonly controllers?: ReadonlySet<ControllerName>
+  /** Every object is looked at again after one to two such periods; never unless told. */
+  readonly resyncMilliseconds?: number
+  /** Pause between the starts of two controllers; none unless told. */
+  readonly startIntervalMilliseconds?: number
 }
 
 /** The controllers of one namespace. */
@@ -58,8 +65,7 @@ export interface Manager {
 export function createManager(options: ManagerOptions): Manager {
   const { registry, namespace } = options
   const informers = createInformers(options)
-  registerObjectMetrics(registry, informers)
-  const times = createMachineTimes(registry)
+  const times = registerMetrics(registry, informers, namespace, options.log)
   const queues = createQueueMetrics(options.clock, registry, 'mcm_')
   const unsynced = () =>
     Object.entries(informers)

@@ -25,7 +25,7 @@ export interface ClassTrouble {
 /** Where classes and secrets are looked up. */
 export interface ClassLookup {
   readonly namespace: string
-  /** Provider that classes must be of. */
+  /** Provider that classes must be of; empty in a process that calls no cloud and takes any. */
   readonly provider: string
   findClass(name: string): MachineClass | undefined
   findSecret(namespace: string, name: string): Secret | undefined
@@ -78,7 +78,7 @@ function troubleWith(name: string, machineClass: MachineClass | undefined, provi
   if (name === '') return wrong('spec.class.name is empty: the machine names no MachineClass')
   if (machineClass === undefined) return undefined
   const own = machineClass.provider
-  if (own !== undefined && own !== '' && own !== provider) {
+  if (own !== undefined && own !== '' && provider !== '' && own !== provider) {
     return wrong(`MachineClass ${name} is of provider ${own}, this machine controller is of provider ${provider}`)
   }
   return secretReferences(machineClass).length === 0

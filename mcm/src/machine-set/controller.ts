@@ -12,7 +12,8 @@ import type { Informer } from '@trellis/kubernetes/informer'
 import type { Events } from '../common/events.ts'
 import type { FreshReader } from '../common/freshness.ts'
 import { controllerOf, controllerReference } from '../common/ownership.ts'
-import { isLeaving } from '../machine/phase.ts'
+import type { MachineTimes } from '../machine/context.ts'
+import { isLeaving, phaseOf } from '../machine/phase.ts'
 import { decideMachineSet, type MachineSetAction } from './decide.ts'
 import { createExpectations, type Expectations } from './expectations.ts'
 import { machineSetStatus, type SetTrouble } from './status.ts'
@@ -30,6 +31,7 @@ export interface MachineSetContext {
   readonly sets: Informer<MachineSet>
   readonly setReader: FreshReader<MachineSet>
   readonly events: Events
+  readonly times: Pick<MachineTimes, 'stale'>
 }
 
 /** The part of the machine set controller that works on one set; its key is the set's name. */
@@ -178,6 +180,7 @@ async function deleteOne(
   const uid = machine.metadata.uid ?? ''
   await context.control.delete(machines, keyOf(machine), { uid })
   expectations.deleted(set.metadata.uid ?? '', uid)
+  if (phaseOf(machine) === 'Failed') context.times.stale()
   context.log.info({ set: set.metadata.name, machine: machine.metadata.name, why }, 'machine asked to go')
 }
 

@@ -36,10 +36,13 @@ export interface TokenSettings {
 /** Moments in a machine's life that are measured. */
 export interface MachineTimes {
   created(machine: Machine, milliseconds: number): void
+  initialized(machine: Machine, milliseconds: number): void
   joined(machine: Machine, milliseconds: number): void
   failedToJoin(machine: Machine): void
   drained(machine: Machine, milliseconds: number): void
   deleted(machine: Machine, milliseconds: number): void
+  /** A failed machine was deleted by its set, to be replaced. */
+  stale(): void
 }
 
 /** All that the machine controller works with. */

@@ -77,13 +77,17 @@ async function makeServer(
   view: ClassView,
   signal: AbortSignal,
 ): Promise<ProviderMachine> {
-  const { driver } = context
+  const { driver, clock } = context
   const machineName = machine.metadata.name
   const template = userDataOf(view.settings.secret, view.machineClass.metadata.name)
   const userData = await completeUserData(context, machine, template)
   const made = await driver.createMachine({ machineName, userData, ...view.settings }, { signal })
   if (made.initialized) return made
-  return driver.initializeMachine({ machineName, providerId: made.providerId, ...view.settings }, { signal })
+  const began = clock.now()
+  const identity = { machineName, providerId: made.providerId }
+  const initialized = await driver.initializeMachine({ ...identity, ...view.settings }, { signal })
+  context.times.initialized(machine, clock.now() - began)
+  return initialized
 }
 
 async function completeUserData(context: MachineContext, machine: Machine, template: string): Promise<string> {
