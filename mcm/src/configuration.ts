@@ -3,6 +3,7 @@ import { parseDuration } from './common/duration.ts'
 import { type ControllerName, leaseNameFor, needProvider, selectControllers } from './controller-selection.ts'
 import { type FlagValues, flagTable, parseFlags } from './flags.ts'
 import { type MachineSettings, splitList } from './machine/settings.ts'
+import type { SafetySettings } from './safety/settings.ts'
 
 /** Where a cluster's kubeconfig comes from. */
 export type ClusterSource = { readonly file: string } | { readonly inCluster: true }
@@ -31,6 +32,7 @@ export interface Configuration {
   readonly profiling: boolean
   /** Every flag and its value, for people; no flag holds a secret. */
   readonly flags: FlagValues
+  readonly safety: SafetySettings
   readonly simulatedCloudFile: string | undefined
   readonly leaderElection: LeaderElection | undefined
   readonly logLevel: 'debug' | 'info'
@@ -78,6 +80,7 @@ export function readConfiguration(args: readonly string[]): Configuration {
     requestLimit: requestLimit(values),
     profiling: values.profiling === true,
     flags: values,
+    safety: safety(count, milliseconds),
     simulatedCloudFile: text('simulated-cloud') || undefined,
     leaderElection: values['leader-elect'] === true ? leaderElection(values, controllers) : undefined,
     logLevel: Number(values.v ?? 0) >= 4 ? 'debug' : 'info',
@@ -116,6 +119,31 @@ function requestLimit(values: FlagValues): Configuration['requestLimit'] {
   }
   if (perSecond === 0) return undefined
   return { perSecond, burst: burst === 0 ? Math.ceil(perSecond * 1.5) : burst }
+}
+
+function safety(count: (name: string) => number, milliseconds: (name: string) => number): SafetySettings {
+  const statusCheck = '--machine-safety-apiserver-statuscheck'
+  const overshoot = {
+    safetyUp: count('safety-up'),
+    safetyDown: count('safety-down'),
+    periodMilliseconds: milliseconds('machine-safety-overshooting-period'),
+  }
+  const apiServer = {
+    timeoutMilliseconds: milliseconds('machine-safety-apiserver-statuscheck-timeout'),
+    periodMilliseconds: milliseconds('machine-safety-apiserver-statuscheck-period'),
+  }
+  if (apiServer.periodMilliseconds < apiServer.timeoutMilliseconds) {
+    throw new Failure('Invalid', 'the period is shorter than the timeout', {
+      field: `${statusCheck}-period`,
+      remedy: `give it at least the value of ${statusCheck}-timeout`,
+    })
+  }
+  if (overshoot.periodMilliseconds === 0) {
+    throw new Failure('Invalid', 'the period must be longer than nothing', {
+      field: '--machine-safety-overshooting-period',
+    })
+  }
+  return { overshoot, apiServer }
 }
 
 function leaderElection(values: FlagValues, controllers: ReadonlySet<ControllerName>): LeaderElection {

@@ -7,6 +7,7 @@ export const controllerNames = [
   'machinedeployment',
   'machineclass',
   'machinesafetyorphanvms',
+  'machinesafetyovershooting',
 ] as const
 export type ControllerName = (typeof controllerNames)[number]
 

@@ -18,6 +18,7 @@ import type { ClassLookup } from './machine-class/resolve.ts'
 import { createMachineDeploymentReconciler, type MachineDeploymentReconciler } from './machine-deployment/controller.ts'
 import { createMachineSetReconciler, type MachineSetReconciler } from './machine-set/controller.ts'
 import type { ManagerOptions } from './manager.ts'
+import { createFreezeReconciler, type FreezeReconciler } from './safety/freeze.ts'
 import { collectOrphans } from './safety/orphans.ts'
 
 /** Local copies of everything in the namespace that the controllers look at. */
@@ -124,6 +125,7 @@ interface Reconcilers {
   readonly set: MachineSetReconciler
   readonly deployment: MachineDeploymentReconciler
   readonly machineClass: MachineClassReconciler
+  readonly freeze: FreezeReconciler
 }
 
 function createReconcilers(parts: ControllersOptions, readers: Readers, classes: ClassLookup): Reconcilers {
@@ -134,6 +136,7 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
     machine: createMachineReconciler({ ...common, target }),
     set: createMachineSetReconciler({ ...common, sets }),
     deployment: createMachineDeploymentReconciler({ ...common, sets, deployments }),
+    freeze: createFreezeReconciler({ ...common, sets, deployments, overshoot: options.safety.overshoot }),
     machineClass: createMachineClassReconciler({ ...common, classes: informers.classes, secrets: informers.secrets }),
   }
 }
@@ -152,6 +155,7 @@ function createControllers({ options, queues }: ControllersOptions, reconcilers:
     set: controller('machineset', concurrentSyncs, reconcilers.set.reconcile),
     deployment: controller('machinedeployment', concurrentSyncs, reconcilers.deployment.reconcile),
     machineClass: controller('machineclass', 1, reconcilers.machineClass.reconcile),
+    freeze: controller('machinesafetyovershooting', 1, reconcilers.freeze.reconcile),
   }
 }
 
@@ -167,6 +171,7 @@ function connect(
   reconcilers.machine.follow(controllers.machine)
   reconcilers.set.follow(controllers.set)
   reconcilers.deployment.follow(controllers.deployment)
+  reconcilers.freeze.follow(controllers.freeze)
   reconcilers.machineClass.follow(controllers.machineClass, (className) => {
     for (const { metadata } of machines.byIndex('class', className)) controllers.machine.enqueue(metadata.name)
     for (const { metadata, spec } of deployments.list(namespace)) {

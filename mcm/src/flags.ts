@@ -85,11 +85,17 @@ const machineBehaviour: FlagTable = {
   'machine-preserve-timeout': duration('96h', accepted),
   'machine-inplace-update-timeout': duration('20m', accepted),
   'machine-safety-orphan-vms-period': duration('15m', 'Pause between two searches for servers without a machine.'),
-  'machine-safety-apiserver-statuscheck-timeout': duration('30s', accepted),
-  'machine-safety-apiserver-statuscheck-period': duration('1m', accepted),
-  'machine-safety-overshooting-period': duration('1m', accepted),
-  'safety-up': number(2, accepted),
-  'safety-down': number(1, accepted),
+  'machine-safety-apiserver-statuscheck-timeout': duration(
+    '30s',
+    'How long an API server may not answer before machines are neither made nor judged.',
+  ),
+  'machine-safety-apiserver-statuscheck-period': duration(
+    '1m',
+    'How long nothing may be heard of an API server before it is asked; not shorter than the timeout.',
+  ),
+  'machine-safety-overshooting-period': duration('1m', 'How often machine sets are counted beside every change.'),
+  'safety-up': number(2, 'Machines beyond replicas and surge from which on a machine set is frozen.'),
+  'safety-down': number(1, 'Machines below that number from which on it is let go again.'),
   'autoscaler-scaledown-annotation-during-rollout': flag(true, accepted),
   'node-conditions': text(
     'KernelDeadlock,ReadonlyFilesystem,DiskPressure,NetworkUnavailable',

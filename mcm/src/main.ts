@@ -78,6 +78,7 @@ async function run(configuration: Configuration, ports: Ports, signal: AbortSign
     concurrentMachines: configuration.concurrentMachines,
     concurrentSyncs: configuration.concurrentSyncs,
     orphanPeriodMilliseconds: configuration.orphanPeriodMilliseconds,
+    safety: configuration.safety,
   })
   let leading = false
   await using health = await startHealthServer({

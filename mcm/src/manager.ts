@@ -20,8 +20,10 @@ import { type Informers, runControllers } from './controllers.ts'
 import type { TargetContext, TokenSettings } from './machine/context.ts'
 import { machineIndexes } from './machine/controller.ts'
 import type { MachineSettings } from './machine/settings.ts'
+import { setOwnerIndex } from './machine-deployment/controller.ts'
 import { ownerIndex } from './machine-set/controller.ts'
 import { registerMetrics } from './metrics.ts'
+import type { SafetySettings } from './safety/settings.ts'
 import { startTarget } from './target.ts'
 
 /** What a machine controller manager is made of. */
@@ -43,6 +45,7 @@ export interface ManagerOptions {
   /** Sets, deployments and classes worked on at the same time, each. */
   readonly concurrentSyncs: number
   readonly orphanPeriodMilliseconds: number
+  readonly safety: SafetySettings
   /** Controllers that run; all unless told. */
   readonly controllers?: ReadonlySet<ControllerName>
   /** Every object is looked at again after one to two such periods; never unless told. */
@@ -115,7 +118,7 @@ function createInformers(options: ManagerOptions): Informers {
   ) => createInformer({ client, clock, random, log, resource, indexes, selection: { namespace } })
   return {
     deployments: informer(machineDeployments),
-    sets: informer(machineSets),
+    sets: informer(machineSets, setOwnerIndex),
     machines: informer(machines, { ...machineIndexes, ...ownerIndex }),
     classes: informer(machineClasses),
     secrets: informer(secrets, {}),

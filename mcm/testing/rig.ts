@@ -21,6 +21,7 @@ import type { Client } from '@trellis/kubernetes/client'
 import { Registry } from 'prom-client'
 import type { MachineSettings } from '../src/machine/settings.ts'
 import { createManager, type Manager } from '../src/manager.ts'
+import { type SafetySettings, usualSafety } from '../src/safety/settings.ts'
 
 /** What a rig is made of. The clients may be of a fake or of a real API server. */
 export interface RigOptions {
@@ -36,6 +37,7 @@ export interface RigOptions {
   readonly tokenKey?: Uint8Array | null
   readonly log?: Log
   readonly orphanPeriodMilliseconds?: number
+  readonly safety?: Partial<SafetySettings>
 }
 
 /** A machine controller manager in front of a simulated cloud whose servers become Nodes. */
@@ -101,6 +103,7 @@ export function createRig(options: RigOptions): Rig {
       concurrentMachines: 50,
       concurrentSyncs: 10,
       orphanPeriodMilliseconds: options.orphanPeriodMilliseconds ?? 900_000,
+      safety: { ...usualSafety, ...options.safety },
     })
     return { manager, registry }
   }

@@ -216,3 +216,8 @@ function followChanges(context: MachineDeploymentContext, controller: Controller
     for (const stop of stops) stop()
   }
 }
+
+/** Index functions that the machine set informer must have. */
+export const setOwnerIndex = {
+  owner: (set: MachineSet) => [controllerOf(set)?.uid ?? ''],
+}
