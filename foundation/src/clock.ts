@@ -17,12 +17,16 @@ export interface Clock {
 /** Longest delay that the runtime's timers accept. */
 const longestDelayMilliseconds = 2 ** 31 - 1
 
+/** What the runtime's timers may lack of a delay: they count whole milliseconds from one that has begun already. */
+const roundingMilliseconds = 1
+
 /** Time as the machine tells it. */
 export function createSystemClock(): Clock {
   return createClock(
     () => Date.now(),
     (milliseconds, work, unref) => {
-      const handle = setTimeout(work, Math.min(Math.max(milliseconds, 0), longestDelayMilliseconds))
+      const delay = milliseconds > 0 ? Math.min(milliseconds + roundingMilliseconds, longestDelayMilliseconds) : 0
+      const handle = setTimeout(work, delay)
       if (unref) handle.unref()
       return { cancel: () => clearTimeout(handle) }
     },
