@@ -139,18 +139,25 @@ async function createDriver(
 
 async function createSimulated(
   file: string | undefined,
-  { clock, random, log, client }: Ports & { readonly client: ConnectedClient },
+  { clock, random, log, client, registry }: Ports & { readonly client: ConnectedClient; readonly registry: Registry },
   signal: AbortSignal,
 ): Promise<Driver> {
-  const [{ createSimulatedCloud }, { createSimulatedDriver }, { startNodeMaker }, { parseSettings }] =
-    await Promise.all([
-      import('@trellis/cloudprovider/simulated/cloud'),
-      import('@trellis/cloudprovider/simulated/driver'),
-      import('@trellis/cloudprovider/simulated/nodes'),
-      import('@trellis/cloudprovider/simulated/settings'),
-    ])
+  const [
+    { createSimulatedCloud },
+    { createSimulatedDriver },
+    { registerLedger },
+    { startNodeMaker },
+    { parseSettings },
+  ] = await Promise.all([
+    import('@trellis/cloudprovider/simulated/cloud'),
+    import('@trellis/cloudprovider/simulated/driver'),
+    import('@trellis/cloudprovider/simulated/ledger'),
+    import('@trellis/cloudprovider/simulated/nodes'),
+    import('@trellis/cloudprovider/simulated/settings'),
+  ])
   const settings = parseSettings(file === undefined ? {} : JSON.parse(await readFile(file, 'utf8')))
   const cloud = createSimulatedCloud({ clock, random }, settings)
+  registerLedger(registry, cloud)
   startNodeMaker({ clock, random, log, cloud, client, joinMilliseconds: settings.joinMilliseconds ?? 0 }, signal)
   return createSimulatedDriver(cloud)
 }
