@@ -29,6 +29,16 @@ const stepSchema = Type.Object({
   error: Type.Optional(Type.String({ description: 'Why it last failed; absent once it is done.' })),
 })
 
+const cloudInitSchema = Type.Object({
+  state: Type.Unsafe<'running' | 'done' | 'degraded' | 'error'>({
+    type: 'string',
+    enum: ['running', 'done', 'degraded', 'error'],
+    description: 'Degraded means that it ended and has complaints.',
+  }),
+  finishedAt: Type.Optional(Type.String({ description: 'When it ended.' })),
+  errors: Type.Optional(Type.Array(Type.String(), { description: 'What went wrong, in its words.' })),
+})
+
 /** Schema of what a machine tells about its joining. Unknown fields are accepted: newer agents may say more. */
 export const joinReportSchema = Type.Object({
   machine: Type.String({ description: 'Name of the machine.' }),
@@ -41,6 +51,7 @@ export const joinReportSchema = Type.Object({
   bootedAt: Type.Optional(Type.String({ description: 'When the machine was started.' })),
   startedAt: Type.String({ description: 'When the agent was started.' }),
   updatedAt: Type.String({ description: 'When anything in this report last changed.' }),
+  cloudInit: Type.Optional(cloudInitSchema),
   restarts: Type.Unsafe<Record<string, number>>({
     type: 'object',
     additionalProperties: { type: 'integer' },
@@ -51,6 +62,9 @@ export const joinReportSchema = Type.Object({
 
 /** What a machine tells about its joining. */
 export type JoinReport = Static<typeof joinReportSchema>
+
+/** How cloud-init stands on a machine. */
+export type CloudInitResult = Static<typeof cloudInitSchema>
 
 /** One step of joining. */
 export type JoinStep = Static<typeof stepSchema>

@@ -138,6 +138,35 @@ describe('the manager in virtual time', () => {
     await rig[Symbol.asyncDispose]()
   })
 
+  it('keeps the story of a machine in its status, at no further request', async () => {
+    const { clock, client, rig } = await setUp(1)
+    await clock.advance(10_000)
+    const [machine] = await rig.machines()
+    expect(machine?.status?.history).toEqual([
+      expect.objectContaining({ phase: 'Pending', description: expect.stringContaining('The server was made') }),
+      expect.objectContaining({ phase: 'Running', description: expect.stringContaining('joined') }),
+    ])
+    const notes = client.calls.filter(({ method, target }) => method === 'create' && target === 'events')
+    expect(notes.length).toBeLessThanOrEqual(4)
+    await rig[Symbol.asyncDispose]()
+  })
+
+  it('reads the console of a machine that is late, once, and again when it is given up', async () => {
+    const failures = [{ operation: 'join' as const, times: 1 }]
+    const { clock, rig } = await setUp(1, { cloud: { ...cloud, failures } })
+    await clock.advance(4 * minute)
+    const [early] = await rig.machines()
+    expect(early?.status?.console).toBeUndefined()
+    await clock.advance(2 * minute)
+    const [late] = await rig.machines()
+    expect(late?.status?.console?.text).toContain('booting')
+    await clock.advance(5 * minute)
+    expect((await rig.machines())[0]?.status?.console).toEqual(late?.status?.console)
+    await clock.advance(10 * minute)
+    expect(phases(await rig.machines())).toEqual(['Running'])
+    await rig[Symbol.asyncDispose]()
+  })
+
   it('makes anew what somebody deleted at the cloud before it joined', async () => {
     const { clock, rig } = await setUp(1, { joinMilliseconds: 30_000 })
     await clock.advance(3000)

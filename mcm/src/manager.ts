@@ -15,6 +15,7 @@ import { createInformer } from '@trellis/kubernetes/informer'
 import { createQueueMetrics } from '@trellis/kubernetes/queue-prometheus'
 import type { Registry } from 'prom-client'
 import type { Events } from './common/events.ts'
+import { createFlocks } from './common/flocks.ts'
 import type { ControllerName } from './controller-selection.ts'
 import { type Informers, runControllers } from './controllers.ts'
 import type { TargetContext, TokenSettings } from './machine/context.ts'
@@ -91,8 +92,12 @@ export function createManager(options: ManagerOptions): Manager {
         client: options.control,
         component: 'machine-controller-manager',
       })
+      const normal: Events['normal'] = (object, reason, note) =>
+        recorder.record(object, { type: 'Normal', reason, note })
+      using flocks = createFlocks(options.clock, normal)
       const events: Events = {
-        normal: (object, reason, note) => recorder.record(object, { type: 'Normal', reason, note }),
+        normal,
+        flock: flocks.note,
         warn: (object, reason, note) => recorder.record(object, { type: 'Warning', reason, note }),
       }
       const running = Object.values(informers).map((informer) => informer.run(signal))

@@ -9,6 +9,7 @@ import { retry } from '@trellis/foundation/retry'
 import { createAccessSource } from './access.ts'
 import type { AccessSource, ApiClient } from './api-client.ts'
 import { createBeacon, sendReport } from './beacon.ts'
+import { awaitCloudInit } from './cloud-init.ts'
 import { readConfiguration } from './configuration.ts'
 import type { AgentContext } from './context.ts'
 import { desiredFiles } from './desired-files.ts'
@@ -49,6 +50,9 @@ export async function runAgent(options: AgentOptions): Promise<void> {
   const context = await createContext(options)
   const { configuration, facts, settings } = context
   const report = createReporting(options, context, startedAt)
+  awaitCloudInit(options.disk, signal).then(report.setCloudInit, (error: unknown) => {
+    if (!signal.aborted) options.log.warn({ problem: describe(error) }, "cloud-init's result is not known")
+  })
   const keeper = createKeeper({ ...context, signal, probe: options.probeUnit, onRestart: report.countRestart })
   try {
     await join(options, context, { report, keeper, startedAt })

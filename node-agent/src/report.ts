@@ -1,4 +1,4 @@
-import type { JoinReport, JoinStep } from '@trellis/api/join-report'
+import type { CloudInitResult, JoinReport, JoinStep } from '@trellis/api/join-report'
 import type { Clock } from '@trellis/foundation/clock'
 
 /** The report of this machine, as it grows. */
@@ -8,6 +8,8 @@ export interface Report {
   /** Replaces the steps. */
   setSteps(steps: readonly JoinStep[]): void
   setState(state: JoinReport['state']): void
+  /** Notes how cloud-init ended. */
+  setCloudInit(result: CloudInitResult): void
   /** Counts a restart of a unit. */
   countRestart(unit: string): void
 }
@@ -36,6 +38,7 @@ export function createReport(
     current: () => report,
     setSteps: (steps) => change({ steps: [...steps] }),
     setState: (state) => change({ state }),
+    setCloudInit: (cloudInit) => change({ cloudInit }),
     countRestart: (unit) => change({ restarts: { ...report.restarts, [unit]: (report.restarts[unit] ?? 0) + 1 } }),
   }
 }
@@ -66,7 +69,8 @@ export function renderReport(report: JoinReport): string {
     return columns.join('  ').trimEnd()
   })
   const restarts = Object.entries(report.restarts).map(([unit, count]) => `${unit} was started anew ${count} times`)
-  return [`${report.machine} (${report.role}): ${report.state}, ${report.updatedAt}`, ...rows, ...restarts, ''].join(
-    '\n',
-  )
+  const { state = '', errors = [] } = report.cloudInit ?? {}
+  const cloudInit = state === '' ? [] : [`cloud-init: ${[state, ...errors].join('; ')}`]
+  const head = `${report.machine} (${report.role}): ${report.state}, ${report.updatedAt}`
+  return [head, ...cloudInit, ...rows, ...restarts, ''].join('\n')
 }

@@ -3,6 +3,7 @@ import { ageColumn, type CustomResource } from '../custom-resource.ts'
 import type { Resource } from '../meta.ts'
 import { complete, flag, instant, list, objectFields, openChoice, optional, partial, text } from '../schema-parts.ts'
 import { lastOperationSchema, machineGroup, machineSpecSchema, machineVersion } from './common.ts'
+import { machineStoryFields } from './story.ts'
 
 /** Every phase that a machine can be in; the empty one means that it is being created. */
 export const machinePhases = [
@@ -55,6 +56,7 @@ export const machineSchema = complete('A server that is, or is to become, a node
       currentStatus: currentStatusSchema,
       lastKnownState: text('What the driver wants to be told again; nobody else reads it.'),
       lastOperation: lastOperationSchema,
+      ...machineStoryFields,
     }),
   ),
 })

@@ -1,18 +1,21 @@
 import { secrets } from '@trellis/api/core/configuration'
 import { nodes } from '@trellis/api/core/node'
+import type { Machine, MachinePhase } from '@trellis/api/machine/machine'
 import { describe, Failure, isFailure } from '@trellis/foundation/failure'
 import { again, done, type Outcome } from '@trellis/kubernetes/controller'
+import type { ClassView } from '../machine-class/resolve.ts'
 import { deriveBootstrapToken, tokenNamespace } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
 import { decideHealth } from './health.ts'
-import { decideJoining } from './joining.ts'
+import { takeConsole } from './join-story.ts'
+import { decideJoining, type JoiningDecision } from './joining.ts'
 import { launchFailedStatement, nextTry } from './launch.ts'
 import type { MachineMemory } from './machine-memory.ts'
 import { nodePatch } from './node-template.ts'
 import { nodeNameOf } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import type { ReplacementPermits } from './permits.ts'
-import { createdAt, type StatusStatement } from './phase.ts'
+import { createdAt, phaseOf, type StatusStatement } from './phase.ts'
 import { ensureToken, tokenFor } from './tokens.ts'
 import { needsToken, userDataKey } from './user-data.ts'
 import { writeStatus } from './write.ts'
@@ -36,6 +39,7 @@ export async function followJoining(following: Following, observed: MachineObser
     await writeStatus(context, machine, decision.statement)
     memory.tries = undefined
     context.times.joined(machine, context.clock.now() - createdAt(machine))
+    context.events.flock(machine, 'MachinesJoined', 'joined')
     await dropToken(context, observed)
     return done
   }
@@ -45,7 +49,7 @@ export async function followJoining(following: Following, observed: MachineObser
     const trouble = await lookAtServer(following, observed)
     if (trouble !== undefined) return trouble
   }
-  await writeStatus(context, machine, decision.statement)
+  await writeStatus(context, machine, await withConsole(following, observed, decision))
   const renewal = await keepToken(context, observed)
   return again(Math.min(decision.milliseconds, renewal ?? Number.POSITIVE_INFINITY))
 }
@@ -60,9 +64,7 @@ export async function followHealth(following: Following, observed: MachineObserv
   if (decision.kind === 'keep') {
     const { phase, operation } = decision.statement
     await writeStatus(context, machine, decision.statement)
-    if (phase === 'Unknown' && machine.status?.currentStatus?.phase === 'Running') {
-      context.events.warn(machine, 'Unhealthy', operation?.description ?? '')
-    }
+    tellHealth(context, machine, phase, operation?.description ?? '')
     return decision.milliseconds === undefined ? done : again(decision.milliseconds)
   }
   const permit = permits.take(machine)
@@ -76,11 +78,40 @@ export async function followHealth(following: Following, observed: MachineObserv
   }
 }
 
-async function giveUpJoining({ context, memory }: Following, observed: MachineObservation): Promise<Outcome> {
+function tellHealth({ events }: MachineContext, machine: Machine, phase: MachinePhase | undefined, why: string): void {
+  const before = phaseOf(machine)
+  if (phase === 'Unknown' && before === 'Running') events.warn(machine, 'Unhealthy', why)
+  if (phase === 'Running' && before !== 'Running') events.normal(machine, 'Recovered', why)
+}
+
+/** Adds the console to what is said of a machine that is late, and tells people, once. */
+async function withConsole(
+  { context, memory, signal }: Following,
+  { machine, classView }: MachineObservation,
+  decision: Extract<JoiningDecision, { kind: 'wait' }>,
+): Promise<StatusStatement> {
+  if (!decision.console || !classView.ok) return decision.statement
+  memory.joining = { ...memory.joining, consoleRead: true }
+  const why = decision.statement.operation?.description ?? ''
+  context.events.warn(machine, 'JoiningLate', why)
+  const console = await readConsole(context, machine, classView.value, signal)
+  return console === undefined ? decision.statement : { ...decision.statement, console }
+}
+
+function readConsole(context: MachineContext, machine: Machine, view: ClassView, signal: AbortSignal) {
+  const providerId = machine.spec?.providerID
+  const identity = { machineName: machine.metadata.name, ...(providerId === undefined ? {} : { providerId }) }
+  return takeConsole(context.driver, { ...identity, ...view.settings }, { now: context.clock.now(), signal })
+}
+
+async function giveUpJoining(following: Following, observed: MachineObservation): Promise<Outcome> {
+  const { context, memory, signal } = following
   const confirmed = decideJoining(await withFreshNode(context, observed), memory.joining, context.clock.now())
   if (confirmed.kind !== 'fail') return again(1000)
-  context.times.failedToJoin(observed.machine)
-  return fail(context, observed, confirmed.statement)
+  const { machine, classView } = observed
+  const console = classView.ok ? await readConsole(context, machine, classView.value, signal) : undefined
+  context.times.failedToJoin(machine)
+  return fail(context, observed, { ...confirmed.statement, ...(console === undefined ? {} : { console }) })
 }
 
 /** Before a machine is given up its Node is read from the API server itself: an informer may be stale, and a server that does not answer proves nothing. */
@@ -112,7 +143,7 @@ async function lookAtServer(
   const lookedAt = context.clock.now()
   try {
     const server = await context.driver.getMachineStatus({ ...identity, ...classView.value.settings }, { signal })
-    memory.joining = { lookedAt, server: server.state }
+    memory.joining = { ...memory.joining, lookedAt, server: server.state }
     if (server.state !== 'failed') return undefined
     return await beginAnew(new Failure('Unavailable', `the server failed: ${server.reason ?? 'no reason is known'}`))
   } catch (error) {

@@ -1,6 +1,7 @@
 import { currentJoinStep, type JoinReport } from '@trellis/api/join-report'
 import type { ProviderMachine } from '@trellis/cloudprovider/contract/driver'
 import { formatDuration } from '../common/duration.ts'
+import { cloudInitTrouble, joiningOf } from './join-story.ts'
 import { awaitingJoin } from './launch.ts'
 import { awaitsCriticalComponents, conditionsFor, illnessOf } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
@@ -17,6 +18,8 @@ export type JoiningDecision =
       readonly statement: StatusStatement
       /** Whether the cloud is to be asked about the server now. */
       readonly look: boolean
+      /** Whether the console is to be read now: the machine is late, and nobody has seen it yet. */
+      readonly console: boolean
       /** When to decide again at the latest. */
       readonly milliseconds: number
     }
@@ -31,11 +34,17 @@ export interface JoiningMemory {
   readonly lookedAt?: number
   /** What it said. */
   readonly server?: ProviderMachine['state']
+  /** Whether the console was read, or cannot be. */
+  readonly consoleRead?: boolean
 }
+
+/** After this share of the time that it has to join a machine is late. */
+const lateShare = 0.25
 
 /** Decides how a Pending machine stands. */
 export function decideJoining(observed: MachineObservation, memory: JoiningMemory, now: number): JoiningDecision {
-  const { machine, node, settings } = observed
+  const { machine, node, settings, report } = observed
+  const told = report === undefined ? {} : { joining: joiningOf(report) }
   const illness = node === undefined ? undefined : illnessOf(conditionsFor(machine, node), settings.nodeConditions)
   if (node !== undefined && illness === undefined && !awaitsCriticalComponents(node)) {
     return {
@@ -44,20 +53,27 @@ export function decideJoining(observed: MachineObservation, memory: JoiningMemor
         phase: 'Running',
         timeoutActive: false,
         conditions: conditionsFor(machine, node),
+        ...told,
         operation: { type: 'Create', state: 'Successful', description: `Machine ${machine.metadata.name} joined` },
       },
     }
   }
   const progress = progressOf(observed, memory, illness)
   const deadline = joinDeadline(observed)
-  if (deadline !== undefined && now > deadline) return { kind: 'fail', statement: timedOut(observed, progress) }
+  if (deadline !== undefined && now > deadline)
+    return { kind: 'fail', statement: { ...told, ...timedOut(observed, progress) } }
   const look = node === undefined ? lookAt(machine.status?.currentStatus?.lastUpdateTime, memory, now) : undefined
-  const next = Math.min(...[deadline, look].filter((instant) => instant !== undefined), now + longestLookMilliseconds)
+  const late = memory.consoleRead || machine.status?.console !== undefined ? undefined : lateSince(observed, deadline)
+  const isLate = late !== undefined && late <= now
+  const instants = [deadline, look, isLate ? undefined : late].filter((instant) => instant !== undefined)
+  const next = Math.min(...instants, now + longestLookMilliseconds)
   return {
     kind: 'wait',
     look: look !== undefined && look <= now,
+    console: isLate,
     milliseconds: Math.max(1, next - now + 1),
     statement: {
+      ...told,
       ...(node === undefined ? {} : { conditions: conditionsFor(machine, node) }),
       operation: { type: 'Create', state: 'Processing', description: progress },
     },
@@ -71,6 +87,10 @@ export function decideJoining(observed: MachineObservation, memory: JoiningMemor
 function joinDeadline({ machine, target, settings }: MachineObservation): number | undefined {
   if (target.kind !== 'known') return undefined
   return Math.max(phaseSince(machine), target.since) + settings.creationTimeoutMilliseconds
+}
+
+function lateSince({ settings }: MachineObservation, deadline: number | undefined): number | undefined {
+  return deadline === undefined ? undefined : deadline - settings.creationTimeoutMilliseconds * (1 - lateShare)
 }
 
 function lookAt(since: string | undefined, { lookedAt }: JoiningMemory, now: number): number {
@@ -96,9 +116,13 @@ function progressOf(observed: MachineObservation, memory: JoiningMemory, illness
 export function describeReport(report: JoinReport): string {
   const done = report.steps.filter(({ state }) => state === 'done').length
   const step = currentJoinStep(report)
-  if (step === undefined) return 'its agent has done all steps; waiting for the node'
+  const trouble = cloudInitTrouble(report)
+  const also = trouble === undefined ? '' : `; ${trouble}`
+  if (step === undefined) return `its agent has done all steps; waiting for the node${also}`
+  // A step that is tried again has still failed: the text changes with the reason, not with each try.
+  const state = step.error === undefined ? step.state : 'failed'
   const reason = step.error === undefined ? '' : `: ${step.error}`
-  return `its agent has done ${done} of ${report.steps.length} steps; ${step.name} is ${step.state}${reason}`
+  return `its agent has done ${done} of ${report.steps.length} steps; ${step.name} is ${state}${reason}${also}`
 }
 
 function timedOut({ settings }: MachineObservation, progress: string): StatusStatement {

@@ -1,6 +1,7 @@
 import { instantText } from '@trellis/api/conditions'
 import type { MachineLastOperation, MachineOperationState, MachineOperationType } from '@trellis/api/machine/common'
 import type { Machine, MachinePhase, MachineStatus, NodeCondition } from '@trellis/api/machine/machine'
+import type { MachineConsole, MachineJoining } from '@trellis/api/machine/story'
 import type { MachineErrorCode } from '@trellis/api/machine/well-known'
 import { sameJson } from '../common/equality.ts'
 
@@ -18,7 +19,14 @@ export interface StatusStatement {
   }
   readonly conditions?: readonly NodeCondition[]
   readonly addresses?: MachineStatus['addresses']
+  readonly joining?: MachineJoining
+  readonly console?: MachineConsole
 }
+
+/** Changes of phase that a status keeps: the first ones, which tell where the machine comes from, and the latest. */
+const firstChanges = 2
+const latestChanges = 10
+const longestReason = 300
 
 /** The machine's phase; the empty one means that it is being created. */
 export function phaseOf(machine: Machine): MachinePhase {
@@ -53,6 +61,9 @@ export function statusWith(machine: Machine, statement: StatusStatement, now: nu
     ...operationWith(before, statement, now),
     ...(statement.conditions === undefined ? {} : { conditions: [...statement.conditions] }),
     ...(statement.addresses === undefined ? {} : { addresses: statement.addresses }),
+    ...(statement.joining === undefined ? {} : { joining: statement.joining }),
+    ...(statement.console === undefined ? {} : { console: statement.console }),
+    ...historyWith(before, statement, now),
   }
   return sameJson(before, after) ? undefined : after
 }
@@ -71,6 +82,16 @@ function currentStatusWith(before: MachineStatus, statement: StatusStatement, no
       ...(timeoutActive === undefined ? {} : { timeoutActive }),
     },
   }
+}
+
+function historyWith(before: MachineStatus, statement: StatusStatement, now: number): Partial<MachineStatus> {
+  const { phase, operation } = statement
+  if (phase === undefined || phase === (before.currentStatus?.phase ?? '')) return {}
+  const description = operation?.description.slice(0, longestReason)
+  const change = { phase, time: instantText(now), ...(description === undefined ? {} : { description }) }
+  const history = [...(before.history ?? []), change]
+  if (history.length <= firstChanges + latestChanges) return { history }
+  return { history: [...history.slice(0, firstChanges), ...history.slice(-latestChanges)] }
 }
 
 function operationWith(before: MachineStatus, { operation }: StatusStatement, now: number): Partial<MachineStatus> {

@@ -132,6 +132,7 @@ async function deleteServer(
     const pause = pauseMilliseconds(deletionFailureBackoff, ++leaving.deletionFailures, random)
     leaving.deletionNotBefore = clock.now() + pause
     context.log.warn({ machine: machine.metadata.name, error: describe(error) }, 'a server could not be deleted')
+    context.events.warn(machine, 'DeletionFailed', `Cloud provider message - ${describe(error)}`)
     await writeStatus(context, machine, deletionFailedStatement(machineCodeOf(error, 'deleteMachine'), describe(error)))
     return again(pause)
   }
@@ -166,6 +167,7 @@ async function finish(
   await removeFinalizer(context, machine)
   leaving.finished = true
   context.times.deleted(machine, context.clock.now() - (leaving.began ?? context.clock.now()))
+  context.events.flock(machine, 'MachinesGone', 'gone with all that was theirs')
   context.log.info({ machine: machine.metadata.name }, 'machine deleted')
   return done
 }
