@@ -68,6 +68,7 @@ export function readConfiguration(args: readonly string[]): Configuration {
       creationTimeoutMilliseconds: milliseconds('machine-creation-timeout'),
       healthTimeoutMilliseconds: milliseconds('machine-health-timeout'),
       drainTimeoutMilliseconds: milliseconds('machine-drain-timeout'),
+      inPlaceUpdateTimeoutMilliseconds: milliseconds('machine-inplace-update-timeout'),
       maxEvictRetries: count('machine-max-evict-retries'),
       nodeConditions: splitList(text('node-conditions')),
       resourceExhaustedRetryMilliseconds: milliseconds('resource-exhausted-retry'),

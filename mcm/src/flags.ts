@@ -83,7 +83,7 @@ const machineBehaviour: FlagTable = {
   'machine-pv-detach-timeout': duration('2m', accepted),
   'machine-pv-reattach-timeout': duration('90s', accepted),
   'machine-preserve-timeout': duration('96h', accepted),
-  'machine-inplace-update-timeout': duration('20m', accepted),
+  'machine-inplace-update-timeout': duration('20m', 'How long an update in place may take before it counts as failed.'),
   'machine-safety-orphan-vms-period': duration('15m', 'Pause between two searches for servers without a machine.'),
   'machine-safety-apiserver-statuscheck-timeout': duration(
     '30s',

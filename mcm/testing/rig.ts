@@ -61,6 +61,7 @@ export const quickSettings: MachineSettings = {
   creationTimeoutMilliseconds: 1_200_000,
   healthTimeoutMilliseconds: 600_000,
   drainTimeoutMilliseconds: 7_200_000,
+  inPlaceUpdateTimeoutMilliseconds: 1_200_000,
   maxEvictRetries: 360,
   nodeConditions: ['KernelDeadlock', 'ReadonlyFilesystem', 'DiskPressure', 'NetworkUnavailable'],
   resourceExhaustedRetryMilliseconds: 600_000,

@@ -6,7 +6,9 @@ import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/
 import type { Change } from '@trellis/kubernetes/informer'
 import { tokenMachineAnnotation } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
-import { followHealth, followJoining } from './follow-machine.ts'
+import { followHealth, followJoining, syncNode } from './follow-machine.ts'
+import { followUpdate } from './follow-update.ts'
+import { isUpdatePhase } from './in-place-update.ts'
 import { launch } from './launch-machine.ts'
 import { createMachineMemories, type MachineMemories } from './machine-memory.ts'
 import { nodeNameOf } from './node-view.ts'
@@ -71,11 +73,25 @@ async function reconcile({ context, memories, permits, signal, wake }: Pass, nam
   const observed = observeMachine(context, machine)
   const launching = await launch(context, observed, { memory, signal })
   if (launching !== undefined) return launching
-  const following = { context, memory, permits, signal }
+  const following = { context, memory, permits, signal, wake }
   const phase = phaseOf(machine)
   if (phase === 'Pending') return followJoining(following, observed)
-  if (phase === 'Running' || phase === 'Unknown' || phase === 'Failed') return followHealth(following, observed)
-  return done
+  if (phase === 'Running' || phase === 'Unknown') {
+    const health = await followHealth(following, observed)
+    return sooner(health, await followUpdate(following, name))
+  }
+  if (phase === 'Failed') return followHealth(following, observed)
+  if (!isUpdatePhase(phase)) return done
+  await syncNode(context, observed)
+  return followUpdate(following, name)
+}
+
+/** Of two outcomes the one that comes back earlier. */
+function sooner(left: Outcome, right: Outcome): Outcome {
+  if (left.kind === 'again' && right.kind === 'again') {
+    return again(Math.min(left.afterMilliseconds, right.afterMilliseconds))
+  }
+  return right.kind === 'again' ? right : left
 }
 
 function isOurs(machine: Machine): boolean {
@@ -120,7 +136,8 @@ function wakeWaitingSiblings({ machines }: MachineContext, change: Change<Machin
   const group = changed === undefined ? undefined : replacementGroup(changed)
   if (group === undefined) return
   for (const sibling of machines.byIndex(replacementGroupIndex, group)) {
-    if (phaseOf(sibling) === 'Unknown') controller.enqueue(sibling.metadata.name)
+    const phase = phaseOf(sibling)
+    if (phase === 'Unknown' || phase === 'InPlaceUpdateFailed') controller.enqueue(sibling.metadata.name)
   }
 }
 

@@ -27,6 +27,8 @@ export interface Following {
   readonly memory: MachineMemory
   readonly permits: ReplacementPermits
   readonly signal: AbortSignal
+  /** Puts the machine back into the queue. */
+  readonly wake: () => void
 }
 
 /** Follows a machine whose server was made until it is a healthy node. */
@@ -56,7 +58,7 @@ export async function followJoining(following: Following, observed: MachineObser
 
 /** Follows a machine that has been a node. */
 export async function followHealth(following: Following, observed: MachineObservation): Promise<Outcome> {
-  const { context, permits } = following
+  const { context } = following
   const { machine } = observed
   if (observed.node !== undefined) await syncNode(context, observed)
   await dropToken(context, observed)
@@ -67,12 +69,23 @@ export async function followHealth(following: Following, observed: MachineObserv
     tellHealth(context, machine, phase, operation?.description ?? '')
     return decision.milliseconds === undefined ? done : again(decision.milliseconds)
   }
-  const permit = permits.take(machine)
+  return giveUp(following, observed, (fresh) => {
+    const confirmed = decideHealth(fresh, context.clock.now())
+    return confirmed.kind === 'fail' ? confirmed.statement : undefined
+  })
+}
+
+/** Gives a machine up when its deployment may lose one more and a fresh look at its Node confirms what is wrong: `confirm` then returns the status to write. */
+export async function giveUp(
+  { context, permits }: Following,
+  observed: MachineObservation,
+  confirm: (fresh: MachineObservation) => StatusStatement | undefined,
+): Promise<Outcome> {
+  const permit = permits.take(observed.machine)
   if (permit === undefined) return again(permits.recheckMilliseconds)
   try {
-    const confirmed = decideHealth(await withFreshNode(context, observed), context.clock.now())
-    if (confirmed.kind !== 'fail') return again(1000)
-    return await fail(context, observed, confirmed.statement)
+    const statement = confirm(await withFreshNode(context, observed))
+    return statement === undefined ? again(1000) : await fail(context, observed, statement)
   } finally {
     permit.release()
   }
@@ -163,7 +176,8 @@ async function lookAtServer(
   }
 }
 
-async function syncNode(context: MachineContext, { machine, node }: MachineObservation): Promise<void> {
+/** Gives the machine's Node what its template asks for. */
+export async function syncNode(context: MachineContext, { machine, node }: MachineObservation): Promise<void> {
   if (node === undefined || context.target === undefined) return
   const patch = nodePatch(machine, node)
   if (patch === undefined) return

@@ -1,4 +1,5 @@
 import { formatDuration } from '../common/duration.ts'
+import { isBeingUpdated } from './in-place-node.ts'
 import { conditionsFor, illnessOf } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { phaseOf, phaseSince, type StatusStatement } from './phase.ts'
@@ -46,8 +47,10 @@ function fallenIll(illness: string, forEver: boolean): StatusStatement {
   }
 }
 
-function recovered({ machine }: MachineObservation): StatusStatement {
+function recovered({ machine, node }: MachineObservation): StatusStatement {
   if (phaseOf(machine) === 'Running') return {}
+  // A node that says that it is well may be so without the update that it failed to get.
+  if (phaseOf(machine) === 'Failed' && node !== undefined && isBeingUpdated(node)) return {}
   return {
     phase: 'Running',
     timeoutActive: false,

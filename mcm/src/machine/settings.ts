@@ -8,6 +8,7 @@ export interface MachineSettings {
   readonly creationTimeoutMilliseconds: number
   readonly healthTimeoutMilliseconds: number
   readonly drainTimeoutMilliseconds: number
+  readonly inPlaceUpdateTimeoutMilliseconds: number
   readonly maxEvictRetries: number
   readonly nodeConditions: readonly string[]
   readonly resourceExhaustedRetryMilliseconds: number
@@ -28,6 +29,7 @@ export function effectiveSettings(machine: Machine, defaults: MachineSettings): 
       duration(annotated) ?? duration(spec.creationTimeout) ?? defaults.creationTimeoutMilliseconds,
     healthTimeoutMilliseconds: duration(spec.healthTimeout) ?? defaults.healthTimeoutMilliseconds,
     drainTimeoutMilliseconds: duration(spec.drainTimeout) ?? defaults.drainTimeoutMilliseconds,
+    inPlaceUpdateTimeoutMilliseconds: duration(spec.inPlaceUpdateTimeout) ?? defaults.inPlaceUpdateTimeoutMilliseconds,
     maxEvictRetries: spec.maxEvictRetries ?? defaults.maxEvictRetries,
     nodeConditions: spec.nodeConditions === undefined ? defaults.nodeConditions : splitList(spec.nodeConditions),
     disableHealthTimeout: spec.disableHealthTimeout ?? false,
