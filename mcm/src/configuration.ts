@@ -33,6 +33,7 @@ export interface Configuration {
   /** Every flag and its value, for people; no flag holds a secret. */
   readonly flags: FlagValues
   readonly safety: SafetySettings
+  readonly keepNodesDuringRollout: boolean
   readonly simulatedCloudFile: string | undefined
   readonly leaderElection: LeaderElection | undefined
   readonly logLevel: 'debug' | 'info'
@@ -82,6 +83,7 @@ export function readConfiguration(args: readonly string[]): Configuration {
     profiling: values.profiling === true,
     flags: values,
     safety: safety(count, milliseconds),
+    keepNodesDuringRollout: values['autoscaler-scaledown-annotation-during-rollout'] === true,
     simulatedCloudFile: text('simulated-cloud') || undefined,
     leaderElection: values['leader-elect'] === true ? leaderElection(values, controllers) : undefined,
     logLevel: Number(values.v ?? 0) >= 4 ? 'debug' : 'info',

@@ -135,7 +135,7 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
   return {
     machine: createMachineReconciler({ ...common, target }),
     set: createMachineSetReconciler({ ...common, sets }),
-    deployment: createMachineDeploymentReconciler({ ...common, sets, deployments }),
+    deployment: createMachineDeploymentReconciler({ ...common, target, sets, deployments }),
     freeze: createFreezeReconciler({ ...common, sets, deployments, overshoot: options.safety.overshoot }),
     machineClass: createMachineClassReconciler({ ...common, classes: informers.classes, secrets: informers.secrets }),
   }

@@ -96,7 +96,10 @@ const machineBehaviour: FlagTable = {
   'machine-safety-overshooting-period': duration('1m', 'How often machine sets are counted beside every change.'),
   'safety-up': number(2, 'Machines beyond replicas and surge from which on a machine set is frozen.'),
   'safety-down': number(1, 'Machines below that number from which on it is let go again.'),
-  'autoscaler-scaledown-annotation-during-rollout': flag(true, accepted),
+  'autoscaler-scaledown-annotation-during-rollout': flag(
+    true,
+    'Asks cluster-autoscaler to leave the nodes of a deployment alone while it is rolled.',
+  ),
   'node-conditions': text(
     'KernelDeadlock,ReadonlyFilesystem,DiskPressure,NetworkUnavailable',
     'Conditions of nodes that must be False for a machine to be healthy.',

@@ -79,6 +79,7 @@ async function run(configuration: Configuration, ports: Ports, signal: AbortSign
     concurrentSyncs: configuration.concurrentSyncs,
     orphanPeriodMilliseconds: configuration.orphanPeriodMilliseconds,
     safety: configuration.safety,
+    keepNodesDuringRollout: configuration.keepNodesDuringRollout,
   })
   let leading = false
   await using health = await startHealthServer({

@@ -53,6 +53,8 @@ export interface ManagerOptions {
   readonly resyncMilliseconds?: number
   /** Pause between the starts of two controllers; none unless told. */
   readonly startIntervalMilliseconds?: number
+  /** Whether the autoscaler is asked to leave the nodes of a deployment alone while it is rolled. */
+  readonly keepNodesDuringRollout: boolean
 }
 
 /** The controllers of one namespace. */

@@ -7,10 +7,12 @@ import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import type { Client, Selection } from '@trellis/kubernetes/client'
+import type { IndexFunction } from '@trellis/kubernetes/indexer'
 import { createInformer } from '@trellis/kubernetes/informer'
 import { createFreshReader } from './common/freshness.ts'
 import { tokenFieldSelector, tokenNamespace } from './machine/bootstrap-token.ts'
 import type { TargetContext } from './machine/context.ts'
+import { rolloutMarkIndex, rolloutMarkOf } from './machine-deployment/node-marks.ts'
 
 /** What following a target cluster needs. */
 export interface TargetOptions {
@@ -27,10 +29,13 @@ const knockMilliseconds = 1000
 export function startTarget(options: TargetOptions, signal: AbortSignal): TargetContext {
   const { client, clock, random } = options
   const log = options.log.child({ cluster: 'target' })
-  const informer = <Kind extends KubernetesObject>(resource: Resource<Kind>, selection: Selection = {}) =>
-    createInformer({ client, clock, random, log, resource, selection })
+  const informer = <Kind extends KubernetesObject>(
+    resource: Resource<Kind>,
+    selection: Selection = {},
+    indexes: Readonly<Record<string, IndexFunction<Kind>>> = {},
+  ) => createInformer({ client, clock, random, log, resource, selection, indexes })
   const informers = {
-    nodes: informer(nodes),
+    nodes: informer(nodes, {}, { [rolloutMarkIndex]: rolloutMarkOf }),
     reports: informer(configMaps, { namespace: joinReportNamespace }),
     tokens: informer<Secret>(secrets, { namespace: tokenNamespace, fieldSelector: tokenFieldSelector }),
   }

@@ -68,6 +68,7 @@ export function view(
     ready: available,
     present: existing,
     existing,
+    chosen: 0,
     machines: [],
   }
 }

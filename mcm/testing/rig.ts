@@ -38,6 +38,7 @@ export interface RigOptions {
   readonly log?: Log
   readonly orphanPeriodMilliseconds?: number
   readonly safety?: Partial<SafetySettings>
+  readonly keepNodesDuringRollout?: boolean
 }
 
 /** A machine controller manager in front of a simulated cloud whose servers become Nodes. */
@@ -105,6 +106,7 @@ export function createRig(options: RigOptions): Rig {
       concurrentSyncs: 10,
       orphanPeriodMilliseconds: options.orphanPeriodMilliseconds ?? 900_000,
       safety: { ...usualSafety, ...options.safety },
+      keepNodesDuringRollout: options.keepNodesDuringRollout ?? true,
     })
     return { manager, registry }
   }

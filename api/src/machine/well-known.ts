@@ -46,6 +46,8 @@ export const machineAnnotations = {
   lastReplicaChangeByScalerTime: 'machine.sapcloud.io/last-deployment-replica-change-by-scaler-time',
   /** MachineDeployment, MachineSet and Machine: wins over the creation timeout of spec and flag. */
   effectiveCreationTimeout: 'node.machine.sapcloud.io/effective-creation-timeout',
+  /** MachineDeployment, MachineSet: `true` makes `minReadySeconds` delay availability. */
+  honourMinReadySeconds: 'machine.sapcloud.io/honour-min-ready-seconds',
   /** Machine: how long it took to join. */
   joinDuration: 'node.machine.sapcloud.io/machine-join-duration',
   /** Machine or Node: `now`, `when-failed`, `auto-preserved` or `false`. */

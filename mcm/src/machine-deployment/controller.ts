@@ -5,38 +5,18 @@ import {
   type MachineDeploymentStatus,
   machineDeployments,
 } from '@trellis/api/machine/machine-deployment'
-import { type MachineSet, machineSets } from '@trellis/api/machine/machine-set'
-import { machineConditionReasons, machineEventReasons, machineFinalizers } from '@trellis/api/machine/well-known'
-import { keyOf } from '@trellis/api/meta'
-import type { Clock } from '@trellis/foundation/clock'
-import { describe, isFailure } from '@trellis/foundation/failure'
-import type { Log } from '@trellis/foundation/log'
-import type { Client } from '@trellis/kubernetes/client'
+import type { MachineSet } from '@trellis/api/machine/machine-set'
+import { machineConditionReasons } from '@trellis/api/machine/well-known'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
-import type { Informer } from '@trellis/kubernetes/informer'
-import type { Events } from '../common/events.ts'
-import type { FreshReader } from '../common/freshness.ts'
-import { controllerOf, controllerReference } from '../common/ownership.ts'
-import { type ClassLookup, resolveClass } from '../machine-class/resolve.ts'
-import { decideMachineDeployment, type MachineDeploymentAction } from './decide.ts'
+import { controllerOf } from '../common/ownership.ts'
+import { resolveClass } from '../machine-class/resolve.ts'
+import { minReadyMilliseconds, nextAvailability } from '../machine-set/availability.ts'
+import { applyAll } from './apply.ts'
+import type { MachineDeploymentContext } from './context.ts'
+import { decideMachineDeployment } from './decide.ts'
+import { createNodeMarker, type NodeMarker } from './node-marker.ts'
 import { type DeploymentTrouble, progressDeadline } from './status.ts'
-import { sameTemplate } from './template-hash.ts'
-
-/** All that the machine deployment controller works with. */
-export interface MachineDeploymentContext {
-  readonly clock: Clock
-  readonly log: Log
-  readonly namespace: string
-  readonly control: Client
-  readonly deployments: Informer<MachineDeployment>
-  readonly deploymentReader: FreshReader<MachineDeployment>
-  readonly sets: Informer<MachineSet>
-  readonly setReader: FreshReader<MachineSet>
-  readonly machines: Informer<Machine>
-  readonly machineReader: FreshReader<Machine>
-  readonly classes: ClassLookup
-  readonly events: Events
-}
+import { findUnseen } from './unseen.ts'
 
 /** The part of the machine deployment controller that works on one deployment; its key is the deployment's name. */
 export interface MachineDeploymentReconciler {
@@ -49,29 +29,55 @@ const flockMilliseconds = 100
 
 /** Makes the reconciler. */
 export function createMachineDeploymentReconciler(context: MachineDeploymentContext): MachineDeploymentReconciler {
+  const marker = createNodeMarker(context)
   return {
-    reconcile: (name) => reconcile(context, name),
+    reconcile: (name) => reconcile(context, marker, name),
     follow: (controller) => followChanges(context, controller),
   }
 }
 
-async function reconcile(context: MachineDeploymentContext, name: string): Promise<Outcome> {
+async function reconcile(context: MachineDeploymentContext, marker: NodeMarker, name: string): Promise<Outcome> {
   const { namespace, deploymentReader, setReader, machineReader, clock } = context
   const deployment = deploymentReader.get({ namespace, name })
-  if (deployment === undefined) return done
+  if (deployment === undefined) {
+    marker.forget(name)
+    return done
+  }
   const decision = decideMachineDeployment(
     {
       deployment,
       sets: setReader.freshen(context.sets.list(namespace)),
       machinesOf: (set) => machineReader.freshen(context.machines.byIndex('owner', set.metadata.uid ?? '')),
+      unseen: await findUnseen(context, deployment),
       classTrouble: classTrouble(context, deployment),
+      nodes: marker.observe(),
     },
     clock.now(),
   )
-  for (const action of decision.actions) await apply(context, deployment, action)
+  await applyAll(context, deployment, decision.actions)
   if (decision.status !== undefined) await writeStatus(context, deployment, decision.status)
-  const deadline = progressDeadline(deploymentReader.get({ namespace, name }) ?? deployment)
-  return deadline === undefined || deadline < clock.now() ? done : again(deadline - clock.now() + 1)
+  const marked = await marker.apply(name, decision.nodeMarks)
+  return nextLook(context, deployment, decision.machines, marked)
+}
+
+/** Comes back for the nearest of its deadlines. */
+function nextLook(
+  { clock, namespace, deploymentReader }: MachineDeploymentContext,
+  before: MachineDeployment,
+  machines: readonly Machine[],
+  marksAfter: number | undefined,
+): Outcome {
+  const now = clock.now()
+  const { name } = before.metadata
+  const deployment = deploymentReader.get({ namespace, name }) ?? before
+  const deadline = progressDeadline(deployment)
+  const available = nextAvailability(machines, minReadyMilliseconds(deployment), now)
+  const instants = [
+    deadline === undefined || deadline < now ? undefined : deadline + 1,
+    available,
+    marksAfter === undefined ? undefined : now + marksAfter,
+  ].filter((instant) => instant !== undefined)
+  return instants.length === 0 ? done : again(Math.min(...instants) - now)
 }
 
 function classTrouble(context: MachineDeploymentContext, deployment: MachineDeployment): DeploymentTrouble | undefined {
@@ -92,117 +98,24 @@ async function writeStatus(
   if (trouble !== undefined && trouble.message !== before?.message) {
     context.events.warn(deployment, trouble.reason ?? type, trouble.message ?? '')
   }
-  context.deploymentReader.remember(await context.control.replaceStatus(machineDeployments, { ...deployment, status }))
-}
-
-async function apply(
-  context: MachineDeploymentContext,
-  deployment: MachineDeployment,
-  action: MachineDeploymentAction,
-): Promise<void> {
-  const { finalizers = [] } = deployment.metadata
-  switch (action.kind) {
-    case 'add-finalizer':
-      return setFinalizers(context, deployment, [...finalizers, machineFinalizers.object])
-    case 'remove-finalizer':
-      return setFinalizers(
-        context,
-        deployment,
-        finalizers.filter((name) => name !== machineFinalizers.object),
-      )
-    case 'adopt':
-      return setOwners(context, action.set, [
-        ...(action.set.metadata.ownerReferences ?? []),
-        controllerReference(deployment),
-      ])
-    case 'release':
-      return setOwners(
-        context,
-        action.set,
-        (action.set.metadata.ownerReferences ?? []).filter(({ uid }) => uid !== deployment.metadata.uid),
-      )
-    case 'create-set':
-      return createSet(context, deployment, action.set)
-    case 'delete-set':
-      return context.control.delete(machineSets, keyOf(action.set), { propagationPolicy: 'Background' })
-    case 'update-set':
-      return patchSet(context, action.set, action.patch)
-    case 'scale-set':
-      await patchSet(context, action.set, action.patch)
-      if (action.from !== action.to) tellScaling(context, deployment, action)
-      return
-  }
-}
-
-function tellScaling(
-  context: MachineDeploymentContext,
-  deployment: MachineDeployment,
-  { set, from, to }: { readonly set: MachineSet; readonly from: number; readonly to: number },
-): void {
-  const direction = to > from ? 'up' : 'down'
-  const message = `Scaled ${direction} machine set ${set.metadata.name} to ${to}`
-  context.log.info({ deployment: deployment.metadata.name, set: set.metadata.name, from, to }, 'machine set scaled')
-  context.events.normal(deployment, machineEventReasons.scalingMachineSet, message)
-}
-
-async function patchSet(context: MachineDeploymentContext, set: MachineSet, patch: object): Promise<void> {
-  context.setReader.remember(await context.control.patch(machineSets, keyOf(set), patch, { type: 'merge' }))
-}
-
-/** Makes the set of a template. The name may be taken: by the very set, which the informer does not show yet, or by another, so that the next name is tried. */
-async function createSet(
-  context: MachineDeploymentContext,
-  deployment: MachineDeployment,
-  wanted: MachineSet,
-): Promise<void> {
-  const replicas = wanted.spec?.replicas ?? 0
-  try {
-    const set = await context.control.create(machineSets, wanted)
-    tellScaling(context, deployment, { set, from: 0, to: replicas })
-  } catch (error) {
-    if (!isFailure(error, 'Conflict')) {
-      context.events.warn(deployment, machineConditionReasons.progressing.createError, describe(error))
-      throw error
-    }
-    const taken = await context.control.find(machineSets, keyOf(wanted))
-    const own = taken !== undefined && controllerOf(taken)?.uid === deployment.metadata.uid
-    if (own && sameTemplate(taken.spec?.template, wanted.spec?.template)) return
-    if (taken === undefined) throw error
-    const collisionCount = (deployment.status?.collisionCount ?? 0) + 1
-    const status = { ...deployment.status, collisionCount }
-    context.deploymentReader.remember(
-      await context.control.replaceStatus(machineDeployments, { ...deployment, status }),
-    )
-    throw error
-  }
-}
-
-async function setFinalizers(
-  context: MachineDeploymentContext,
-  deployment: MachineDeployment,
-  finalizers: readonly string[],
-): Promise<void> {
-  const patch = { metadata: { resourceVersion: deployment.metadata.resourceVersion, finalizers } }
-  context.deploymentReader.remember(
-    await context.control.patch(machineDeployments, keyOf(deployment), patch, { type: 'merge' }),
-  )
-}
-
-async function setOwners(
-  context: MachineDeploymentContext,
-  set: MachineSet,
-  ownerReferences: MachineSet['metadata']['ownerReferences'],
-): Promise<void> {
-  await patchSet(context, set, { metadata: { resourceVersion: set.metadata.resourceVersion, ownerReferences } })
+  const { namespace, deploymentReader, control } = context
+  // What this pass wrote to the deployment before gave it another version.
+  const latest = deploymentReader.get({ namespace, name: deployment.metadata.name }) ?? deployment
+  deploymentReader.remember(await control.replaceStatus(machineDeployments, { ...latest, status }))
 }
 
 function followChanges(context: MachineDeploymentContext, controller: Controller): () => void {
-  const { deployments, sets, machines, namespace } = context
+  const { deployments, sets, machines, namespace, target } = context
+  const wakeAll = () => {
+    for (const { metadata } of deployments.list(namespace)) controller.enqueue(metadata.name)
+  }
   const wakeOwner = (set: MachineSet | undefined) => {
     const owner = set === undefined ? undefined : controllerOf(set)
     if (owner !== undefined) controller.enqueueAfter(owner.name, flockMilliseconds)
-    else if (set !== undefined) for (const one of deployments.list(namespace)) controller.enqueue(one.metadata.name)
+    else if (set !== undefined) wakeAll()
   }
+  // Marks that a rollout left behind while nobody looked are found once the nodes are known.
+  target?.nodes.synced().then(wakeAll, () => {})
   const stops = [
     deployments.onChange(({ key }) => controller.enqueue(key.name)),
     sets.onChange(({ before, after }) => wakeOwner(after ?? before)),

@@ -1,15 +1,18 @@
 import { findCondition } from '@trellis/api/conditions'
+import type { Node } from '@trellis/api/core/node'
 import type { Machine } from '@trellis/api/machine/machine'
 import type { MachineDeployment, MachineDeploymentStatus } from '@trellis/api/machine/machine-deployment'
 import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { machineConditionReasons, machineFinalizers } from '@trellis/api/machine/well-known'
 import { claim } from '../common/ownership.ts'
-import { boundsOf, wantedReplicas } from './bounds.ts'
-import { desiredOf, newestPatch, newSetOf, revisionOf, scalePatch } from './new-set.ts'
-import { firstReplicas, recreateStep, rollingStep, type Scaling, shareOut } from './rollout.ts'
-import { byAge, type SetView, total, viewOf } from './sets-view.ts'
-import { type DeploymentTrouble, deploymentStatus, isComplete } from './status.ts'
+import { minReadyMilliseconds } from '../machine-set/availability.ts'
+import { decideMoves, isLeavingSet, type SetAction } from './moves.ts'
+import { decideNodeMarks, type NodeMark } from './node-marks.ts'
+import { decideRollback, type Rollback } from './rollback.ts'
+import { byAge, type SetView, viewOf } from './sets-view.ts'
+import { type DeploymentTrouble, deploymentStatus } from './status.ts'
 import { sameTemplate } from './template-hash.ts'
+import { type ChoiceAction, decideChoices } from './trigger-deletion.ts'
 import { invalidity } from './validate.ts'
 
 /** What one pass over a deployment decides upon. */
@@ -18,8 +21,21 @@ export interface MachineDeploymentObservation {
   /** Sets of the namespace that the deployment owns or whose labels fit its selector. */
   readonly sets: readonly MachineSet[]
   machinesOf(set: MachineSet): readonly Machine[]
+  /** Machines that the autoscaler chose and that no informer shows yet. */
+  readonly unseen?: readonly Machine[]
   /** Why its machine class cannot be used just now. */
   readonly classTrouble: DeploymentTrouble | undefined
+  /** The nodes that its machines are; absent when they are not known. */
+  readonly nodes?: ObservedNodes | undefined
+}
+
+/** The nodes of a deployment's machines. */
+export interface ObservedNodes {
+  nodeOf(machine: Machine): Node | undefined
+  /** Whether any node at all carries a mark of a rollout. */
+  readonly anyMarked: boolean
+  /** Whether the autoscaler is to leave nodes alone during a rollout. */
+  readonly keepNodes: boolean
 }
 
 /** One thing to do for a deployment. */
@@ -28,22 +44,19 @@ export type MachineDeploymentAction =
   | { readonly kind: 'remove-finalizer' }
   | { readonly kind: 'adopt'; readonly set: MachineSet }
   | { readonly kind: 'release'; readonly set: MachineSet }
-  | { readonly kind: 'create-set'; readonly set: MachineSet }
-  | { readonly kind: 'delete-set'; readonly set: MachineSet }
-  | { readonly kind: 'update-set'; readonly set: MachineSet; readonly patch: object }
-  | {
-      readonly kind: 'scale-set'
-      readonly set: MachineSet
-      readonly from: number
-      readonly to: number
-      readonly patch: object
-    }
+  | ({ readonly kind: 'rollback' } & Rollback)
+  | ChoiceAction
+  | SetAction
 
 /** What a pass does. */
 export interface MachineDeploymentDecision {
   readonly actions: readonly MachineDeploymentAction[]
   /** The status to write; undefined when it stands already. */
   readonly status: MachineDeploymentStatus | undefined
+  /** Nodes to mark, or to free of their marks; nothing else waits for it. */
+  readonly nodeMarks: readonly NodeMark[]
+  /** All of its machines. */
+  readonly machines: readonly Machine[]
 }
 
 /** Decides what a deployment does about its sets. */
@@ -54,28 +67,69 @@ export function decideMachineDeployment(
   const { deployment, sets } = observed
   const { owned, adopt, release } = claim(deployment, deployment.spec?.selector, sets)
   const finalizers = deployment.metadata.finalizers ?? []
-  if (deployment.metadata.deletionTimestamp !== undefined)
-    return { actions: leaving(finalizers, owned), status: undefined }
+  if (deployment.metadata.deletionTimestamp !== undefined) return only(leaving(finalizers, owned))
   const wrong = invalidity(deployment)
   if (wrong !== undefined) return invalid(observed, owned, wrong, now)
-  if (!finalizers.includes(machineFinalizers.object)) return { actions: [{ kind: 'add-finalizer' }], status: undefined }
+  if (!finalizers.includes(machineFinalizers.object)) return only([{ kind: 'add-finalizer' }])
   if (adopt.length + release.length > 0) {
-    const claims = [
+    return only([
       ...adopt.map((set) => ({ kind: 'adopt' as const, set })),
       ...release.map((set) => ({ kind: 'release' as const, set })),
-    ]
-    return { actions: claims, status: undefined }
+    ])
   }
-  const views = owned.map((set) => viewOf(set, observed.machinesOf(set))).sort(byAge)
+  return decideClaimed(observed, owned, now)
+}
+
+function only(actions: readonly MachineDeploymentAction[]): MachineDeploymentDecision {
+  return { actions, status: undefined, nodeMarks: [], machines: [] }
+}
+
+function decideClaimed(
+  observed: MachineDeploymentObservation,
+  owned: readonly MachineSet[],
+  now: number,
+): MachineDeploymentDecision {
+  const { deployment, unseen = [] } = observed
+  const paused = deployment.spec?.paused === true
+  const members = owned.map((set) => ({ set, machines: observed.machinesOf(set) }))
+  const machines = members.flatMap((member) => member.machines)
+  const choices = decideChoices(deployment, machines, finder([...machines, ...unseen]), now)
+  const rollback = paused ? undefined : decideRollback(deployment, owned)
+  // The template that the rollback brings back is what the next pass works with.
+  if (rollback !== undefined) {
+    return { ...only([...choices.actions, { kind: 'rollback', ...rollback }]), machines }
+  }
+  const counting = { now, minReady: minReadyMilliseconds(deployment), chosen: choices.chosen }
+  const views = members.map(({ set, machines: own }) => viewOf(set, own, counting)).sort(byAge)
   const newest = views.find(
     ({ set }) => !isLeavingSet(set) && sameTemplate(set.spec?.template, deployment.spec?.template),
   )
   const old = views.filter((view) => view !== newest)
+  const moves = decideMoves(deployment, newest, old)
+  const created = moves.find(({ kind }) => kind === 'create-set')?.set.metadata.name
   const trouble = observed.classTrouble ?? troubleOf(newest)
   return {
-    actions: moves(deployment, newest, old),
-    status: deploymentStatus({ deployment, newest, old, trouble }, now),
+    actions: [...choices.actions, ...moves],
+    status: deploymentStatus({ deployment, newest, old, trouble, created }, now),
+    nodeMarks: paused ? [] : nodeMarks(observed, newest, old),
+    machines,
   }
+}
+
+function finder(machines: readonly Machine[]): (name: string) => Machine | undefined {
+  const byName = new Map(machines.map((machine) => [machine.metadata.name, machine]))
+  return (name) => byName.get(name)
+}
+
+function nodeMarks(
+  { deployment, nodes }: MachineDeploymentObservation,
+  newest: SetView | undefined,
+  old: readonly SetView[],
+): readonly NodeMark[] {
+  if (nodes === undefined) return []
+  const { type = 'RollingUpdate' } = deployment.spec?.strategy ?? {}
+  const rolling = type === 'RollingUpdate' && old.some(({ wanted, existing }) => wanted + existing > 0)
+  return decideNodeMarks({ ...nodes, newest, old, rolling })
 }
 
 function leaving(finalizers: readonly string[], owned: readonly MachineSet[]): readonly MachineDeploymentAction[] {
@@ -89,15 +143,14 @@ function leaving(finalizers: readonly string[], owned: readonly MachineSet[]): r
 function invalid(
   observed: MachineDeploymentObservation,
   owned: readonly MachineSet[],
-  message: string,
+  trouble: DeploymentTrouble,
   now: number,
 ): MachineDeploymentDecision {
-  const old = owned.map((set) => viewOf(set, observed.machinesOf(set)))
-  const trouble = { reason: 'InvalidSpec', message }
-  return {
-    actions: [],
-    status: deploymentStatus({ deployment: observed.deployment, newest: undefined, old, trouble }, now),
-  }
+  const { deployment } = observed
+  const counting = { now, minReady: minReadyMilliseconds(deployment), chosen: new Set<string>() }
+  const old = owned.map((set) => viewOf(set, observed.machinesOf(set), counting))
+  const status = deploymentStatus({ deployment, newest: undefined, old, trouble, created: undefined }, now)
+  return { ...only([]), status, machines: old.flatMap(({ machines }) => machines) }
 }
 
 function troubleOf(newest: SetView | undefined): DeploymentTrouble | undefined {
@@ -105,77 +158,4 @@ function troubleOf(newest: SetView | undefined): DeploymentTrouble | undefined {
   const condition = findCondition(newest?.set.status?.machineSetCondition, type)
   if (condition?.status !== 'True') return undefined
   return { reason: condition.reason ?? 'ReplicaFailure', message: condition.message ?? '' }
-}
-
-function moves(
-  deployment: MachineDeployment,
-  newest: SetView | undefined,
-  old: readonly SetView[],
-): readonly MachineDeploymentAction[] {
-  const replicas = wantedReplicas(deployment)
-  const bounds = boundsOf(deployment)
-  const all = newest === undefined ? old : [...old, newest]
-  const strategy = deployment.spec?.strategy?.type ?? 'RollingUpdate'
-  // An update in place has an order of its own, which is not here yet: nothing that exists may be replaced instead.
-  const held =
-    deployment.spec?.paused === true || (strategy === 'InPlaceUpdate' && old.some(({ existing }) => existing > 0))
-  if (isScalingEvent(all, replicas) || (held && all.length > 0)) {
-    return scaled(deployment, all, shareOut(replicas, strategy === 'RollingUpdate' ? bounds.maxSurge : 0, all))
-  }
-  if (newest === undefined) {
-    if (deployment.spec?.paused) return []
-    const first = firstReplicas(replicas, bounds, old, strategy === 'Recreate')
-    return [{ kind: 'create-set', set: newSetOf(deployment, old, first) }]
-  }
-  const patch = newestPatch(deployment, newest, old)
-  if (patch !== undefined) return [{ kind: 'update-set', set: newest.set, patch }]
-  const rollout = { replicas, bounds, newest, old }
-  const scaling = strategy === 'Recreate' ? recreateStep(rollout) : rollingStep(rollout)
-  if (scaling.size > 0) return scaled(deployment, all, scaling)
-  return forget(deployment, newest, old)
-}
-
-/** The wanted number changed since the active sets were last scaled. */
-function isScalingEvent(all: readonly SetView[], replicas: number): boolean {
-  return all.some(({ set, wanted }) => {
-    const desired = desiredOf(set)
-    return wanted > 0 && desired !== undefined && desired !== replicas
-  })
-}
-
-function scaled(
-  deployment: MachineDeployment,
-  all: readonly SetView[],
-  scaling: Scaling,
-): readonly MachineDeploymentAction[] {
-  const replicas = wantedReplicas(deployment)
-  return all.flatMap(({ set, name, wanted }): MachineDeploymentAction[] => {
-    const to = scaling.get(name) ?? wanted
-    const outdated = wanted > 0 && desiredOf(set) !== replicas
-    if (to === wanted && !outdated) return []
-    return [{ kind: 'scale-set', set, from: wanted, to, patch: scalePatch(deployment, set, to) }]
-  })
-}
-
-/** Old sets beyond the history limit, oldest first, once the rollout is complete. */
-function forget(
-  deployment: MachineDeployment,
-  newest: SetView,
-  old: readonly SetView[],
-): readonly MachineDeploymentAction[] {
-  const limit = deployment.spec?.revisionHistoryLimit
-  const all = [newest, ...old]
-  const counts = {
-    updatedReplicas: newest.present,
-    replicas: total(all, ({ present }) => present),
-    availableReplicas: total(all, ({ available }) => available),
-  }
-  if (limit === undefined || !isComplete(deployment, counts)) return []
-  const empty = old.filter(({ set, wanted, existing }) => wanted === 0 && existing === 0 && !isLeavingSet(set))
-  const oldestFirst = empty.sort((left, right) => revisionOf(left.set) - revisionOf(right.set))
-  return oldestFirst.slice(0, Math.max(0, old.length - limit)).map(({ set }) => ({ kind: 'delete-set', set }))
-}
-
-function isLeavingSet(set: MachineSet): boolean {
-  return set.metadata.deletionTimestamp !== undefined
 }

@@ -68,6 +68,7 @@ export function newestPatch(
     ...inherited(deployment),
     ...replicaAnnotations(deployment),
     [machineAnnotations.revision]: String(revision),
+    ...historyAnnotation(set, revision),
   }
   const present = set.metadata.annotations ?? {}
   const annotations = Object.fromEntries(
@@ -83,11 +84,24 @@ export function newestPatch(
   }
 }
 
-/** Annotations that a set loses when its deployment does. */
+/** Annotations that the newest set loses unless its deployment has them. */
 const inheritable: readonly string[] = [
   machineAnnotations.lastReplicaChangeByScalerTime,
   machineAnnotations.effectiveCreationTimeout,
+  machineAnnotations.honourMinReadySeconds,
+  machineAnnotations.preferNoSchedule,
 ]
+
+/** Revisions that a set remembers to have been. */
+const longestHistory = 20
+
+/** The revisions that a set was before, when it becomes another. */
+function historyAnnotation(set: MachineSet, revision: number): Record<string, string> {
+  const before = revisionOf(set)
+  if (before === 0 || before === revision) return {}
+  const history = (set.metadata.annotations?.[machineAnnotations.revisionHistory] ?? '').split(',').filter(Boolean)
+  return { [machineAnnotations.revisionHistory]: [...history, before].slice(-longestHistory).join(',') }
+}
 
 /** Changes of a set's spec that are carried out in place. The hash label stays what it was when the set was made, perhaps by another controller. */
 function livingSpec(present: MachineSetSpec, wanted: MachineSetSpec): object | undefined {
@@ -99,12 +113,17 @@ function livingSpec(present: MachineSetSpec, wanted: MachineSetSpec): object | u
   return sameJson(part(present), part(wanted)) ? undefined : (replacement(part(present), part(wanted)) as object)
 }
 
-/** The patch that sets the wanted number of a set's machines. */
-export function scalePatch(deployment: MachineDeployment, set: MachineSet, replicas: number): object {
+/** The patch that sets the wanted number of a set's machines, and more annotations with it. */
+export function scalePatch(
+  deployment: MachineDeployment,
+  set: MachineSet,
+  replicas: number,
+  annotations: Readonly<Record<string, string>> = {},
+): object {
   return {
     metadata: {
       resourceVersion: set.metadata.resourceVersion,
-      annotations: { ...inheritedByAll(deployment), ...replicaAnnotations(deployment) },
+      annotations: { ...inheritedByAll(deployment), ...replicaAnnotations(deployment), ...annotations },
     },
     spec: { replicas },
   }

@@ -169,7 +169,7 @@ describe('shareOut', () => {
       wanted: { b: 2 },
     },
   ])('$reason', ({ views, replicas, wanted }) => {
-    expect(Object.fromEntries(shareOut(replicas, 1, views))).toEqual(wanted)
+    expect(Object.fromEntries(shareOut({ replicas, surge: 1, views, newest: views.at(-1) }))).toEqual(wanted)
   })
 
   it('shares out exactly what is allowed', () => {
@@ -177,7 +177,7 @@ describe('shareOut', () => {
     fc.assert(
       fc.property(sizes, fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 5 }), (wanted, replicas, surge) => {
         const views = wanted.map((one, index) => view(`s${index}`, one, one, one, index))
-        const scaling = shareOut(replicas, surge, views)
+        const scaling = shareOut({ replicas, surge, views, newest: views.at(-1) })
         const after = views.map((one) => scaling.get(one.name) ?? one.wanted)
         expect(after.reduce((sum, one) => sum + one, 0)).toBe(replicas === 0 ? 0 : replicas + surge)
         expect(Math.min(...after)).toBeGreaterThanOrEqual(0)

@@ -57,33 +57,50 @@ export function firstReplicas(replicas: number, bounds: Bounds, old: readonly Se
   return Math.max(0, Math.min(room, replicas))
 }
 
-/**
- * A change of the wanted number while several sets have machines: growth goes to the newest alone, shrinkage is shared out in proportion,
- * what does not divide falls to the largest.
- */
-export function shareOut(replicas: number, surge: number, views: readonly SetView[]): Scaling {
-  const active = views.filter(({ wanted }) => wanted > 0)
-  const newest = [...views].sort(byAge).at(-1)
-  const only = active.length <= 1 ? (active[0] ?? newest) : undefined
-  if (newest === undefined) return new Map()
-  if (only !== undefined) return only.wanted === replicas ? new Map() : new Map([[only.name, replicas]])
-  const sum = total(active, ({ wanted }) => wanted)
-  const allowed = replicas === 0 ? 0 : replicas + surge
-  if (sum < allowed) return new Map([[newest.name, newest.wanted + Math.max(0, allowed - sum)]])
-  return shrink(active, sum, allowed)
+/** A change of the wanted number of machines. */
+export interface Resizing {
+  readonly replicas: number
+  readonly surge: number
+  readonly views: readonly SetView[]
+  /** The set of the present template, which takes all growth; absent while nothing may be replaced. */
+  readonly newest?: SetView | undefined
 }
 
-function shrink(active: readonly SetView[], sum: number, allowed: number): Scaling {
-  const largestFirst = [...active].sort((left, right) => right.wanted - left.wanted || byAge(left, right))
-  const shares = new Map(largestFirst.map(({ name, wanted }) => [name, Math.floor((wanted * allowed) / sum)]))
-  let rest = allowed - [...shares.values()].reduce((total, share) => total + share, 0)
-  for (const { name, wanted } of largestFirst) {
-    const share = shares.get(name) ?? 0
-    const more = Math.min(rest, wanted - share)
-    shares.set(name, share + more)
-    rest -= more
+/**
+ * A change of the wanted number while several sets have machines: growth goes to the newest alone, as far as servers that are still going leave room.
+ * Shrinkage falls first to the sets whose machines the autoscaler chose, the rest is shared out in proportion, and what does not divide falls to the largest.
+ */
+export function shareOut({ replicas, surge, views, newest }: Resizing): Scaling {
+  const active = views.filter(({ wanted }) => wanted > 0)
+  const target = newest ?? [...(active.length > 0 ? active : views)].sort(byAge).at(-1)
+  if (target === undefined) return new Map()
+  if (active.every((view) => view === target)) {
+    return target.wanted === replicas ? new Map() : new Map([[target.name, replicas]])
   }
-  return new Map([...shares].filter(([name, share]) => active.find((view) => view.name === name)?.wanted !== share))
+  const sum = total(active, ({ wanted }) => wanted)
+  const allowed = replicas === 0 ? 0 : replicas + surge
+  if (sum > allowed) return shrink(active, sum - allowed)
+  const room = allowed - total(views, ({ wanted, existing }) => Math.max(wanted, existing))
+  return room > 0 ? new Map([[target.name, target.wanted + room]]) : new Map()
+}
+
+function shrink(active: readonly SetView[], surplus: number): Scaling {
+  const largestFirst = [...active].sort((left, right) => right.wanted - left.wanted || byAge(left, right))
+  const scaling = new Map<string, number>()
+  let surplusLeft = surplus
+  for (const view of largestFirst) surplusLeft -= take(scaling, view, Math.min(view.chosen, surplusLeft))
+  if (surplusLeft === 0) return scaling
+  const sum = total(active, (view) => wantedAfter(scaling, view))
+  const allowed = sum - surplusLeft
+  const sizes = largestFirst.map((view) => ({ view, size: wantedAfter(scaling, view) }))
+  const shares = sizes.map(({ view, size }) => ({ view, size, share: Math.floor((size * allowed) / sum) }))
+  let rest = allowed - shares.reduce((whole, { share }) => whole + share, 0)
+  for (const { view, size, share } of shares) {
+    const more = Math.min(rest, size - share)
+    rest -= more
+    take(scaling, view, size - share - more)
+  }
+  return scaling
 }
 
 function unavailable({ wanted, available }: SetView): number {

@@ -1,8 +1,9 @@
 import type { Machine } from '@trellis/api/machine/machine'
 import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
+import { isAvailable } from '../machine-set/availability.ts'
 import { wantedReplicas } from '../machine-set/decide.ts'
-import { isAvailable } from '../machine-set/status.ts'
+import { deletionPriority } from '../machine-set/order.ts'
 
 /** One set of a deployment and its machines, counted. */
 export interface SetView {
@@ -16,11 +17,20 @@ export interface SetView {
   readonly present: number
   readonly ready: number
   readonly available: number
+  /** Machines that the autoscaler chose to go first. */
+  readonly chosen: number
   readonly machines: readonly Machine[]
 }
 
+/** How machines are counted: since when they must be ready, and which of them are to go first. */
+export interface Counting {
+  readonly now: number
+  readonly minReady: number
+  readonly chosen: ReadonlySet<string>
+}
+
 /** Counts a set's machines; they say sooner than its status how it stands. */
-export function viewOf(set: MachineSet, machines: readonly Machine[]): SetView {
+export function viewOf(set: MachineSet, machines: readonly Machine[], { now, minReady, chosen }: Counting): SetView {
   const staying = machines.filter((machine) => !isLeaving(machine))
   return {
     set,
@@ -29,7 +39,8 @@ export function viewOf(set: MachineSet, machines: readonly Machine[]): SetView {
     existing: machines.length,
     present: staying.length,
     ready: staying.filter((machine) => phaseOf(machine) === 'Running').length,
-    available: staying.filter(isAvailable).length,
+    available: staying.filter((machine) => isAvailable(machine, minReady, now)).length,
+    chosen: staying.filter((machine) => chosen.has(machine.metadata.name) || deletionPriority(machine) === 1).length,
     machines,
   }
 }

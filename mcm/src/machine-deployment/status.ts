@@ -24,6 +24,8 @@ export interface StatusObservation {
   readonly newest: SetView | undefined
   readonly old: readonly SetView[]
   readonly trouble: DeploymentTrouble | undefined
+  /** Name of the set that is being made in this pass. */
+  readonly created: string | undefined
 }
 
 /** A condition without its instants. */
@@ -35,6 +37,7 @@ export function deploymentStatus(observed: StatusObservation, now: number): Mach
   const before = deployment.status ?? {}
   const all = newest === undefined ? old : [newest, ...old]
   const available = total(all, (view) => view.available)
+  const preserved = total(all, ({ set }) => set.status?.preservedFailedReplicas ?? 0)
   const failed = failedMachines(all.flatMap(({ machines }) => machines.filter((machine) => !isLeaving(machine))))
   const counts = {
     replicas: total(all, ({ present }) => present),
@@ -46,8 +49,9 @@ export function deploymentStatus(observed: StatusObservation, now: number): Mach
   const after: MachineDeploymentStatus = {
     ...before,
     ...counts,
+    ...(preserved === 0 && before.preservedFailedReplicas === undefined ? {} : { preservedFailedReplicas: preserved }),
     observedGeneration: deployment.metadata.generation ?? 0,
-    conditions: conditionsOf(observed, counts, now),
+    conditions: conditionsOf(observed, { ...counts, preserved }, now),
     ...(failed.length === 0 && before.failedMachines === undefined ? {} : { failedMachines: failed }),
   }
   return sameJson(before, after) ? undefined : after
@@ -55,7 +59,10 @@ export function deploymentStatus(observed: StatusObservation, now: number): Mach
 
 type Counts = Required<
   Pick<MachineDeploymentStatus, 'replicas' | 'updatedReplicas' | 'readyReplicas' | 'availableReplicas'>
->
+> & {
+  /** Failed machines that are preserved, and so neither available nor replaced. */
+  readonly preserved: number
+}
 
 function conditionsOf(observed: StatusObservation, counts: Counts, now: number): MachineDeploymentCondition[] {
   const { deployment, trouble } = observed
@@ -72,9 +79,9 @@ function conditionsOf(observed: StatusObservation, counts: Counts, now: number):
     : state(withAvailable, progress.statement, { now, moved: progress.moved })
 }
 
-function availability(deployment: MachineDeployment, { availableReplicas }: Counts): Statement {
+function availability(deployment: MachineDeployment, { availableReplicas, preserved }: Counts): Statement {
   const { available } = machineConditionReasons
-  const needed = Math.max(0, wantedReplicas(deployment) - boundsOf(deployment).maxUnavailable)
+  const needed = Math.max(0, wantedReplicas(deployment) - boundsOf(deployment).maxUnavailable - preserved)
   return availableReplicas >= needed
     ? {
         type: available.type,
@@ -98,7 +105,7 @@ interface Progress {
 
 /** How the rollout stands; undefined when the condition stays as it is. cluster-autoscaler takes any other reason than NewMachineSetAvailable (and DeploymentPaused) for a rollout under way. */
 function progressOf(observed: StatusObservation, counts: Counts, now: number): Progress | undefined {
-  const { deployment, newest } = observed
+  const { deployment, newest, created } = observed
   const { progressing } = machineConditionReasons
   const current = findCondition(deployment.status?.conditions, progressing.type)
   const say = (status: Statement['status'], reason: string, message: string, moved = false): Progress => ({
@@ -107,13 +114,19 @@ function progressOf(observed: StatusObservation, counts: Counts, now: number): P
   })
   if (deployment.spec?.paused) return say('Unknown', progressing.paused, 'Deployment is paused')
   if (current?.reason === progressing.paused) return say('Unknown', progressing.resumed, 'Deployment is resumed', true)
-  if (newest === undefined) return current === undefined ? undefined : { statement: current, moved: false }
+  if (created !== undefined) {
+    return say('True', progressing.newMachineSetCreated, `Created new machine set "${created}"`, true)
+  }
+  if (newest === undefined) return undefined
   const settled = current?.reason === progressing.newMachineSetAvailable && counts.replicas === counts.updatedReplicas
   if (settled) return undefined
   if (isComplete(deployment, counts)) {
     return say('True', progressing.newMachineSetAvailable, `MachineSet "${newest.name}" has successfully progressed.`)
   }
-  if (hasMoved(deployment, counts) || current === undefined || current.reason === progressing.newMachineSetAvailable) {
+  if (current === undefined) {
+    return say('True', progressing.foundNewMachineSet, `Found new machine set "${newest.name}"`, true)
+  }
+  if (hasMoved(deployment, counts) || current.reason === progressing.newMachineSetAvailable) {
     return say('True', progressing.machineSetUpdated, `MachineSet "${newest.name}" is progressing.`, true)
   }
   const deadline = progressDeadline(deployment)
@@ -123,8 +136,25 @@ function progressOf(observed: StatusObservation, counts: Counts, now: number): P
   return undefined
 }
 
+/** The status of a deployment whose new set could not be made. */
+export function creationFailedStatus(
+  deployment: MachineDeployment,
+  message: string,
+  now: number,
+): MachineDeploymentStatus {
+  const { type, createError } = machineConditionReasons.progressing
+  const statement: Statement = { type, status: 'False', reason: createError, message }
+  return {
+    ...deployment.status,
+    conditions: state(deployment.status?.conditions, statement, { now, moved: false }),
+  }
+}
+
 /** Whether every wanted machine is of the present template and available, and no other is left. */
-export function isComplete(deployment: MachineDeployment, counts: Omit<Counts, 'readyReplicas'>): boolean {
+export function isComplete(
+  deployment: MachineDeployment,
+  counts: Omit<Counts, 'readyReplicas' | 'preserved'>,
+): boolean {
   const wanted = wantedReplicas(deployment)
   return counts.updatedReplicas === wanted && counts.replicas === wanted && counts.availableReplicas === wanted
 }

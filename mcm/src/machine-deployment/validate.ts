@@ -1,7 +1,17 @@
 import type { MachineDeployment } from '@trellis/api/machine/machine-deployment'
+import { machineEventReasons } from '@trellis/api/machine/well-known'
+import type { DeploymentTrouble } from './status.ts'
 
 /** Why a deployment cannot be carried out, with the field; undefined when it can. */
-export function invalidity(deployment: MachineDeployment): string | undefined {
+export function invalidity(deployment: MachineDeployment): DeploymentTrouble | undefined {
+  const { matchLabels = {}, matchExpressions = [] } = deployment.spec?.selector ?? {}
+  const message = complaint(deployment)
+  if (message === undefined) return undefined
+  const selectsAll = Object.keys(matchLabels).length + matchExpressions.length === 0
+  return { reason: selectsAll ? machineEventReasons.selectingAll : 'InvalidSpec', message }
+}
+
+function complaint(deployment: MachineDeployment): string | undefined {
   const { spec } = deployment
   if (spec === undefined) return 'spec is missing'
   const { class: reference } = spec.template.spec ?? {}

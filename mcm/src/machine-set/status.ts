@@ -6,12 +6,7 @@ import { machineConditionReasons } from '@trellis/api/machine/well-known'
 import { sameJson } from '../common/equality.ts'
 import { controllerOf } from '../common/ownership.ts'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
-
-/** Whether a machine does what it was made for. `minReadySeconds` does not delay it, as clients of the reference expect. */
-export function isAvailable(machine: Machine): boolean {
-  const phase = phaseOf(machine)
-  return !isLeaving(machine) && (phase === 'Running' || phase === 'Available')
-}
+import { isAvailable, minReadyMilliseconds } from './availability.ts'
 
 /** A set's status as its machines make it; undefined when it says so already. `trouble` is why machines cannot be made or deleted just now. */
 export function machineSetStatus(
@@ -29,6 +24,7 @@ export function machineSetStatus(
       ? removeCondition(before.machineSetCondition, type)
       : setCondition(before.machineSetCondition, { type, status: 'True', ...trouble }, now)
   const failed = failedMachines(present)
+  const minReady = minReadyMilliseconds(set)
   const after: MachineSetStatus = {
     ...before,
     replicas: present.length,
@@ -36,7 +32,7 @@ export function machineSetStatus(
       labels.every(([key, value]) => metadata.labels?.[key] === value),
     ).length,
     readyReplicas: present.filter((machine) => phaseOf(machine) === 'Running').length,
-    availableReplicas: present.filter(isAvailable).length,
+    availableReplicas: present.filter((machine) => isAvailable(machine, minReady, now)).length,
     observedGeneration: set.metadata.generation ?? 0,
     ...(conditions.length === 0 && before.machineSetCondition === undefined ? {} : { machineSetCondition: conditions }),
     ...(failed.length === 0 && before.failedMachines === undefined ? {} : { failedMachines: failed }),
