@@ -1,5 +1,6 @@
 import { type IncomingMessage, Agent as PlainAgent, request as plainRequest, type RequestOptions } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
+import { createSecureContext } from 'node:tls'
 import type { Clock } from '@trellis/foundation/clock'
 import { Failure, isFailure } from '@trellis/foundation/failure'
 import type { Credentials, Identity } from './credentials.ts'
@@ -42,8 +43,8 @@ export interface TransportTarget {
   readonly tlsServerName?: string | undefined
 }
 
-/** Idle connections kept for the next request. */
-const idleConnections = 8
+/** Idle connections kept for the next request: about as many as a busy controller uses at a time, since a handshake costs more than a request. */
+const idleConnections = 32
 /** Silence after which the kernel asks whether the peer is still there. */
 const keepAliveMilliseconds = 15_000
 
@@ -209,9 +210,8 @@ function createAgents(secure: boolean, target: TransportTarget): Agents {
       const agent = secure
         ? new SecureAgent({
             ...pooling,
-            ca: certificateAuthority,
-            cert: clientCertificate,
-            key: clientKey,
+            // Made once: by itself every connection would read all certificates anew.
+            secureContext: createSecureContext({ ca: certificateAuthority, cert: clientCertificate, key: clientKey }),
             rejectUnauthorized: !target.skipTlsVerify,
             servername: target.tlsServerName,
           })
