@@ -7,6 +7,7 @@ import type { Client } from '@trellis/kubernetes/client'
 import { createInformer } from '@trellis/kubernetes/informer'
 import type { Events } from '../common/events.ts'
 import type { EvictionAttempts } from './decide.ts'
+import { mustLeave } from './pods.ts'
 
 /** What a drain works with. */
 export interface DrainContext {
@@ -22,7 +23,7 @@ export interface DrainContext {
 export interface DrainSession extends Disposable {
   readonly context: DrainContext
   readonly nodeName: string
-  /** Pods of the node; undefined until they are known. The first call begins to follow them. */
+  /** Pods of the node; undefined until they are known. The first call looks at them, and follows them when any must leave. */
   pods(): readonly Pod[] | undefined
   /** By uid of the pod. */
   readonly attempts: Map<string, EvictionAttempts>
@@ -44,7 +45,7 @@ export function startDrainSession(
 ): DrainSession {
   const stop = new AbortController()
   const ended = AbortSignal.any([signal, stop.signal])
-  let informer: ReturnType<typeof followPods> | undefined
+  const view = createPodsView(context, nodeName, { wake, signal: ended })
   return {
     context,
     nodeName,
@@ -52,25 +53,48 @@ export function startDrainSession(
     cordoned: false,
     movedPods: false,
     forcedSince: undefined,
-    pods: () => {
-      informer ??= followPods(context, nodeName, { wake, signal: ended })
-      return informer.hasSynced() ? informer.list() : undefined
-    },
+    pods: view,
     [Symbol.dispose]: () => stop.abort(new Failure('Gone', 'the drain is over')),
   }
 }
 
-function followPods(
-  context: DrainContext,
-  nodeName: string,
-  { wake, signal }: { readonly wake: () => void; readonly signal: AbortSignal },
-) {
-  const selection = { fieldSelector: `spec.nodeName=${nodeName}` }
-  const informer = createInformer({ ...context, resource: pods, selection })
+interface Following {
+  readonly wake: () => void
+  readonly signal: AbortSignal
+}
+
+/** Lists the pods first: most nodes that go are empty, and a watch takes a connection of its own. Pods that must leave are then followed. */
+function createPodsView(context: DrainContext, nodeName: string, following: Following): DrainSession['pods'] {
+  const { wake, signal } = following
+  let looking = false
+  let known: (() => readonly Pod[] | undefined) | undefined
+  const look = async () => {
+    const fieldSelector = `spec.nodeName=${nodeName}`
+    // An API server that does not answer is asked again by the informer, for as long as it takes.
+    const items = await context.client.list(pods, { fieldSelector, signal }).then(
+      (list) => list.items,
+      () => undefined,
+    )
+    if (signal.aborted) return
+    if (items === undefined || items.some(mustLeave)) known = followPods(context, fieldSelector, following)
+    else {
+      known = () => items
+      wake()
+    }
+  }
+  return () => {
+    if (!looking) void look()
+    looking = true
+    return known?.()
+  }
+}
+
+function followPods(context: DrainContext, fieldSelector: string, { wake, signal }: Following): DrainSession['pods'] {
+  const informer = createInformer({ ...context, resource: pods, selection: { fieldSelector } })
   informer.onChange(() => {
     if (informer.hasSynced()) wake()
   })
   void informer.run(signal)
   informer.synced(signal).then(wake, () => {})
-  return informer
+  return () => (informer.hasSynced() ? informer.list() : undefined)
 }
