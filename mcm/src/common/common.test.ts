@@ -1,4 +1,5 @@
 import { configMaps } from '@trellis/api/core/configuration'
+import { Failure } from '@trellis/foundation/failure'
 import { createSilentLog } from '@trellis/foundation/log'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
@@ -10,6 +11,7 @@ import { at, machineIn, ownedBy, setOf } from '../../testing/objects.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { canonicalJson, sameJson } from './equality.ts'
 import { createFreshReader } from './freshness.ts'
+import { settleInTurns } from './in-turns.ts'
 import { claim, controllerOf, controllerReference } from './ownership.ts'
 
 describe('durations', () => {
@@ -40,6 +42,26 @@ describe('durations', () => {
   })
 })
 
+describe('works in turns', () => {
+  it('are done a bounded number at a time and end as they end', async () => {
+    let running = 0
+    let most = 0
+    const ends = await settleInTurns(
+      Array.from({ length: 100 }, (_, index) => index),
+      async (index) => {
+        most = Math.max(most, ++running)
+        await Promise.resolve()
+        running--
+        if (index === 50) throw new Failure('Throttled', 'too many')
+        return index
+      },
+    )
+    expect(most).toBe(32)
+    expect(ends.map(({ status }) => status === 'fulfilled').indexOf(false)).toBe(50)
+    expect(ends[99]).toEqual({ status: 'fulfilled', value: 99 })
+  })
+})
+
 describe('sameJson', () => {
   it.each([
     { reason: 'order of keys', left: { a: 1, b: { c: 2, d: 3 } }, right: { b: { d: 3, c: 2 }, a: 1 }, same: true },
@@ -54,6 +76,28 @@ describe('sameJson', () => {
   it('agrees with itself on any JSON', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => canonicalJson(JSON.parse(canonicalJson(value))) === canonicalJson(value)),
+    )
+  })
+
+  it('agrees with the text on any two values', () => {
+    const keys = fc.constantFrom('a', 'b', 'constructor', '__proto__')
+    const { value } = fc.letrec((tie) => ({
+      leaf: fc.constantFrom(null, undefined, 0, 1, '', 'a', false),
+      value: fc.oneof(
+        { maxDepth: 3 },
+        tie('leaf'),
+        fc.array(
+          tie('value').filter((one) => one !== undefined),
+          { maxLength: 2 },
+        ),
+        fc.dictionary(keys, tie('value'), { maxKeys: 3 }),
+      ),
+    }))
+    fc.assert(
+      fc.property(value, value, (left, right) => {
+        expect(sameJson({ left }, { left: right })).toBe(canonicalJson({ left }) === canonicalJson({ left: right }))
+      }),
+      { numRuns: 2000 },
     )
   })
 })

@@ -1,6 +1,30 @@
 /** Whether two JSON values say the same; the order of an object's keys and absent-or-undefined fields do not matter. */
 export function sameJson(left: unknown, right: unknown): boolean {
-  return canonicalJson(left) === canonicalJson(right)
+  if (left === right) return true
+  if (!isObject(left) || !isObject(right)) return false
+  if (Array.isArray(left) || Array.isArray(right)) return sameLists(left, right)
+  return (
+    Object.keys(left).every((key) => sameJson(left[key], own(right, key))) &&
+    Object.keys(right).every((key) => right[key] === undefined || own(left, key) !== undefined)
+  )
+}
+
+/** Names that every object knows by itself, as `constructor`, may be names of labels too. */
+function own(object: Readonly<Record<string, unknown>>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
+function sameLists(left: unknown, right: unknown): boolean {
+  return (
+    Array.isArray(left) &&
+    Array.isArray(right) &&
+    left.length === right.length &&
+    left.every((value, index) => sameJson(value, right[index]))
+  )
 }
 
 /** JSON with sorted keys and without undefined fields: equal values give equal text. */

@@ -11,6 +11,7 @@ import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/
 import type { Informer } from '@trellis/kubernetes/informer'
 import type { Events } from '../common/events.ts'
 import type { FreshReader } from '../common/freshness.ts'
+import { settleInTurns } from '../common/in-turns.ts'
 import { controllerOf, controllerReference } from '../common/ownership.ts'
 import type { MachineTimes } from '../machine/context.ts'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
@@ -95,14 +96,14 @@ async function applyAll(
   actions: readonly MachineSetAction[],
 ): Promise<Trouble | undefined> {
   const others = actions.filter(({ kind }) => kind !== 'create')
-  const results = await Promise.allSettled(others.map((action) => applyOne(context, expectations, set, action)))
+  const results = await settleInTurns(others, (action) => applyOne(context, expectations, set, action))
   const refused = results.find((result) => result.status === 'rejected')
   if (refused !== undefined) return trouble(machineConditionReasons.replicaFailure.failedDelete, refused.reason)
   tellDeletions(context, set, others)
   const count = actions.reduce((sum, action) => sum + (action.kind === 'create' ? action.count : 0), 0)
   for (let made = 0, batch = 1; made < count; batch *= 2) {
     const size = Math.min(batch, count - made)
-    const tries = await Promise.allSettled(Array.from({ length: size }, () => createOne(context, expectations, set)))
+    const tries = await settleInTurns(Array.from({ length: size }), () => createOne(context, expectations, set))
     const failed = tries.find((result) => result.status === 'rejected')
     if (failed !== undefined) {
       context.events.warn(set, machineEventReasons.failedCreate, describe(failed.reason))
