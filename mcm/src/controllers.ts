@@ -133,7 +133,7 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
   const common = { ...options, ...readers, events, classes, times, machines: informers.machines }
   const { sets, deployments } = informers
   return {
-    machine: createMachineReconciler({ ...common, target }),
+    machine: createMachineReconciler({ ...common, deployments, target }),
     set: createMachineSetReconciler({ ...common, sets }),
     deployment: createMachineDeploymentReconciler({ ...common, target, sets, deployments }),
     freeze: createFreezeReconciler({ ...common, sets, deployments, overshoot: options.safety.overshoot }),

@@ -64,6 +64,10 @@ export const machineAnnotations = {
   updateFailedReason: 'node.machine.sapcloud.io/update-failed-reason',
   /** MachineSet, MachineDeployment: asks to be unfrozen. */
   unfreeze: 'safety.machine.sapcloud.io/unfreeze',
+  /** MachineDeployment: how many of its sick machines may be replaced at a time, as a number or percentage; ours. */
+  maxReplacements: 'safety.machine.sapcloud.io/max-replacements',
+  /** MachineDeployment: the same for each zone; ours. */
+  maxReplacementsPerZone: 'safety.machine.sapcloud.io/max-replacements-per-zone',
   /** MachineSet: its nodes carry {@link machineTaints.preferNoSchedule}. */
   preferNoSchedule: 'deployment.machine.sapcloud.io/prefer-no-schedule',
   /** MachineSet: bookkeeping of rollouts. */

@@ -1,6 +1,7 @@
 import type { ConfigMap, Secret } from '@trellis/api/core/configuration'
 import type { Node } from '@trellis/api/core/node'
 import type { Machine } from '@trellis/api/machine/machine'
+import type { MachineDeployment } from '@trellis/api/machine/machine-deployment'
 import type { Driver } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Log } from '@trellis/foundation/log'
@@ -59,6 +60,7 @@ export interface MachineContext {
   readonly classes: ClassLookup
   readonly machines: Informer<Machine>
   readonly machineReader: FreshReader<Machine>
+  readonly deployments: Informer<MachineDeployment>
   readonly events: Events
   readonly times: MachineTimes
 }

@@ -3,7 +3,6 @@ import type { Machine } from '@trellis/api/machine/machine'
 import { machineFinalizers } from '@trellis/api/machine/well-known'
 import type { KubernetesObject } from '@trellis/api/meta'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
-import type { Change } from '@trellis/kubernetes/informer'
 import { tokenMachineAnnotation } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
 import { followHealth, followJoining, syncNode } from './follow-machine.ts'
@@ -13,15 +12,14 @@ import { launch } from './launch-machine.ts'
 import { createMachineMemories, type MachineMemories } from './machine-memory.ts'
 import { nodeNameOf } from './node-view.ts'
 import { observeMachine } from './observe.ts'
-import { createReplacementPermits, type ReplacementPermits, replacementGroupIndex } from './permits.ts'
+import { createReplacementPermits, type ReplacementPermits } from './permits.ts'
 import { isLeaving, phaseOf } from './phase.ts'
-import { replacementGroup } from './replacement-permit.ts'
 import { terminate } from './terminate.ts'
 import { addFinalizer } from './write.ts'
+import { zoneOf } from './zone.ts'
 
 /** Index functions that the machine informer must have. */
 export const machineIndexes = {
-  [replacementGroupIndex]: (machine: Machine) => optional(replacementGroup(machine)),
   node: (machine: Machine) => optional(nodeNameOf(machine)),
   class: (machine: Machine) => optional(machine.spec?.class?.name),
 }
@@ -36,13 +34,16 @@ export interface MachineReconciler {
 /** Makes the reconciler: the steps of a machine's life in their order. */
 export function createMachineReconciler(context: MachineContext): MachineReconciler {
   const memories = createMachineMemories()
-  const permits = createReplacementPermits(context.machines, context.machineReader)
+  const permits = createReplacementPermits({ ...context, zoneOf: (machine) => zoneOf(context, machine) })
   let wake: (name: string) => void = () => {}
   return {
     reconcile: (name, signal) => reconcile({ context, memories, permits, signal, wake: () => wake(name) }, name),
     follow: (controller) => {
       wake = controller.enqueue
-      return followChanges(context, memories, controller)
+      const stops = [permits.follow(controller.enqueue), followChanges(context, memories, controller)]
+      return () => {
+        for (const stop of stops) stop()
+      }
     },
   }
 }
@@ -105,7 +106,6 @@ function followChanges(context: MachineContext, memories: MachineMemories, contr
       const name = change.key.name
       controller.enqueue(name)
       if (change.after === undefined) memories.forget(name)
-      if (endsReplacement(change)) wakeWaitingSiblings(context, change, controller)
     }),
     target?.nodes.onChange(({ key }) => {
       for (const machine of machines.byIndex('node', key.name)) controller.enqueue(machine.metadata.name)
@@ -121,23 +121,6 @@ function followChanges(context: MachineContext, memories: MachineMemories, contr
   ]
   return () => {
     for (const stop of stops) stop?.()
-  }
-}
-
-/** Whether a change may free the permit that a sibling waits for. */
-function endsReplacement({ before, after }: Change<Machine>): boolean {
-  return (
-    before !== undefined && (after === undefined || (phaseOf(before) === 'Pending' && phaseOf(after) !== 'Pending'))
-  )
-}
-
-function wakeWaitingSiblings({ machines }: MachineContext, change: Change<Machine>, controller: Controller): void {
-  const changed = change.after ?? change.before
-  const group = changed === undefined ? undefined : replacementGroup(changed)
-  if (group === undefined) return
-  for (const sibling of machines.byIndex(replacementGroupIndex, group)) {
-    const phase = phaseOf(sibling)
-    if (phase === 'Unknown' || phase === 'InPlaceUpdateFailed') controller.enqueue(sibling.metadata.name)
   }
 }
 

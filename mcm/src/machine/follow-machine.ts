@@ -6,7 +6,7 @@ import { again, done, type Outcome } from '@trellis/kubernetes/controller'
 import type { ClassView } from '../machine-class/resolve.ts'
 import { deriveBootstrapToken, tokenNamespace } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
-import { decideHealth } from './health.ts'
+import { awaitingPermit, decideHealth } from './health.ts'
 import { takeConsole } from './join-story.ts'
 import { decideJoining, type JoiningDecision } from './joining.ts'
 import { launchFailedStatement, nextTry } from './launch.ts'
@@ -82,10 +82,17 @@ export async function giveUp(
   confirm: (fresh: MachineObservation) => StatusStatement | undefined,
 ): Promise<Outcome> {
   const permit = permits.take(observed.machine)
-  if (permit === undefined) return again(permits.recheckMilliseconds)
+  if ('refused' in permit) {
+    const meant = confirm(observed)
+    if (meant !== undefined) await writeStatus(context, observed.machine, awaitingPermit(meant, permit.refused))
+    return again(permits.recheckMilliseconds)
+  }
   try {
     const statement = confirm(await withFreshNode(context, observed))
-    return statement === undefined ? again(1000) : await fail(context, observed, statement)
+    if (statement === undefined) return again(1000)
+    const outcome = await fail(context, observed, statement)
+    permit.keep()
+    return outcome
   } finally {
     permit.release()
   }

@@ -61,3 +61,12 @@ function recovered({ machine, node }: MachineObservation): StatusStatement {
     },
   }
 }
+
+/** What is said of a machine that is to be given up and may not be yet. */
+export function awaitingPermit({ conditions, operation }: StatusStatement, refused: string): StatusStatement {
+  const description = `${operation?.description ?? 'Unhealthy'}; it is not replaced yet: ${refused}`
+  return {
+    ...(conditions === undefined ? {} : { conditions }),
+    operation: { type: operation?.type ?? 'HealthCheck', state: 'Processing', description },
+  }
+}

@@ -6,7 +6,6 @@ import { decideHealth } from './health.ts'
 import { decideJoining } from './joining.ts'
 import { conditionsFor, illnessOf } from './node-view.ts'
 import { statusWith } from './phase.ts'
-import { mayReplace } from './replacement-permit.ts'
 import { effectiveSettings } from './settings.ts'
 
 const minute = 60_000
@@ -249,26 +248,6 @@ describe('statusWith', () => {
       status: { conditions: ready === undefined ? [] : [{ ...ready, lastHeartbeatTime: at(300) }] },
     })
     expect(statusWith(machine, { conditions: conditionsFor(machine, later) }, epoch)).toBeUndefined()
-  })
-})
-
-describe('mayReplace', () => {
-  const sick = launched('Unknown', { metadata: { name: 'sick' } })
-  const sibling = (phase: Parameters<typeof launched>[0], metadata = {}) =>
-    launched(phase, { metadata: { name: `other-${phase}`, ...metadata } })
-  it.each([
-    { reason: 'all others run', siblings: [sibling('Running'), sibling('Unknown')], may: true },
-    { reason: 'one failed', siblings: [sibling('Failed')], may: false },
-    { reason: 'one joins', siblings: [sibling('Pending')], may: false },
-    { reason: 'one is going', siblings: [sibling('Running', { deletionTimestamp: at(0) })], may: false },
-    { reason: 'one waits for quota', siblings: [sibling('CrashLoopBackOff')], may: true },
-    {
-      reason: 'itself does not count',
-      siblings: [{ ...sick, status: { currentStatus: { phase: 'Failed' as const } } }],
-      may: true,
-    },
-  ])('$reason: $may', ({ siblings, may }) => {
-    expect(mayReplace(sick, siblings)).toBe(may)
   })
 })
 
