@@ -29,7 +29,7 @@ export interface FakeCall {
 
 /**
  * An API server in memory behind the client's interface. It passes the same conformance suite as the real one. It does not check schemas,
- * default fields, require namespaces to exist, collect garbage or wait grace periods, and under a strategic patch merges no lists but `conditions`.
+ * default fields, require namespaces to exist, collect garbage or wait grace periods, and under a strategic patch merges no lists but `conditions` and `finalizers`.
  */
 export interface FakeClient extends Client {
   /** Calls made so far, oldest first. */

@@ -17,9 +17,11 @@ export function mergePatch(target: unknown, patch: unknown): unknown {
   return result
 }
 
-/** A merge patch under which lists called `conditions` merge by their `type`, as those of the core kinds do; all other lists are replaced. */
+/** A merge patch under which lists called `conditions` merge by their `type`, and `finalizers` are joined, as those of the core kinds are; all other lists are replaced. */
 export function strategicPatch(target: unknown, patch: unknown, name = ''): unknown {
   if (name === 'conditions' && Array.isArray(patch)) return mergeByType(Array.isArray(target) ? target : [], patch)
+  if (name === 'finalizers' && Array.isArray(patch))
+    return [...new Set([...(Array.isArray(target) ? target : []), ...patch])]
   if (!isTree(patch)) return patch
   const result: Tree = isTree(target) ? { ...target } : {}
   for (const [key, value] of Object.entries(patch)) {

@@ -18,6 +18,7 @@ import type { ClassLookup } from './machine-class/resolve.ts'
 import { createMachineDeploymentReconciler, type MachineDeploymentReconciler } from './machine-deployment/controller.ts'
 import { createMachineSetReconciler, type MachineSetReconciler } from './machine-set/controller.ts'
 import type { ManagerOptions } from './manager.ts'
+import { createNodeReconciler } from './node/controller.ts'
 import { createFreezeReconciler, type FreezeReconciler } from './safety/freeze.ts'
 import { collectOrphans } from './safety/orphans.ts'
 
@@ -48,6 +49,7 @@ export async function runControllers(parts: ControllersOptions, signal: AbortSig
   const controllers = createControllers(parts, reconcilers)
   connect(parts, reconcilers, controllers, signal)
   const { options, informers } = parts
+  const nodes = createNodeController(parts)
   const orphans = {
     ...options,
     classes: informers.classes,
@@ -58,6 +60,7 @@ export async function runControllers(parts: ControllersOptions, signal: AbortSig
     ...Object.values(controllers).map((controller, index) => runAfter(parts, controller, index, signal)),
     ...(runs(options, 'machinesafetyorphanvms') ? [collectOrphans(orphans, signal)] : []),
     lookAgain(parts, controllers, signal),
+    nodes?.run(signal),
   ])
 }
 
@@ -139,6 +142,18 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
     freeze: createFreezeReconciler({ ...common, sets, deployments, overshoot: options.safety.overshoot }),
     machineClass: createMachineClassReconciler({ ...common, classes: informers.classes, secrets: informers.secrets }),
   }
+}
+
+/** The controller of Nodes; there is none without a cluster to join. */
+function createNodeController({ options, informers, target, queues }: ControllersOptions): Controller | undefined {
+  if (target === undefined || !runs(options, 'machine')) return undefined
+  const { clock, random, log } = options
+  const reconciler = createNodeReconciler({ ...options, target, machines: informers.machines })
+  const queue = createWorkQueue({ clock, random, name: 'node', metrics: queues })
+  const { reconcile } = reconciler
+  const controller = createController({ clock, random, log, name: 'node', concurrency: 1, reconcile, queue })
+  reconciler.follow(controller)
+  return controller
 }
 
 type Controllers = Readonly<Record<keyof Reconcilers, Controller>>

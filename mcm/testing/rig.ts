@@ -9,6 +9,7 @@ import {
   machineDeployments,
 } from '@trellis/api/machine/machine-deployment'
 import { type MachineSet, machineSets } from '@trellis/api/machine/machine-set'
+import type { Driver } from '@trellis/cloudprovider/contract/driver'
 import { createSimulatedCloud, type SimulatedCloud } from '@trellis/cloudprovider/simulated/cloud'
 import { createSimulatedDriver } from '@trellis/cloudprovider/simulated/driver'
 import { type NodeMaker, startNodeMaker } from '@trellis/cloudprovider/simulated/nodes'
@@ -39,6 +40,8 @@ export interface RigOptions {
   readonly orphanPeriodMilliseconds?: number
   readonly safety?: Partial<SafetySettings>
   readonly keepNodesDuringRollout?: boolean
+  /** Stands between the manager and the simulated driver. */
+  readonly wrapDriver?: (driver: Driver) => Driver
 }
 
 /** A machine controller manager in front of a simulated cloud whose servers become Nodes. */
@@ -95,7 +98,7 @@ export function createRig(options: RigOptions): Rig {
       registry,
       control,
       ...(target === undefined ? {} : { target }),
-      driver: createSimulatedDriver(cloud),
+      driver: (options.wrapDriver ?? ((driver) => driver))(createSimulatedDriver(cloud)),
       namespace,
       settings: { ...quickSettings, ...options.settings },
       tokens: {

@@ -1,8 +1,10 @@
 import { type Node, nodes } from '@trellis/api/core/node'
 import type { Machine } from '@trellis/api/machine/machine'
 import { describe } from '@trellis/foundation/failure'
+import { releasePatch } from '../machine/node-template.ts'
 import { type DrainDecision, decideDrain, describeBlockers, forceWaitMilliseconds } from './decide.ts'
 import { type DrainPurpose, forcedBecause, forcedByNodeAt } from './force.ts'
+import { mustLeave } from './pods.ts'
 import { removePod } from './remove-pod.ts'
 import type { DrainSession } from './session.ts'
 
@@ -61,11 +63,11 @@ export async function drainNode(session: DrainSession, request: DrainRequest): P
   if (session.forcedSince !== undefined && clock.now() >= session.forcedSince + forceWaitMilliseconds) {
     return { kind: 'drained', movedPods: session.movedPods, forced, message: leftBehind(session) }
   }
-  await cordon(session, request.node)
   const pods = session.pods()
   if (pods === undefined) {
     return { kind: 'draining', reason: 'LookingAtPods', message: 'looking for pods', milliseconds: lookMilliseconds }
   }
+  await cordon(session, request, pods.some(mustLeave))
   const decision = decideDrain(
     { pods, attempts: session.attempts, forcedSince: session.forcedSince, evictUntil: evictUntil(request) },
     clock.now(),
@@ -89,12 +91,14 @@ function beginForce(session: DrainSession, request: DrainRequest): void {
   events.warn(request.machine, 'DrainForced', `Pods are deleted without grace: ${because}`)
 }
 
-async function cordon(session: DrainSession, node: Node): Promise<void> {
+/** Our finalizer keeps a Node until its pods have left. One without pods that is to go is let go of in the same write. */
+async function cordon(session: DrainSession, { node, purpose }: DrainRequest, hasPods: boolean): Promise<void> {
   if (node.spec?.unschedulable === true || session.cordoned) return
   const { client, log } = session.context
   const { name } = node.metadata
   try {
-    await client.patch(nodes, { name }, { spec: { unschedulable: true } }, { type: 'merge' })
+    const release = purpose === 'deletion' && !hasPods ? releasePatch(node) : {}
+    await client.patch(nodes, { name }, { ...release, spec: { unschedulable: true } }, { type: 'merge' })
   } catch (error) {
     if (session.forcedSince === undefined) throw error
     log.warn({ node: name, error: describe(error) }, 'a node that is given up could not be cordoned')

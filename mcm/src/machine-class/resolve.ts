@@ -86,6 +86,22 @@ function troubleWith(name: string, machineClass: MachineClass | undefined, provi
     : undefined
 }
 
+/** Why no new machine is to be made from a class that can be read; undefined when it may. Servers of such a class can still be deleted. */
+export function flawOf({ machineClass }: ClassView): ClassTrouble | undefined {
+  const lacking = nodeTemplateLacks(machineClass)
+  return lacking === undefined ? undefined : wrong(`MachineClass ${machineClass.metadata.name} is invalid: ${lacking}`)
+}
+
+/** What is missing in the class's description of its nodes, by which cluster-autoscaler scales up from nothing; undefined when nothing is, or there is none. */
+function nodeTemplateLacks({ nodeTemplate }: MachineClass): string | undefined {
+  if (nodeTemplate === undefined) return undefined
+  const resource = ['cpu', 'gpu', 'memory'].find((one) => nodeTemplate.capacity?.[one] === undefined)
+  if (resource !== undefined)
+    return `nodeTemplate.capacity lacks ${resource}: name cpu, gpu and memory, with 0 for none`
+  const field = (['instanceType', 'region', 'zone'] as const).find((one) => !nodeTemplate[one])
+  return field === undefined ? undefined : `nodeTemplate.${field} is empty: set it`
+}
+
 function missing(description: string): ClassTrouble {
   return { kind: 'missing', code: 'FailedPrecondition', description }
 }

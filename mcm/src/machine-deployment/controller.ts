@@ -9,7 +9,7 @@ import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { machineConditionReasons } from '@trellis/api/machine/well-known'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
 import { controllerOf } from '../common/ownership.ts'
-import { resolveClass } from '../machine-class/resolve.ts'
+import { flawOf, resolveClass } from '../machine-class/resolve.ts'
 import { minReadyMilliseconds, nextAvailability } from '../machine-set/availability.ts'
 import { applyAll } from './apply.ts'
 import type { MachineDeploymentContext } from './context.ts'
@@ -82,9 +82,10 @@ function nextLook(
 
 function classTrouble(context: MachineDeploymentContext, deployment: MachineDeployment): DeploymentTrouble | undefined {
   const resolved = resolveClass(deployment.spec?.template.spec?.class, context.classes)
-  if (resolved.ok || resolved.reason.kind === 'unprotected') return undefined
-  const reason = resolved.reason.kind === 'missing' ? 'MachineClassMissing' : 'MachineClassInvalid'
-  return { reason, message: `${resolved.reason.description}; no machine can be made` }
+  const trouble = resolved.ok ? flawOf(resolved.value) : resolved.reason
+  if (trouble === undefined || trouble.kind === 'unprotected') return undefined
+  const reason = trouble.kind === 'missing' ? 'MachineClassMissing' : 'MachineClassInvalid'
+  return { reason, message: `${trouble.description}; no machine can be made` }
 }
 
 async function writeStatus(

@@ -5,7 +5,8 @@ import type { KubernetesObject } from '@trellis/api/meta'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
 import { tokenMachineAnnotation } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
-import { followHealth, followJoining, syncNode } from './follow-machine.ts'
+import { followHealth, followJoining } from './follow-machine.ts'
+import { followNodeLoss } from './follow-node-loss.ts'
 import { followUpdate } from './follow-update.ts'
 import { isUpdatePhase } from './in-place-update.ts'
 import { launch } from './launch-machine.ts'
@@ -14,6 +15,7 @@ import { nodeNameOf } from './node-view.ts'
 import { observeMachine } from './observe.ts'
 import { createReplacementPermits, type ReplacementPermits } from './permits.ts'
 import { isLeaving, phaseOf } from './phase.ts'
+import { syncNode } from './sync-node.ts'
 import { terminate } from './terminate.ts'
 import { addFinalizer } from './write.ts'
 import { zoneOf } from './zone.ts'
@@ -72,9 +74,11 @@ async function reconcile({ context, memories, permits, signal, wake }: Pass, nam
     return again(0)
   }
   const observed = observeMachine(context, machine)
+  const following = { context, memory, permits, signal, wake }
+  const lost = await followNodeLoss(following, observed)
+  if (lost !== undefined) return lost
   const launching = await launch(context, observed, { memory, signal })
   if (launching !== undefined) return launching
-  const following = { context, memory, permits, signal, wake }
   const phase = phaseOf(machine)
   if (phase === 'Pending') return followJoining(following, observed)
   if (phase === 'Running' || phase === 'Unknown') {

@@ -11,15 +11,14 @@ import { takeConsole } from './join-story.ts'
 import { decideJoining, type JoiningDecision } from './joining.ts'
 import { launchFailedStatement, nextTry } from './launch.ts'
 import type { MachineMemory } from './machine-memory.ts'
-import { nodePatch } from './node-template.ts'
 import { nodeNameOf } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import type { ReplacementPermits } from './permits.ts'
 import { createdAt, phaseOf, type StatusStatement } from './phase.ts'
+import { syncNode } from './sync-node.ts'
 import { ensureToken, tokenFor } from './tokens.ts'
 import { needsToken, userDataKey } from './user-data.ts'
 import { writeStatus } from './write.ts'
-import { patchNode } from './write-node.ts'
 
 /** What following a machine works with. */
 export interface Following {
@@ -46,7 +45,7 @@ export async function followJoining(following: Following, observed: MachineObser
     return done
   }
   if (decision.kind === 'fail') return giveUpJoining(following, observed)
-  if (observed.node !== undefined) await syncNode(context, observed)
+  await syncNode(context, observed)
   if (decision.look) {
     const trouble = await lookAtServer(following, observed)
     if (trouble !== undefined) return trouble
@@ -60,7 +59,7 @@ export async function followJoining(following: Following, observed: MachineObser
 export async function followHealth(following: Following, observed: MachineObservation): Promise<Outcome> {
   const { context } = following
   const { machine } = observed
-  if (observed.node !== undefined) await syncNode(context, observed)
+  await syncNode(context, observed)
   await dropToken(context, observed)
   const decision = decideHealth(observed, context.clock.now())
   if (decision.kind === 'keep') {
@@ -135,7 +134,10 @@ async function giveUpJoining(following: Following, observed: MachineObservation)
 }
 
 /** Before a machine is given up its Node is read from the API server itself: an informer may be stale, and a server that does not answer proves nothing. */
-async function withFreshNode(context: MachineContext, observed: MachineObservation): Promise<MachineObservation> {
+export async function withFreshNode(
+  context: MachineContext,
+  observed: MachineObservation,
+): Promise<MachineObservation> {
   const name = nodeNameOf(observed.machine)
   if (name === undefined || context.target === undefined) return observed
   return { ...observed, node: await context.target.client.find(nodes, { name }) }
@@ -178,17 +180,10 @@ async function lookAtServer(
     const classVersion = classView.ok ? classView.value.version : ''
     memory.tries = nextTry(memory.tries, error, { random, settings, classVersion, now: clock.now() })
     context.events.warn(machine, 'ServerLost', describe(error))
-    await writeStatus(context, machine, launchFailedStatement(error))
+    // The next server's Node is another one: nothing is known of it yet.
+    await writeStatus(context, machine, { ...launchFailedStatement(error), conditions: [] })
     return again(memory.tries.notBefore - clock.now())
   }
-}
-
-/** Gives the machine's Node what its template asks for. */
-export async function syncNode(context: MachineContext, { machine, node }: MachineObservation): Promise<void> {
-  if (node === undefined || context.target === undefined) return
-  const patch = nodePatch(machine, node)
-  if (patch === undefined) return
-  await patchNode(context.target, node.metadata.name, patch)
 }
 
 /** Keeps the token valid while the machine may still need it. */

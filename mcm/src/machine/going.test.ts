@@ -1,7 +1,6 @@
 import { failure } from '@trellis/foundation/result'
 import { describe, expect, it } from 'vitest'
 import { at, epoch, launched, machineIn, nodeThat, observationOf } from '../../testing/objects.ts'
-import { nodePatch } from './node-template.ts'
 import { decideTermination, drainStatement, type TerminationMemory } from './termination.ts'
 
 const none: TerminationMemory = { began: epoch, drained: false, serverGone: false }
@@ -112,69 +111,5 @@ describe('decideTermination', () => {
     expect(statement.operation?.description).toBe('Draining the node: pod default/a is asked to go')
     const after = { ...machine, status: { ...machine.status, conditions: [...(statement.conditions ?? [])] } }
     expect(drainStatement(after, progress, epoch + 5000)).toEqual(statement)
-  })
-})
-
-describe('nodePatch', () => {
-  const template = {
-    metadata: { labels: { pool: 'a' }, annotations: { note: 'x' } },
-    spec: { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] },
-  }
-  const machine = launched('Running', { spec: { nodeTemplate: template } })
-  const key = 'node.machine.sapcloud.io/last-applied-anno-labels-taints'
-  const applied = JSON.stringify({
-    metadata: { annotations: { note: 'x' }, labels: { pool: 'a' } },
-    spec: { taints: [{ effect: 'NoSchedule', key: 'gpu', value: 'yes' }] },
-  })
-
-  it('gives labels, annotations, taints and the machine’s name, and remembers what it gave', () => {
-    expect(nodePatch(machine, nodeThat('True'))).toEqual({
-      metadata: {
-        labels: { pool: 'a', 'node.gardener.cloud/machine-name': 'machine-a' },
-        annotations: { note: 'x', [key]: applied },
-        resourceVersion: '1',
-      },
-      spec: { taints: template.spec.taints },
-    })
-  })
-
-  it('writes nothing twice', () => {
-    const metadata = {
-      name: 'machine-a',
-      labels: { pool: 'a', 'node.gardener.cloud/machine-name': 'machine-a', foreign: '1' },
-      annotations: { note: 'x', [key]: applied, other: '1' },
-    }
-    const done = nodeThat('True', {
-      metadata,
-      spec: { taints: [...template.spec.taints, { key: 'foreign', effect: 'NoExecute' }] },
-    })
-    expect(nodePatch(machine, done)).toBeUndefined()
-  })
-
-  it('takes away what an earlier template gave, and nothing that others wrote', () => {
-    const metadata = {
-      name: 'machine-a',
-      resourceVersion: '5',
-      labels: { pool: 'a', 'node.gardener.cloud/machine-name': 'machine-a', foreign: '1' },
-      annotations: { note: 'x', [key]: applied, other: '1' },
-    }
-    const node = nodeThat('True', {
-      metadata,
-      spec: { taints: [...template.spec.taints, { key: 'foreign', effect: 'NoExecute' }] },
-    })
-    const bare = launched('Running', { spec: { nodeTemplate: {} } })
-    expect(nodePatch(bare, node)).toEqual({
-      metadata: {
-        labels: { pool: null },
-        annotations: { note: null, [key]: '{"metadata":{"annotations":{},"labels":{}},"spec":{"taints":[]}}' },
-        resourceVersion: '5',
-      },
-      spec: { taints: [{ key: 'foreign', effect: 'NoExecute' }] },
-    })
-  })
-
-  it('survives an annotation that somebody broke', () => {
-    const node = nodeThat('True', { metadata: { name: 'machine-a', annotations: { [key]: '{' } } })
-    expect(nodePatch(machine, node)).toMatchObject({ metadata: { annotations: { [key]: applied } } })
   })
 })

@@ -1,11 +1,20 @@
+import { type Node, nodes } from '@trellis/api/core/node'
 import type { Machine } from '@trellis/api/machine/machine'
-import type { ProviderMachine } from '@trellis/cloudprovider/contract/driver'
-import { describe } from '@trellis/foundation/failure'
+import type { MachineRequest, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
+import { describe, isFailure } from '@trellis/foundation/failure'
 import { again, blocked, type Outcome } from '@trellis/kubernetes/controller'
 import type { ClassView } from '../machine-class/resolve.ts'
 import type { MachineContext } from './context.ts'
-import { decideLaunch, launchedStatement, launchFailedStatement, launchPatch, nextTry } from './launch.ts'
+import {
+  decideLaunch,
+  launchedStatement,
+  launchFailedStatement,
+  launchPatch,
+  nextTry,
+  staleNodeStatement,
+} from './launch.ts'
 import type { MachineMemory } from './machine-memory.ts'
+import { isNodeOf } from './node-loss.ts'
 import type { MachineObservation } from './observation.ts'
 import { createdAt } from './phase.ts'
 import { ensureToken, tokenFor } from './tokens.ts'
@@ -64,6 +73,8 @@ async function tryLaunch(
   memory.joining = { server: made.state }
   context.times.created(machine, clock.now() - began)
   log.info({ machine: machine.metadata.name, providerId: made.providerId }, 'server made')
+  const stale = await staleNode(context, machine, made)
+  if (stale !== undefined) return giveBack(context, machine, { made, view, signal })
   const patch = launchPatch(machine, made)
   const patched = patch === undefined ? machine : await patchMachine(context, machine, patch)
   await writeStatus(context, patched, launchedStatement(made, context.target !== undefined))
@@ -84,10 +95,55 @@ async function makeServer(
   const made = await driver.createMachine({ machineName, userData, ...view.settings }, { signal })
   if (made.initialized) return made
   const began = clock.now()
-  const identity = { machineName, providerId: made.providerId }
-  const initialized = await driver.initializeMachine({ ...identity, ...view.settings }, { signal })
+  const initialized = await initialize(context, { machineName, providerId: made.providerId, ...view.settings }, signal)
+  if (initialized === undefined) return made
   context.times.initialized(machine, clock.now() - began)
   return initialized
+}
+
+/** Undefined when the cloud knows no such step. */
+async function initialize(
+  { driver }: MachineContext,
+  request: MachineRequest,
+  signal: AbortSignal,
+): Promise<ProviderMachine | undefined> {
+  try {
+    return await driver.initializeMachine(request, { signal })
+  } catch (error) {
+    if (isFailure(error, 'Unimplemented')) return undefined
+    throw error
+  }
+}
+
+/** A Node that bears the server's node name and is not this machine's: the cloud gave the name of an earlier server out again. Read afresh before it is believed. */
+async function staleNode(
+  { target }: MachineContext,
+  machine: Machine,
+  { nodeName }: ProviderMachine,
+): Promise<Node | undefined> {
+  if (
+    target === undefined ||
+    nodeName === machine.metadata.name ||
+    target.nodes.get({ name: nodeName }) === undefined
+  ) {
+    return undefined
+  }
+  const node = await target.client.find(nodes, { name: nodeName })
+  return node === undefined || isNodeOf(machine, node) ? undefined : node
+}
+
+/** The kubelet of such a server would take the old Node for its own: the server is deleted, and whoever owns the machine replaces it. */
+async function giveBack(
+  context: MachineContext,
+  machine: Machine,
+  { made, view, signal }: { readonly made: ProviderMachine; readonly view: ClassView; readonly signal: AbortSignal },
+): Promise<Outcome> {
+  const machineName = machine.metadata.name
+  await context.driver.deleteMachine({ machineName, providerId: made.providerId, ...view.settings }, { signal })
+  const statement = staleNodeStatement(made)
+  await writeStatus(context, machine, statement)
+  context.events.warn(machine, 'StaleNode', statement.operation?.description ?? '')
+  return blocked('the machine failed')
 }
 
 async function completeUserData(context: MachineContext, machine: Machine, template: string): Promise<string> {

@@ -6,7 +6,7 @@ import { describe, isFailure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
 import { pauseMilliseconds } from '@trellis/foundation/retry'
 import { formatDuration } from '../common/duration.ts'
-import type { ClassView } from '../machine-class/resolve.ts'
+import { type ClassView, flawOf } from '../machine-class/resolve.ts'
 import type { MachineObservation } from './observation.ts'
 import { createdAt, phaseOf, type StatusStatement } from './phase.ts'
 import type { EffectiveSettings } from './settings.ts'
@@ -44,6 +44,8 @@ export function decideLaunch(
   const unlaunched = beforeLaunch.includes(phase) || (phase === 'Pending' && machine.spec?.providerID === undefined)
   if (!unlaunched) return { kind: 'launched' }
   if (!classView.ok) return blockedBy(classView.reason)
+  const flaw = flawOf(classView.value)
+  if (flaw !== undefined) return blockedBy(flaw)
   const failedSinceLong =
     phase === 'CrashLoopBackOff' &&
     machine.status?.lastOperation?.errorCode !== 'FailedPrecondition' &&
@@ -142,6 +144,16 @@ export function launchFailedStatement(error: unknown): StatusStatement {
       errorCode: machineCodeOf(error, 'createMachine'),
       description: `Cloud provider message - ${describe(error)}`,
     },
+  }
+}
+
+/** The status of a machine whose server got the name of a Node that is there already. */
+export function staleNodeStatement({ nodeName }: ProviderMachine): StatusStatement {
+  const description = `VM using old node obj: there is a node ${nodeName} of an earlier server already; the new server was deleted`
+  return {
+    phase: 'Failed',
+    timeoutActive: false,
+    operation: { type: 'Create', state: 'Failed', errorCode: 'Internal', description },
   }
 }
 

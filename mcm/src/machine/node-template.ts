@@ -1,6 +1,6 @@
 import type { Node, NodeTaint } from '@trellis/api/core/node'
 import type { Machine } from '@trellis/api/machine/machine'
-import { machineAnnotations, machineLabels } from '@trellis/api/machine/well-known'
+import { machineAnnotations, machineFinalizers, machineLabels } from '@trellis/api/machine/well-known'
 import { canonicalJson, sameJson } from '../common/equality.ts'
 
 /** What the node template of a machine asks for. */
@@ -10,11 +10,21 @@ interface Wanted {
   readonly taints: readonly NodeTaint[]
 }
 
+/** What a machine wants of its Node for other reasons than its template. */
+export interface NodeWishes {
+  /** Annotations to be set, or taken away where null. */
+  readonly annotations?: Readonly<Record<string, string | null>>
+  /** Taints to be set. */
+  readonly taints?: readonly NodeTaint[]
+  /** Taints to be taken away, by key and effect. */
+  readonly untaint?: readonly NodeTaint[]
+}
+
 /**
- * The merge patch that gives a Node its machine's name, labels, annotations and taints, and takes those away that an earlier template gave; undefined when
- * nothing is to be done. What others wrote is left alone; taints are told apart by key and effect.
+ * The strategic patch that gives a Node its machine's name, finalizer, labels, annotations and taints, and takes those away that an earlier template gave;
+ * undefined when nothing is to be done. What others wrote is left alone; taints are told apart by key and effect.
  */
-export function nodePatch(machine: Machine, node: Node): object | undefined {
+export function nodePatch(machine: Machine, node: Node, wishes: NodeWishes = {}): object | undefined {
   const wanted = wantedOf(machine)
   const before = lastApplied(node)
   const labels = changes(
@@ -22,19 +32,52 @@ export function nodePatch(machine: Machine, node: Node): object | undefined {
     { ...wanted.labels, [machineLabels.machineName]: machine.metadata.name },
     before.labels,
   )
-  const annotations = changes(
-    node.metadata.annotations,
-    { ...wanted.annotations, [machineAnnotations.lastAppliedTemplate]: appliedText(wanted) },
-    before.annotations,
+  const annotations = annotationChanges(node, wishes, wanted, before)
+  const taints = taintsWith(
+    node.spec?.taints ?? [],
+    [...wanted.taints, ...(wishes.taints ?? [])],
+    [...before.taints, ...(wishes.untaint ?? [])],
   )
-  const taints = taintsWith(node.spec?.taints ?? [], wanted.taints, before.taints)
+  const finalizers = finalizersWith(node)
   const parts = {
     ...(labels === undefined ? {} : { labels }),
     ...(annotations === undefined ? {} : { annotations }),
+    ...(finalizers === undefined ? {} : { finalizers }),
   }
   if (taints === undefined) return Object.keys(parts).length === 0 ? undefined : { metadata: parts }
-  // Lists are replaced as a whole: the version guards taints that others add meanwhile.
+  // Taints are replaced as a whole: the version guards those that others add meanwhile.
   return { metadata: { ...parts, resourceVersion: node.metadata.resourceVersion }, spec: { taints } }
+}
+
+/** A Node of a machine is managed again, whatever was thought of it before. */
+function annotationChanges(
+  node: Node,
+  wishes: NodeWishes,
+  wanted: Wanted,
+  before: Wanted,
+): Record<string, string | null> | undefined {
+  const present = node.metadata.annotations ?? {}
+  const template = { ...wanted.annotations, [machineAnnotations.lastAppliedTemplate]: appliedText(wanted) }
+  const others = { [machineAnnotations.notManaged]: null, ...wishes.annotations }
+  const wished = Object.entries(others).filter(([key, value]) => (present[key] ?? null) !== value)
+  const changed = changes(present, template, before.annotations)
+  if (changed === undefined && wished.length === 0) return undefined
+  return { ...changed, ...Object.fromEntries(wished) }
+}
+
+/** Its finalizer lets the machine controller see that somebody deletes the Node before it is gone. The API server refuses it on a Node that goes already. */
+function finalizersWith(node: Node): readonly string[] | undefined {
+  const held = (node.metadata.finalizers ?? []).includes(machineFinalizers.node)
+  // A strategic patch joins finalizers: those of others need not be repeated.
+  return held || node.metadata.deletionTimestamp !== undefined ? undefined : [machineFinalizers.node]
+}
+
+/** The merge patch that takes the finalizer off a Node; undefined when it has none. Guarded, since lists are replaced as a whole. */
+export function releasePatch(node: Node): { readonly metadata: object } | undefined {
+  const present = node.metadata.finalizers ?? []
+  if (!present.includes(machineFinalizers.node)) return undefined
+  const finalizers = present.filter((name) => name !== machineFinalizers.node)
+  return { metadata: { resourceVersion: node.metadata.resourceVersion, finalizers } }
 }
 
 function wantedOf(machine: Machine): Wanted {

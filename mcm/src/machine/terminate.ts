@@ -1,15 +1,16 @@
 import { configMaps, secrets } from '@trellis/api/core/configuration'
-import { nodes } from '@trellis/api/core/node'
+import { type Node, nodes } from '@trellis/api/core/node'
 import { joinReportName, joinReportNamespace } from '@trellis/api/join-report'
 import { machineCodeOf } from '@trellis/cloudprovider/contract/machine-codes'
-import { describe } from '@trellis/foundation/failure'
+import { describe, isFailure } from '@trellis/foundation/failure'
 import { pauseMilliseconds } from '@trellis/foundation/retry'
 import { again, blocked, done, type Outcome } from '@trellis/kubernetes/controller'
 import type { ClassView } from '../machine-class/resolve.ts'
 import { tokenNamespace, tokenSecretName } from './bootstrap-token.ts'
-import type { MachineContext } from './context.ts'
+import type { MachineContext, TargetContext } from './context.ts'
 import { drainMachine, endDrain } from './drain-machine.ts'
 import type { MachineMemory } from './machine-memory.ts'
+import { releasePatch } from './node-template.ts'
 import { nodeNameOf } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { observeMachine, tokenIdOf } from './observe.ts'
@@ -23,6 +24,7 @@ import {
   type TerminationStep,
 } from './termination.ts'
 import { removeFinalizer, writeStatus } from './write.ts'
+import { patchNode } from './write-node.ts'
 
 /** Everything that a step of a termination acts upon. */
 interface Leaving {
@@ -140,14 +142,26 @@ async function deleteServer(
 
 async function deleteNode({ context, memory }: Leaving, observed: MachineObservation): Promise<Outcome | undefined> {
   const { target, clock } = context
-  const { name = '', uid } = observed.node?.metadata ?? {}
+  const { name = '' } = observed.node?.metadata ?? {}
   try {
-    await target?.client.delete(nodes, { name }, uid === undefined ? {} : { uid })
+    if (target !== undefined && observed.node !== undefined) await releaseNode(target, observed.node)
   } catch (error) {
     if (!isPastHope(observed, terminationMemory(memory), clock.now())) throw error
     context.log.warn({ node: name, error: describe(error) }, 'the node of a deleted machine was left behind')
   }
   return finish({ context, memory }, observed)
+}
+
+/** Lets go of a Node, and deletes it unless somebody else has already. */
+async function releaseNode(target: TargetContext, node: Node): Promise<void> {
+  const { name, uid, deletionTimestamp } = node.metadata
+  const patch = releasePatch(node)
+  try {
+    if (patch !== undefined) await patchNode(target, name, patch)
+  } catch (error) {
+    if (!isFailure(error, 'NotFound')) throw error
+  }
+  if (deletionTimestamp === undefined) await target.client.delete(nodes, { name }, uid === undefined ? {} : { uid })
 }
 
 /** The informers may show the Node, the report and the token for a moment longer: what follows their deletion does not wait for that. */

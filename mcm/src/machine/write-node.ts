@@ -5,9 +5,14 @@ import type { MachineContext, TargetContext } from './context.ts'
 /** A condition of a Node, without its instants. */
 export type NodeConditionStatement = Pick<NodeStatusCondition, 'type' | 'status' | 'reason' | 'message'>
 
-/** Applies a merge patch to a Node, but not its status. */
-export async function patchNode(target: TargetContext, name: string, patch: object): Promise<Node> {
-  return target.nodeReader.remember(await target.client.patch(nodes, { name }, patch, { type: 'merge' }))
+/** Applies a patch to a Node, but not its status; a merge patch unless told. */
+export async function patchNode(
+  target: TargetContext,
+  name: string,
+  patch: object,
+  type: 'merge' | 'strategic' = 'merge',
+): Promise<Node> {
+  return target.nodeReader.remember(await target.client.patch(nodes, { name }, patch, { type }))
 }
 
 /**
