@@ -8,6 +8,7 @@ import { sameJson } from '../common/equality.ts'
 import { controllerOf, controllerReference } from '../common/ownership.ts'
 import type { MachineDeploymentContext } from './context.ts'
 import type { MachineDeploymentAction } from './decide.ts'
+import type { MoveAction } from './in-place-moves.ts'
 import { creationFailedStatus } from './status.ts'
 import { sameTemplate } from './template-hash.ts'
 
@@ -18,6 +19,7 @@ export async function applyAll(
   actions: readonly MachineDeploymentAction[],
 ): Promise<void> {
   await Promise.all(actions.map((action) => (action.kind === 'mark' ? markMachine(context, action) : undefined)))
+  await Promise.all(actions.map((action) => (action.kind === 'move' ? moveMachine(context, action) : undefined)))
   for (const action of actions) await apply(context, deployment, action)
 }
 
@@ -29,6 +31,7 @@ async function apply(
   const { finalizers = [] } = deployment.metadata
   switch (action.kind) {
     case 'mark':
+    case 'move':
       return
     case 'add-finalizer':
       return setFinalizers(context, deployment, [...finalizers, machineFinalizers.object])
@@ -83,6 +86,19 @@ async function markMachine(
     machineReader.remember(await control.patch(machines, keyOf(machine), patch, { type: 'merge' }))
   } catch (error) {
     if (!isFailure(error, 'NotFound')) throw error
+  }
+}
+
+/** A machine that changed or went meanwhile is looked at again in the pass that its change brings. */
+async function moveMachine(
+  { control, machineReader, events }: MachineDeploymentContext,
+  { machine, to, patch }: MoveAction,
+): Promise<void> {
+  try {
+    machineReader.remember(await control.patch(machines, keyOf(machine), patch, { type: 'merge' }))
+    events.normal(machine, 'MachineMoved', `Updated in place; it belongs to machine set ${to} now`)
+  } catch (error) {
+    if (!isFailure(error, 'NotFound', 'Conflict')) throw error
   }
 }
 

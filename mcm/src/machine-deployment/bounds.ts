@@ -17,7 +17,9 @@ export function boundsOf(deployment: MachineDeployment): Bounds {
   const replicas = wantedReplicas(deployment)
   if (type === 'Recreate') return { maxSurge: 0, maxUnavailable: replicas }
   const given = type === 'InPlaceUpdate' ? inPlaceUpdate : rollingUpdate
-  const maxSurge = resolve(given?.maxSurge ?? 1, replicas, Math.ceil)
+  // Where people choose the machines, none is made for the sake of an update.
+  const byHand = type === 'InPlaceUpdate' && inPlaceUpdate?.orchestrationType === 'Manual'
+  const maxSurge = byHand ? 0 : resolve(given?.maxSurge ?? 1, replicas, Math.ceil)
   const maxUnavailable = Math.min(resolve(given?.maxUnavailable ?? 0, replicas, Math.floor), replicas)
   return maxSurge === 0 && maxUnavailable === 0 ? { maxSurge, maxUnavailable: 1 } : { maxSurge, maxUnavailable }
 }

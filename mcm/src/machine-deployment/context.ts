@@ -17,7 +17,7 @@ export interface MachineDeploymentContext {
   readonly namespace: string
   readonly control: Client
   /** The cluster whose nodes are marked during a rollout. */
-  readonly target: Pick<TargetContext, 'client' | 'nodes'> | undefined
+  readonly target: Pick<TargetContext, 'client' | 'nodes' | 'nodeReader'> | undefined
   /** Whether the autoscaler is asked to leave nodes alone during a rollout. */
   readonly keepNodesDuringRollout: boolean
   readonly deployments: Informer<MachineDeployment>

@@ -37,17 +37,21 @@ export function createMachineDeploymentReconciler(context: MachineDeploymentCont
 }
 
 async function reconcile(context: MachineDeploymentContext, marker: NodeMarker, name: string): Promise<Outcome> {
-  const { namespace, deploymentReader, setReader, machineReader, clock } = context
+  const { namespace, deploymentReader, setReader, clock } = context
   const deployment = deploymentReader.get({ namespace, name })
   if (deployment === undefined) {
     marker.forget(name)
     return done
   }
+  const machinesOf = rememberedMachines(context)
+  // Machines that change sets are counted once the informer shows them where they are, as it does to their sets.
+  if (isMoving(context, deployment, machinesOf)) return again(flockMilliseconds)
   const decision = decideMachineDeployment(
     {
       deployment,
       sets: setReader.freshen(context.sets.list(namespace)),
-      machinesOf: (set) => machineReader.freshen(context.machines.byIndex('owner', set.metadata.uid ?? '')),
+      machinesOf,
+      hasTarget: context.target !== undefined,
       unseen: await findUnseen(context, deployment),
       classTrouble: classTrouble(context, deployment),
       nodes: marker.observe(),
@@ -58,6 +62,29 @@ async function reconcile(context: MachineDeploymentContext, marker: NodeMarker, 
   if (decision.status !== undefined) await writeStatus(context, deployment, decision.status)
   const marked = await marker.apply(name, decision.nodeMarks)
   return nextLook(context, deployment, decision.machines, marked)
+}
+
+type MachinesOf = (set: MachineSet) => readonly Machine[]
+
+function rememberedMachines({ machines, machineReader }: MachineDeploymentContext): MachinesOf {
+  const known = new Map<string, readonly Machine[]>()
+  return ({ metadata: { uid = '' } }) => {
+    const own = known.get(uid) ?? machineReader.freshen(machines.byIndex('owner', uid))
+    known.set(uid, own)
+    return own
+  }
+}
+
+function isMoving(
+  { sets }: MachineDeploymentContext,
+  { metadata }: MachineDeployment,
+  machinesOf: MachinesOf,
+): boolean {
+  return sets
+    .byIndex('owner', metadata.uid ?? '')
+    .some((set) =>
+      machinesOf(set).some((machine) => (controllerOf(machine)?.uid ?? set.metadata.uid) !== set.metadata.uid),
+    )
 }
 
 /** Comes back for the nearest of its deadlines. */

@@ -5,11 +5,13 @@ import type { MachineDeployment, MachineDeploymentStatus } from '@trellis/api/ma
 import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { machineConditionReasons, machineFinalizers } from '@trellis/api/machine/well-known'
 import { claim } from '../common/ownership.ts'
-import { minReadyMilliseconds } from '../machine-set/availability.ts'
+import { isAvailable, minReadyMilliseconds } from '../machine-set/availability.ts'
+import { callOff } from './in-place.ts'
+import { decideInPlaceMoves, type InPlaceMoves, type MoveAction } from './in-place-moves.ts'
 import { decideMoves, isLeavingSet, type SetAction } from './moves.ts'
-import { decideNodeMarks, type NodeMark } from './node-marks.ts'
+import { decideNodeMarks, mergedMarks, type NodeMark } from './node-marks.ts'
 import { decideRollback, type Rollback } from './rollback.ts'
-import { byAge, type SetView, viewOf } from './sets-view.ts'
+import { byAge, type Counting, type SetView, viewOf } from './sets-view.ts'
 import { type DeploymentTrouble, deploymentStatus } from './status.ts'
 import { sameTemplate } from './template-hash.ts'
 import { type ChoiceAction, decideChoices } from './trigger-deletion.ts'
@@ -25,6 +27,8 @@ export interface MachineDeploymentObservation {
   readonly unseen?: readonly Machine[]
   /** Why its machine class cannot be used just now. */
   readonly classTrouble: DeploymentTrouble | undefined
+  /** Whether machines join a cluster; they do unless told. */
+  readonly hasTarget?: boolean
   /** The nodes that its machines are; absent when they are not known. */
   readonly nodes?: ObservedNodes | undefined
 }
@@ -46,6 +50,7 @@ export type MachineDeploymentAction =
   | { readonly kind: 'release'; readonly set: MachineSet }
   | ({ readonly kind: 'rollback' } & Rollback)
   | ChoiceAction
+  | MoveAction
   | SetAction
 
 /** What a pass does. */
@@ -68,7 +73,7 @@ export function decideMachineDeployment(
   const { owned, adopt, release } = claim(deployment, deployment.spec?.selector, sets)
   const finalizers = deployment.metadata.finalizers ?? []
   if (deployment.metadata.deletionTimestamp !== undefined) return only(leaving(finalizers, owned))
-  const wrong = invalidity(deployment)
+  const wrong = invalidity(deployment, observed.hasTarget)
   if (wrong !== undefined) return invalid(observed, owned, wrong, now)
   if (!finalizers.includes(machineFinalizers.object)) return only([{ kind: 'add-finalizer' }])
   if (adopt.length + release.length > 0) {
@@ -105,15 +110,33 @@ function decideClaimed(
     ({ set }) => !isLeavingSet(set) && sameTemplate(set.spec?.template, deployment.spec?.template),
   )
   const old = views.filter((view) => view !== newest)
-  const moves = decideMoves(deployment, newest, old)
-  const created = moves.find(({ kind }) => kind === 'create-set')?.set.metadata.name
+  const { actions: moves, nodes } = movesOf(observed, { newest, old, counting })
+  const created = moves.find((action) => action.kind === 'create-set')?.set.metadata.name
   const trouble = observed.classTrouble ?? troubleOf(newest)
   return {
     actions: [...choices.actions, ...moves],
     status: deploymentStatus({ deployment, newest, old, trouble, created }, now),
-    nodeMarks: paused ? [] : nodeMarks(observed, newest, old),
+    nodeMarks: mergedMarks(paused ? [] : nodeMarks(observed, newest, old), nodes),
     machines,
   }
+}
+
+interface Views {
+  readonly newest: SetView | undefined
+  readonly old: readonly SetView[]
+  readonly counting: Counting
+}
+
+function movesOf({ deployment, nodes }: MachineDeploymentObservation, { newest, old, counting }: Views): InPlaceMoves {
+  if (nodes === undefined) return { actions: decideMoves(deployment, newest, old), nodes: [] }
+  const { now, minReady } = counting
+  const lookup = { nodeOf: nodes.nodeOf, isAvailable: (machine: Machine) => isAvailable(machine, minReady, now) }
+  if (deployment.spec?.strategy?.type === 'InPlaceUpdate')
+    return decideInPlaceMoves(deployment, { newest, old, lookup })
+  const all = newest === undefined ? old : [...old, newest]
+  // The strategy may have changed while an update in place was announced.
+  const left = nodes.anyMarked ? callOff(all, lookup) : []
+  return { actions: decideMoves(deployment, newest, old), nodes: left }
 }
 
 function finder(machines: readonly Machine[]): (name: string) => Machine | undefined {
@@ -128,7 +151,7 @@ function nodeMarks(
 ): readonly NodeMark[] {
   if (nodes === undefined) return []
   const { type = 'RollingUpdate' } = deployment.spec?.strategy ?? {}
-  const rolling = type === 'RollingUpdate' && old.some(({ wanted, existing }) => wanted + existing > 0)
+  const rolling = type !== 'Recreate' && old.some(({ wanted, existing }) => wanted + existing > 0)
   return decideNodeMarks({ ...nodes, newest, old, rolling })
 }
 

@@ -31,7 +31,7 @@ export function decideMoves(
   const all = newest === undefined ? old : [...old, newest]
   const strategy = deployment.spec?.strategy?.type ?? 'RollingUpdate'
   const paused = deployment.spec?.paused === true
-  // An update in place has an order of its own, which is not here yet: nothing that exists may be replaced instead.
+  // While nodes are not known nothing can be updated in place, and nothing that exists may be replaced instead.
   const held = paused || (strategy === 'InPlaceUpdate' && old.some(({ existing }) => existing > 0))
   const resizing = { replicas, surge: strategy === 'RollingUpdate' ? bounds.maxSurge : 0 }
   if (held && all.length > 0) return scaled(deployment, all, shareOut({ ...resizing, views: all }))
@@ -65,20 +65,21 @@ function roll(deployment: MachineDeployment, { newest, old, bounds, recreate }: 
   return forget(deployment, newest, old)
 }
 
-/** The wanted number changed since the active sets were last scaled. */
-function isScalingEvent(all: readonly SetView[], replicas: number): boolean {
+/** Whether the wanted number changed since the active sets were last scaled. */
+export function isScalingEvent(all: readonly SetView[], replicas: number): boolean {
   return all.some(({ set, wanted }) => {
     const desired = desiredOf(set)
     return wanted > 0 && desired !== undefined && desired !== replicas
   })
 }
 
-function shrinks(all: readonly SetView[], scaling: Scaling): boolean {
+/** Whether a scaling lowers any number. */
+export function shrinks(all: readonly SetView[], scaling: Scaling): boolean {
   return all.some(({ name, wanted }) => (scaling.get(name) ?? wanted) < wanted)
 }
 
 /** Scales sets. Of those that are being replaced by `newest`, it is put on record that their nodes are marked. */
-function scaled(
+export function scaled(
   deployment: MachineDeployment,
   all: readonly SetView[],
   scaling: Scaling,
@@ -97,7 +98,7 @@ function scaled(
 }
 
 /** Old sets beyond the history limit, oldest first, once the rollout is complete. */
-function forget(deployment: MachineDeployment, newest: SetView, old: readonly SetView[]): readonly SetAction[] {
+export function forget(deployment: MachineDeployment, newest: SetView, old: readonly SetView[]): readonly SetAction[] {
   const limit = deployment.spec?.revisionHistoryLimit
   const all = [newest, ...old]
   const counts = {

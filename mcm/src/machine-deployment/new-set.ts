@@ -77,9 +77,15 @@ export function newestPatch(
   const gone = inheritable.filter((key) => key in present && !(key in wantedAnnotations))
   for (const key of gone) Object.assign(annotations, { [key]: null })
   const spec = livingSpec(set.spec ?? {}, wanted.spec ?? {})
-  if (Object.keys(annotations).length === 0 && spec === undefined) return undefined
+  // A set of a former template that is wanted again makes machines again.
+  const disabled = set.metadata.labels?.[machineLabels.scaleUpDisabled] !== undefined
+  const metadata = {
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
+    ...(disabled ? { labels: { [machineLabels.scaleUpDisabled]: null } } : {}),
+  }
+  if (Object.keys(metadata).length === 0 && spec === undefined) return undefined
   return {
-    ...(Object.keys(annotations).length === 0 ? {} : { metadata: { annotations } }),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
     ...(spec === undefined ? {} : { spec }),
   }
 }

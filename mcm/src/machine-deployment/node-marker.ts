@@ -1,7 +1,7 @@
 import { type Node, nodes } from '@trellis/api/core/node'
 import { keyOf } from '@trellis/api/meta'
 import { describe, isFailure } from '@trellis/foundation/failure'
-import { createFreshReader, type FreshReader } from '../common/freshness.ts'
+import type { FreshReader } from '../common/freshness.ts'
 import { nodeNameOf } from '../machine/node-view.ts'
 import type { MachineDeploymentContext } from './context.ts'
 import type { ObservedNodes } from './decide.ts'
@@ -24,7 +24,7 @@ const afterFailureMilliseconds = 30_000
 export function createNodeMarker(context: MachineDeploymentContext): NodeMarker {
   const { target, clock, log, keepNodesDuringRollout: keepNodes } = context
   if (target === undefined) return { observe: () => undefined, apply: async () => undefined, forget: () => {} }
-  const reader = createFreshReader(target.nodes)
+  const reader = target.nodeReader
   const notBefore = new Map<string, number>()
   return {
     observe: () =>

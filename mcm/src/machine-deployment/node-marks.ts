@@ -1,6 +1,6 @@
 import type { Node, NodeTaint } from '@trellis/api/core/node'
 import type { Machine } from '@trellis/api/machine/machine'
-import { machineAnnotations, machineTaints } from '@trellis/api/machine/well-known'
+import { machineAnnotations, machineLabels, machineTaints } from '@trellis/api/machine/well-known'
 import { isLeaving } from '../machine/phase.ts'
 import type { SetView } from './sets-view.ts'
 
@@ -38,7 +38,8 @@ export const marked = 'marked'
 
 /** The index function of {@link rolloutMarkIndex}. */
 export function rolloutMarkOf(node: Node): readonly string[] {
-  return isAvoided(node) || isKeptByUs(node) ? [marked] : []
+  const announced = node.metadata.labels?.[machineLabels.candidateForUpdate] !== undefined
+  return announced || isAvoided(node) || isKeptByUs(node) ? [marked] : []
 }
 
 /** The marks that nodes of a deployment lack or have for too long; each node is in it once. */
@@ -93,4 +94,27 @@ function isAvoided({ spec }: Node): boolean {
 
 function isKeptByUs({ metadata }: Node): boolean {
   return metadata.annotations?.[machineAnnotations.scaleDownDisabledByUs] === 'true'
+}
+
+/** Two lists of patches as one in which no node is twice; where both say something, the second list is right. */
+export function mergedMarks(first: readonly NodeMark[], second: readonly NodeMark[]): readonly NodeMark[] {
+  const patches = new Map(first.map((mark) => [mark.node.metadata.name, mark]))
+  for (const { node, patch } of second) {
+    const before = patches.get(node.metadata.name)
+    patches.set(node.metadata.name, { node, patch: before === undefined ? patch : merged(before.patch, patch) })
+  }
+  return [...patches.values()]
+}
+
+function merged(first: object, second: object): object {
+  const before = new Map<string, unknown>(Object.entries(first))
+  const entries = Object.entries(second).map(([key, value]): [string, unknown] => {
+    const present = before.get(key)
+    return [key, isTree(present) && isTree(value) ? merged(present, value) : value]
+  })
+  return { ...first, ...Object.fromEntries(entries) }
+}
+
+function isTree(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -3,9 +3,9 @@ import { machineEventReasons } from '@trellis/api/machine/well-known'
 import type { DeploymentTrouble } from './status.ts'
 
 /** Why a deployment cannot be carried out, with the field; undefined when it can. */
-export function invalidity(deployment: MachineDeployment): DeploymentTrouble | undefined {
+export function invalidity(deployment: MachineDeployment, hasTarget = true): DeploymentTrouble | undefined {
   const { matchLabels = {}, matchExpressions = [] } = deployment.spec?.selector ?? {}
-  const message = complaint(deployment)
+  const message = complaint(deployment) ?? targetTrouble(deployment, hasTarget)
   if (message === undefined) return undefined
   const selectsAll = Object.keys(matchLabels).length + matchExpressions.length === 0
   return { reason: selectsAll ? machineEventReasons.selectingAll : 'InvalidSpec', message }
@@ -46,7 +46,16 @@ function strategyTrouble({ spec }: MachineDeployment): string | undefined {
     const value = bounds?.[key]
     if (value !== undefined && !isBound(value)) return `spec.strategy.${field}.${key} must be a number or a percentage`
   }
-  return undefined
+  const orchestration = inPlaceUpdate?.orchestrationType
+  return type === 'InPlaceUpdate' && orchestration !== 'Auto' && orchestration !== 'Manual'
+    ? 'spec.strategy.inPlaceUpdate.orchestrationType must be Auto or Manual'
+    : undefined
+}
+
+/** Who updates in place speaks through Nodes. */
+function targetTrouble({ spec }: MachineDeployment, hasTarget: boolean): string | undefined {
+  if (hasTarget || spec?.strategy?.type !== 'InPlaceUpdate') return undefined
+  return 'spec.strategy.type InPlaceUpdate needs a cluster that machines join; choose RollingUpdate or Recreate'
 }
 
 function isBound(value: number | string): boolean {

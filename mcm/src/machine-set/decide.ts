@@ -75,15 +75,26 @@ function scaling(set: MachineSet, owned: readonly Machine[]): readonly MachineSe
   const going = new Set(doomed.map(({ machine }) => machine))
   const staying = present.filter((machine) => !going.has(machine))
   const deletions = doomed.map(({ machine, why }) => ({ kind: 'delete' as const, machine, why }))
-  const surplus = staying.length - wantedReplicas(set)
-  if (surplus > 0) {
+  const wanted = wantedReplicas(set)
+  const arriving = staying.filter((machine) => isArriving(set, machine))
+  const surplus = staying.length - wanted
+  const deletable = surplus - arriving.length
+  if (deletable > 0) {
     const why = 'the machine set has more machines than wanted'
-    const chosen = deletionOrder(staying).slice(0, surplus)
+    const chosen = deletionOrder(staying.filter((machine) => !arriving.includes(machine))).slice(0, deletable)
     return [...deletions, ...chosen.map((machine) => ({ kind: 'delete' as const, machine, why }))]
   }
   const blocked = isFrozen(set) || set.metadata.labels?.[machineLabels.scaleUpDisabled] !== undefined
-  if (surplus === 0 || blocked) return deletions
+  if (surplus >= 0 || blocked) return deletions
   return [...deletions, { kind: 'create', count: Math.min(-surplus, burstReplicas) }]
+}
+
+/** A machine that was updated in place comes to its new set before it is counted there: until then it is no surplus. */
+function isArriving(set: MachineSet, machine: Machine): boolean {
+  if (phaseOf(machine) !== 'InPlaceUpdateSuccessful') return false
+  if (set.metadata.labels?.[machineLabels.scaleUpDisabled] !== undefined) return false
+  const desired = Number(set.metadata.annotations?.[machineAnnotations.desiredReplicas] ?? Number.NaN)
+  return Number.isNaN(desired) || wantedReplicas(set) < desired
 }
 
 function doom(set: MachineSet, machine: Machine): string | undefined {
