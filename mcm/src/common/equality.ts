@@ -1,4 +1,4 @@
-/** Whether two JSON values say the same; the order of an object's keys and absent-or-undefined fields do not matter. */
+/** Whether two JSON values say the same; the order of an object's keys does not matter, nor whether a field is absent, undefined or null: typed clients write nulls. */
 export function sameJson(left: unknown, right: unknown): boolean {
   if (left === right) return true
   if (!isObject(left) || !isObject(right)) return false
@@ -27,12 +27,12 @@ function sameLists(left: unknown, right: unknown): boolean {
   )
 }
 
-/** JSON with sorted keys and without undefined fields: equal values give equal text. */
+/** JSON with sorted keys and without fields that are undefined or null: equal values give equal text. */
 export function canonicalJson(value: unknown): string {
   return (
     JSON.stringify(value, (_key, part: unknown) => {
       if (typeof part !== 'object' || part === null || Array.isArray(part)) return part
-      const entries = Object.entries(part).filter(([, inner]) => inner !== undefined)
+      const entries = Object.entries(part).filter(([, inner]) => inner !== undefined && inner !== null)
       return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))
     }) ?? 'null'
   )

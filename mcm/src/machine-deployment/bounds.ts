@@ -6,9 +6,9 @@ export interface Bounds {
   readonly maxUnavailable: number
 }
 
-/** How many machines a deployment is to have; one unless told. */
+/** How many machines a deployment is to have; none unless told: typed clients leave a zero out. */
 export function wantedReplicas({ spec }: MachineDeployment): number {
-  return Math.max(0, spec?.replicas ?? 1)
+  return Math.max(0, spec?.replicas ?? 0)
 }
 
 /** The bounds of a deployment's rollouts. Shares of the wanted number round up for surge and down for unavailability; at least one of the two is 1, or nothing could ever move. */

@@ -104,9 +104,9 @@ function doom(set: MachineSet, machine: Machine): string | undefined {
   return marked ? 'the autoscaler chose it' : undefined
 }
 
-/** How many machines a set is to have; one unless told. */
+/** How many machines a set is to have; none unless told: typed clients leave a zero out. */
 export function wantedReplicas(set: { readonly spec?: { readonly replicas?: number } }): number {
-  return set.spec?.replicas ?? 1
+  return set.spec?.replicas ?? 0
 }
 
 function isFrozen(set: MachineSet): boolean {

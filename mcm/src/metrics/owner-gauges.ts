@@ -36,7 +36,7 @@ export function registerDeploymentGauges(gauge: RegisterGauge, list: () => reado
   const count = counter(gauge, 'machine_deployment', list)
   total(gauge, 'machine_deployment', 'Machine deployments.', list)
   count('info_spec_paused', 'Whether rollouts are paused.', ({ spec }) => (spec?.paused ? 1 : 0))
-  count('info_spec_replicas', 'Wanted machines.', ({ spec }) => spec?.replicas ?? 1)
+  count('info_spec_replicas', 'Wanted machines.', ({ spec }) => spec?.replicas ?? 0)
   count('info_spec_min_ready_seconds', 'Minimum time of readiness.', ({ spec }) => spec?.minReadySeconds ?? 0)
   count('info_spec_revision_history_limit', 'Old sets kept.', ({ spec }) => spec?.revisionHistoryLimit)
   count('info_spec_progress_deadline_seconds', 'Deadline of progress.', ({ spec }) => spec?.progressDeadlineSeconds)

@@ -32,7 +32,7 @@ export function overshootLimits(
 ): OvershootLimits {
   const most =
     deployment === undefined
-      ? 2 * (set.spec?.replicas ?? 1)
+      ? 2 * (set.spec?.replicas ?? 0)
       : wantedReplicas(deployment) + boundsOf(deployment).maxSurge
   return { freezeAt: most + safetyUp, unfreezeAt: most + safetyUp - safetyDown }
 }
@@ -54,7 +54,7 @@ export function mustFreeze({ set, count, limits, pardonedAt }: FreezeObservation
   if (pardonedAt !== undefined && count.all <= pardonedAt) return false
   if (isFrozen(set)) return count.all > limits.unfreezeAt
   const staying = count.all - count.leaving
-  const grows = staying >= limits.freezeAt || staying < (set.spec?.replicas ?? 1)
+  const grows = staying >= limits.freezeAt || staying < (set.spec?.replicas ?? 0)
   return count.all >= limits.freezeAt && grows
 }
 
