@@ -1,12 +1,16 @@
 /** Whether two JSON values say the same; the order of an object's keys does not matter, nor whether a field is absent, undefined or null: typed clients write nulls. */
 export function sameJson(left: unknown, right: unknown): boolean {
-  if (left === right) return true
+  if (left === right || (isAbsent(left) && isAbsent(right))) return true
   if (!isObject(left) || !isObject(right)) return false
   if (Array.isArray(left) || Array.isArray(right)) return sameLists(left, right)
   return (
     Object.keys(left).every((key) => sameJson(left[key], own(right, key))) &&
-    Object.keys(right).every((key) => right[key] === undefined || own(left, key) !== undefined)
+    Object.keys(right).every((key) => isAbsent(right[key]) || !isAbsent(own(left, key)))
   )
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null
 }
 
 /** Names that every object knows by itself, as `constructor`, may be names of labels too. */

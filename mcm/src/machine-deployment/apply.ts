@@ -5,6 +5,7 @@ import { machineConditionReasons, machineEventReasons, machineFinalizers } from 
 import { keyOf } from '@trellis/api/meta'
 import { describe, isFailure } from '@trellis/foundation/failure'
 import { sameJson } from '../common/equality.ts'
+import { settleInTurns } from '../common/in-turns.ts'
 import { controllerOf, controllerReference } from '../common/ownership.ts'
 import type { MachineDeploymentContext } from './context.ts'
 import type { MachineDeploymentAction } from './decide.ts'
@@ -18,9 +19,22 @@ export async function applyAll(
   deployment: MachineDeployment,
   actions: readonly MachineDeploymentAction[],
 ): Promise<void> {
-  await Promise.all(actions.map((action) => (action.kind === 'mark' ? markMachine(context, action) : undefined)))
-  await Promise.all(actions.map((action) => (action.kind === 'move' ? moveMachine(context, action) : undefined)))
+  await inTurns(actions, 'mark', (action) => markMachine(context, action))
+  await inTurns(actions, 'move', (action) => moveMachine(context, action))
   for (const action of actions) await apply(context, deployment, action)
+}
+
+/** Carries all actions of one kind out side by side; throws what one of them threw once all have ended. */
+async function inTurns<Kind extends MachineDeploymentAction['kind']>(
+  actions: readonly MachineDeploymentAction[],
+  kind: Kind,
+  work: (action: Extract<MachineDeploymentAction, { readonly kind: Kind }>) => Promise<void>,
+): Promise<void> {
+  const chosen = actions.filter(
+    (action): action is Extract<MachineDeploymentAction, { readonly kind: Kind }> => action.kind === kind,
+  )
+  const refused = (await settleInTurns(chosen, work)).find((outcome) => outcome.status === 'rejected')
+  if (refused !== undefined) throw refused.reason
 }
 
 async function apply(

@@ -2,6 +2,7 @@ import { type Node, nodes } from '@trellis/api/core/node'
 import { keyOf } from '@trellis/api/meta'
 import { describe, isFailure } from '@trellis/foundation/failure'
 import type { FreshReader } from '../common/freshness.ts'
+import { settleInTurns } from '../common/in-turns.ts'
 import { nodeNameOf } from '../machine/node-view.ts'
 import type { MachineDeploymentContext } from './context.ts'
 import type { ObservedNodes } from './decide.ts'
@@ -16,7 +17,6 @@ export interface NodeMarker {
   forget(deployment: string): void
 }
 
-const together = 20
 const afterConflictMilliseconds = 500
 const afterFailureMilliseconds = 30_000
 
@@ -39,12 +39,15 @@ export function createNodeMarker(context: MachineDeploymentContext): NodeMarker 
       if (marks.length === 0) return undefined
       const pause = (notBefore.get(deployment) ?? 0) - clock.now()
       if (pause > 0) return pause
-      const outcomes: (number | undefined)[] = []
-      for (let first = 0; first < marks.length && !outcomes.includes(afterFailureMilliseconds); first += together) {
-        const flock = marks.slice(first, first + together)
-        outcomes.push(...(await Promise.all(flock.map((mark) => write(mark, deployment)))))
-      }
-      const delays = outcomes.filter((delay) => delay !== undefined)
+      const delays: number[] = []
+      // One failure is likely to be all others' too: none is begun after it.
+      const outcomes = await settleInTurns(marks, async (mark) => {
+        if (delays.includes(afterFailureMilliseconds)) return
+        const delay = await write(mark, deployment)
+        if (delay !== undefined) delays.push(delay)
+      })
+      const bug = outcomes.find((outcome) => outcome.status === 'rejected')
+      if (bug !== undefined) throw bug.reason
       return delays.length === 0 ? undefined : Math.max(...delays)
     },
     forget: (deployment) => notBefore.delete(deployment),

@@ -1,3 +1,4 @@
+import { findCondition } from '@trellis/api/conditions'
 import { type Machine, machines } from '@trellis/api/machine/machine'
 import { type MachineSet, machineSets } from '@trellis/api/machine/machine-set'
 import { machineConditionReasons, machineEventReasons, machineFinalizers } from '@trellis/api/machine/well-known'
@@ -15,6 +16,7 @@ import { settleInTurns } from '../common/in-turns.ts'
 import { controllerOf, controllerReference } from '../common/ownership.ts'
 import type { MachineTimes } from '../machine/context.ts'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
+import { minReadyMilliseconds, nextAvailability } from './availability.ts'
 import { decideMachineSet, type MachineSetAction } from './decide.ts'
 import { createExpectations, type Expectations } from './expectations.ts'
 import { machineSetStatus, type SetTrouble } from './status.ts'
@@ -61,19 +63,36 @@ async function reconcile(context: MachineSetContext, expectations: Expectations,
   const uid = set.metadata.uid ?? ''
   const outstanding = expectations.outstandingMilliseconds(uid)
   const candidates = machineReader.freshen(candidatesOf(context, set))
-  const decision = decideMachineSet({ set, candidates, countable: outstanding === 0 })
+  const countable = outstanding === 0
+  const decision = decideMachineSet({ set, candidates, countable, now: clock.now() })
   const trouble = await applyAll(context, expectations, set, decision.actions)
   if (decision.actions.some(({ kind }) => kind === 'remove-finalizer')) {
     expectations.forget(uid)
     return done
   }
-  const status = machineSetStatus(set, decision.owned, trouble?.said, clock.now())
+  const said = decision.invalid ?? trouble?.said ?? (countable ? undefined : standingTrouble(set))
+  if (decision.invalid !== undefined) tellInvalid(context, set, decision.invalid)
+  const status = machineSetStatus(set, decision.owned, said, clock.now())
   const current = setReader.get({ namespace, name })
   if (status !== undefined && current?.metadata.resourceVersion === set.metadata.resourceVersion) {
     setReader.remember(await context.control.replaceStatus(machineSets, { ...set, status }))
   }
   if (trouble !== undefined) throw trouble.error
-  return outstanding === 0 ? done : again(outstanding)
+  const now = clock.now()
+  const available = nextAvailability(decision.owned, minReadyMilliseconds(set), now)
+  const counted = countable ? undefined : now + outstanding
+  const instants = [counted, available, decision.replaceChosenAt].filter((instant) => instant !== undefined)
+  return instants.length === 0 ? done : again(Math.max(0, Math.min(...instants) - now))
+}
+
+/** What the set says of its trouble already; nothing new is known about it while its machines cannot be counted. */
+function standingTrouble({ status }: MachineSet): SetTrouble | undefined {
+  const condition = findCondition(status?.machineSetCondition, machineConditionReasons.replicaFailure.type)
+  return condition === undefined ? undefined : { reason: condition.reason ?? '', message: condition.message ?? '' }
+}
+
+function tellInvalid(context: MachineSetContext, set: MachineSet, { reason, message }: SetTrouble): void {
+  if (standingTrouble(set)?.message !== message) context.events.warn(set, reason, message)
 }
 
 /** Machines that belong to the set or might. */
@@ -84,7 +103,8 @@ function candidatesOf({ machines: informer, namespace }: MachineSetContext, set:
 }
 
 interface Trouble {
-  readonly said: SetTrouble
+  /** Undefined when it keeps no machine from being made or deleted. */
+  readonly said: SetTrouble | undefined
   readonly error: unknown
 }
 
@@ -97,22 +117,44 @@ async function applyAll(
 ): Promise<Trouble | undefined> {
   const others = actions.filter(({ kind }) => kind !== 'create')
   const results = await settleInTurns(others, (action) => applyOne(context, expectations, set, action))
-  const refused = results.find((result) => result.status === 'rejected')
-  if (refused !== undefined) return trouble(machineConditionReasons.replicaFailure.failedDelete, refused.reason)
-  tellDeletions(context, set, others)
+  tellDeletions(
+    context,
+    set,
+    others.filter((_, index) => results[index]?.status === 'fulfilled'),
+  )
+  const refused = results.findIndex((result) => result.status === 'rejected')
+  if (refused >= 0) return refusal(context, set, others[refused], results[refused])
   const count = actions.reduce((sum, action) => sum + (action.kind === 'create' ? action.count : 0), 0)
-  for (let made = 0, batch = 1; made < count; batch *= 2) {
+  let made = 0
+  for (let batch = 1; made < count; batch *= 2) {
     const size = Math.min(batch, count - made)
     const tries = await settleInTurns(Array.from({ length: size }), () => createOne(context, expectations, set))
     const failed = tries.find((result) => result.status === 'rejected')
+    made += tries.filter((result) => result.status === 'fulfilled').length
     if (failed !== undefined) {
+      tellCreations(context, set, made)
       context.events.warn(set, machineEventReasons.failedCreate, describe(failed.reason))
       return trouble(machineConditionReasons.replicaFailure.failedCreate, failed.reason)
     }
-    made += size
   }
-  if (count > 0) context.events.normal(set, machineEventReasons.successfulCreate, `Created ${count} machine(s)`)
+  tellCreations(context, set, made)
   return undefined
+}
+
+function tellCreations({ events }: MachineSetContext, set: MachineSet, count: number): void {
+  if (count > 0) events.normal(set, machineEventReasons.successfulCreate, `Created ${count} machine(s)`)
+}
+
+function refusal(
+  { events }: MachineSetContext,
+  set: MachineSet,
+  action: MachineSetAction | undefined,
+  result: PromiseSettledResult<unknown> | undefined,
+): Trouble {
+  const error: unknown = result?.status === 'rejected' ? result.reason : undefined
+  if (action?.kind !== 'delete') return { error, said: undefined }
+  events.warn(set, machineEventReasons.failedDelete, describe(error))
+  return trouble(machineConditionReasons.replicaFailure.failedDelete, error)
 }
 
 /** One event for all machines that go for the same reason. */

@@ -4,7 +4,9 @@ import { machineAnnotations, machineFinalizers, machineLabels } from '@trellis/a
 import { claim } from '../common/ownership.ts'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
 import { deletionOrder, deletionPriority, markedAt } from './order.ts'
+import type { SetTrouble } from './status.ts'
 import { livingPatch } from './template.ts'
+import { invalidity } from './validate.ts'
 
 /** What one pass over a set decides upon. */
 export interface MachineSetObservation {
@@ -13,6 +15,7 @@ export interface MachineSetObservation {
   readonly candidates: readonly Machine[]
   /** Whether the informer has caught up with what this process did to the set's machines. */
   readonly countable: boolean
+  readonly now: number
 }
 
 /** One thing to do for a set. */
@@ -29,6 +32,10 @@ export type MachineSetAction =
 export interface MachineSetDecision {
   readonly actions: readonly MachineSetAction[]
   readonly owned: readonly Machine[]
+  /** Why nothing is done about the machines; undefined when the set can be carried out. */
+  readonly invalid?: SetTrouble | undefined
+  /** When machines that the autoscaler chose may be replaced, in milliseconds; absent when there are none. */
+  readonly replaceChosenAt?: number | undefined
 }
 
 /** Most machines that are made in one pass; the rest follow when these are seen. */
@@ -45,10 +52,13 @@ export function decideMachineSet(observed: MachineSetObservation): MachineSetDec
     ...adopt.map((machine) => ({ kind: 'adopt' as const, machine })),
     ...release.map((machine) => ({ kind: 'release' as const, machine })),
   ]
+  const invalid = invalidity(set)
+  if (invalid !== undefined) return { owned: [...owned, ...release], actions: [], invalid }
   if (!guarded) return { owned, actions: [{ kind: 'add-finalizer' }] }
   // Adopted machines are counted once they are seen as owned.
   if (claims.length > 0 || !countable) return { owned, actions: claims }
-  return { owned, actions: [...updates(set, owned), ...scaling(set, owned)] }
+  const { actions, replaceChosenAt } = scaling(set, owned, observed.now)
+  return { owned, actions: [...updates(set, owned), ...actions], replaceChosenAt }
 }
 
 function leavingActions(owned: readonly Machine[]): readonly MachineSetAction[] {
@@ -65,28 +75,39 @@ function updates(set: MachineSet, owned: readonly Machine[]): readonly MachineSe
   })
 }
 
-/** Failed machines and those that the autoscaler wants gone are deleted first and do not count; then the rest is brought to the wanted number. */
-function scaling(set: MachineSet, owned: readonly Machine[]): readonly MachineSetAction[] {
+/** How long a set keeps machines that the autoscaler chose while it is wanted as large as it is: the word that it is to be smaller may be on its way. */
+const choicePatienceMilliseconds = 10_000
+
+/**
+ * Failed machines are deleted first and do not count; then the rest is brought to the wanted number, where machines that the autoscaler chose are the first
+ * to go. Those of them that are left, because the number grew again meanwhile, are replaced.
+ */
+function scaling(
+  set: MachineSet,
+  owned: readonly Machine[],
+  now: number,
+): Pick<MachineSetDecision, 'actions' | 'replaceChosenAt'> {
   const present = owned.filter((machine) => !isLeaving(machine))
-  const doomed = present.flatMap((machine): { machine: Machine; why: string }[] => {
-    const why = doom(set, machine)
-    return why === undefined ? [] : [{ machine, why }]
-  })
-  const going = new Set(doomed.map(({ machine }) => machine))
-  const staying = present.filter((machine) => !going.has(machine))
-  const deletions = doomed.map(({ machine, why }) => ({ kind: 'delete' as const, machine, why }))
-  const wanted = wantedReplicas(set)
-  const arriving = staying.filter((machine) => isArriving(set, machine))
-  const surplus = staying.length - wanted
-  const deletable = surplus - arriving.length
-  if (deletable > 0) {
-    const why = 'the machine set has more machines than wanted'
-    const chosen = deletionOrder(staying.filter((machine) => !arriving.includes(machine))).slice(0, deletable)
-    return [...deletions, ...chosen.map((machine) => ({ kind: 'delete' as const, machine, why }))]
-  }
+  const failed = present.filter((machine) => phaseOf(machine) === 'Failed')
+  const sound = present.filter((machine) => phaseOf(machine) !== 'Failed')
+  const arriving = new Set(sound.filter((machine) => isArriving(set, machine)))
+  const most = Math.max(0, sound.length - wantedReplicas(set) - arriving.size)
+  const surplus = deletionOrder(sound.filter((machine) => !arriving.has(machine))).slice(0, most)
+  const going = new Set(surplus)
+  const chosen = sound.filter((machine) => isChosen(set, machine) && !going.has(machine))
+  const replaceChosenAt = chosen.length === 0 ? undefined : scaledByAutoscalerAt(set) + choicePatienceMilliseconds
+  const due = replaceChosenAt !== undefined && replaceChosenAt <= now
+  const replaced = due ? chosen : []
+  const deletions: MachineSetAction[] = [
+    ...failed.map((machine) => deletion(machine, machine.status?.lastOperation?.description ?? 'it failed')),
+    ...replaced.map((machine) => deletion(machine, chosenWhy)),
+    ...surplus.map((machine) => deletion(machine, isChosen(set, machine) ? chosenWhy : surplusWhy)),
+  ]
+  const missing = wantedReplicas(set) - (sound.length - surplus.length - replaced.length)
   const blocked = isFrozen(set) || set.metadata.labels?.[machineLabels.scaleUpDisabled] !== undefined
-  if (surplus >= 0 || blocked) return deletions
-  return [...deletions, { kind: 'create', count: Math.min(-surplus, burstReplicas) }]
+  const creations: MachineSetAction[] =
+    missing > 0 && !blocked ? [{ kind: 'create', count: Math.min(missing, burstReplicas) }] : []
+  return { actions: [...deletions, ...creations], replaceChosenAt: due ? undefined : replaceChosenAt }
 }
 
 /** A machine that was updated in place comes to its new set before it is counted there: until then it is no surplus. */
@@ -97,11 +118,20 @@ function isArriving(set: MachineSet, machine: Machine): boolean {
   return Number.isNaN(desired) || wantedReplicas(set) < desired
 }
 
-function doom(set: MachineSet, machine: Machine): string | undefined {
-  if (phaseOf(machine) === 'Failed') return machine.status?.lastOperation?.description ?? 'it failed'
-  const scaledAt = Date.parse(set.metadata.annotations?.[machineAnnotations.lastReplicaChangeByScalerTime] ?? '')
-  const marked = deletionPriority(machine) === 1 && markedAt(machine) <= scaledAt
-  return marked ? 'the autoscaler chose it' : undefined
+const chosenWhy = 'the autoscaler chose it'
+const surplusWhy = 'the machine set has more machines than wanted'
+
+function deletion(machine: Machine, why: string): MachineSetAction {
+  return { kind: 'delete', machine, why }
+}
+
+/** Whether the autoscaler chose the machine when it scaled the set last, or earlier. */
+function isChosen(set: MachineSet, machine: Machine): boolean {
+  return deletionPriority(machine) === 1 && markedAt(machine) <= scaledByAutoscalerAt(set)
+}
+
+function scaledByAutoscalerAt({ metadata }: MachineSet): number {
+  return Date.parse(metadata.annotations?.[machineAnnotations.lastReplicaChangeByScalerTime] ?? '')
 }
 
 /** How many machines a set is to have; none unless told: typed clients leave a zero out. */

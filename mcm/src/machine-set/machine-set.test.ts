@@ -25,8 +25,13 @@ function text(action: MachineSetAction): string {
   return 'machine' in action ? `${action.kind} ${action.machine.metadata.name}` : action.kind
 }
 
-function actions(set = setOf(0), candidates: readonly Machine[] = [], countable = true): readonly string[] {
-  return decideMachineSet({ set, candidates, countable }).actions.map(text)
+function actions(
+  set = setOf(0),
+  candidates: readonly Machine[] = [],
+  countable = true,
+  now = epoch,
+): readonly string[] {
+  return decideMachineSet({ set, candidates, countable, now }).actions.map(text)
 }
 
 describe('deletionOrder', () => {
@@ -108,6 +113,34 @@ describe('decideMachineSet', () => {
     expect(actions(setOf(2, { metadata: { annotations: { [scaledAt]: at(9) } } }), machines)).toEqual([])
   })
 
+  it('replaces what the autoscaler chose only when the set stays as large as it is', () => {
+    const chosen = { annotations: { [priority]: '1', [marked]: at(10) } }
+    const machines = [member('a', 'Running', chosen), member('b')]
+    const told = setOf(2, { metadata: { annotations: { [scaledAt]: at(10) } } })
+    const decide = (now: number) => decideMachineSet({ set: told, candidates: machines, countable: true, now })
+    expect(decide(epoch + 19_999)).toMatchObject({ actions: [], replaceChosenAt: epoch + 20_000 })
+    expect(decide(epoch + 20_000).actions.map(text)).toEqual(['delete a', 'create 1'])
+  })
+
+  it.each([
+    { spec: { selector: {} }, says: 'spec.selector must select something' },
+    {
+      spec: { selector: { matchLabels: { pool: 'b' } } },
+      says: 'spec.template.metadata.labels must fit spec.selector',
+    },
+    { spec: { replicas: -1 }, says: 'spec.replicas must not be negative' },
+    { spec: { template: { spec: {} } }, says: 'spec.template.spec.class.kind must be set' },
+  ])('does nothing and says that $says', ({ spec, says }) => {
+    const decision = decideMachineSet({
+      set: setOf(2, { spec }),
+      candidates: [member('a')],
+      countable: true,
+      now: epoch,
+    })
+    expect(decision).toMatchObject({ actions: [], invalid: { reason: 'InvalidSpec', message: says } })
+    expect(decision.owned).toHaveLength(1)
+  })
+
   it('makes nothing while it is frozen or updated in place', () => {
     expect(actions(setOf(1, { metadata: { labels: { freeze: 'True' } } }))).toEqual([])
     expect(
@@ -145,7 +178,12 @@ describe('decideMachineSet', () => {
         const machines = shapes.map(({ phase, going }, index) =>
           member(`m${index}`, phase, going ? { deletionTimestamp: at(0) } : {}),
         )
-        const decided = decideMachineSet({ set: setOf(replicas), candidates: machines, countable: true }).actions
+        const decided = decideMachineSet({
+          set: setOf(replicas),
+          candidates: machines,
+          countable: true,
+          now: epoch,
+        }).actions
         const deleted = decided.filter((action) => action.kind === 'delete').map(({ machine }) => machine)
         const created = decided.reduce((sum, action) => sum + (action.kind === 'create' ? action.count : 0), 0)
         const present = machines.filter(({ metadata }) => metadata.deletionTimestamp === undefined)
