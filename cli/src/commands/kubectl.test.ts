@@ -5,7 +5,12 @@ import { Failure, isFailure } from '@trellis/foundation/failure'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Installation, paths, readInstallation } from '../installation.ts'
 import { readText, writeWhole } from '../store.ts'
-import { kubeconfigPath, programsDirectory, splitTarget } from './kubectl.ts'
+import { kubeconfigPath, pluginPath, programsDirectory, splitTarget } from './kubectl.ts'
+
+it('puts our plugins and kubectl itself before everything else on the search path', () => {
+  expect(pluginPath('/programs', '/usr/bin')).toMatch(/^\/.*\/kubectl-trellis\/bin:\/programs:\/usr\/bin$/)
+  expect(pluginPath('/programs', undefined)).toMatch(/bin:\/programs$/)
+})
 
 describe('splitTarget', () => {
   it.each([

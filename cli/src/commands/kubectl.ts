@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { secrets } from '@trellis/api/core/configuration'
 import type { Clock } from '@trellis/foundation/clock'
 import { Failure, isFailure } from '@trellis/foundation/failure'
@@ -89,6 +90,12 @@ export async function programsDirectory(installation: Installation): Promise<str
   return stored.programs
 }
 
+/** A search path on which kubectl finds our plugins, and they find kubectl. */
+export function pluginPath(programs: string, path: string | undefined): string {
+  const plugins = fileURLToPath(new URL('../../../kubectl-trellis/bin', import.meta.url))
+  return [plugins, programs, ...(path === undefined ? [] : [path])].join(delimiter)
+}
+
 /** Hands the terminal over to kubectl with the right kubeconfig; resolves with its exit code. */
 export async function runKubectl(context: CommandContext, args: readonly string[]): Promise<number> {
   const { installation, clock } = context
@@ -96,9 +103,11 @@ export async function runKubectl(context: CommandContext, args: readonly string[
   const kubeconfig = await kubeconfigPath(installation, target, (shoot) =>
     askGardenForKubeconfig(installation, clock, shoot),
   )
-  const kubectl = join(await programsDirectory(installation), 'kubectl')
+  const programs = await programsDirectory(installation)
+  const kubectl = join(programs, 'kubectl')
+  const env = { ...process.env, KUBECONFIG: kubeconfig, PATH: pluginPath(programs, process.env.PATH) }
   return new Promise((resolve, reject) => {
-    const child = spawn(kubectl, rest, { stdio: 'inherit', env: { ...process.env, KUBECONFIG: kubeconfig } })
+    const child = spawn(kubectl, rest, { stdio: 'inherit', env })
     child.on('error', (cause) => reject(new Failure('Unavailable', `${kubectl} cannot be started`, { cause })))
     child.on('close', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
   })

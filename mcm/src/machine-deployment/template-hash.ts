@@ -10,7 +10,7 @@ const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
  * The part of a template whose change replaces machines: class, provider id and metadata. Node template, timeouts and the kind of the class
  * change in place.
  */
-function decisivePart(template: MachineTemplate | undefined): unknown {
+export function decisivePart(template: MachineTemplate | undefined) {
   const { [machineLabels.templateHash]: _, ...labels } = template?.metadata?.labels ?? {}
   const { annotations = {} } = template?.metadata ?? {}
   const { class: reference, providerID } = template?.spec ?? {}
