@@ -1,8 +1,7 @@
 import { findCondition } from '@trellis/api/conditions'
 import type { Machine } from '@trellis/api/machine/machine'
-import { parseDuration } from '@trellis/mcm/common/duration'
+import { readConfiguration } from '@trellis/mcm/configuration'
 import { drainedCondition } from '@trellis/mcm/drain/condition'
-import { flagTable } from '@trellis/mcm/flags'
 import { createdAt, phaseOf, phaseSince } from '@trellis/mcm/machine/phase'
 import { effectiveSettings } from '@trellis/mcm/machine/settings'
 
@@ -37,16 +36,11 @@ export function outlookOf(machine: Machine): Outlook {
   }
 }
 
+/** The settings of a manager whose flags say nothing. */
+const defaults = readConfiguration(['--provider=local']).settings
+
 function settingsOf(machine: Machine) {
-  const fallback = (name: string) => parseDuration(String(flagTable[name]?.fallback ?? '0'), name)
-  return effectiveSettings(machine, {
-    creationTimeoutMilliseconds: fallback('machine-creation-timeout'),
-    healthTimeoutMilliseconds: fallback('machine-health-timeout'),
-    drainTimeoutMilliseconds: fallback('machine-drain-timeout'),
-    resourceExhaustedRetryMilliseconds: fallback('resource-exhausted-retry'),
-    maxEvictRetries: 0,
-    nodeConditions: [],
-  })
+  return effectiveSettings(machine, defaults)
 }
 
 /** What helps against each of the cloud's refusals. */

@@ -67,7 +67,7 @@ export function planDeployment(change: DeploymentChange, now: number): Deploymen
     deployment: name,
     namespace,
     strategy,
-    problems: [...(problem === undefined ? [] : [problem]), ...notes(change, replaced)],
+    problems: [...(problem === undefined ? [] : [problem.message]), ...notes(change, replaced)],
     changes: before === undefined ? [] : changesBetween(before.spec, after.spec, 'spec'),
     machines,
     created: problem === undefined ? Math.max(0, wantedReplicas(after) - present) : 0,
