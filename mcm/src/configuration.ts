@@ -71,6 +71,8 @@ export function readConfiguration(args: readonly string[]): Configuration {
       drainTimeoutMilliseconds: milliseconds('machine-drain-timeout'),
       inPlaceUpdateTimeoutMilliseconds: milliseconds('machine-inplace-update-timeout'),
       maxEvictRetries: count('machine-max-evict-retries'),
+      pvDetachTimeoutMilliseconds: milliseconds('machine-pv-detach-timeout'),
+      pvReattachTimeoutMilliseconds: milliseconds('machine-pv-reattach-timeout'),
       nodeConditions: splitList(text('node-conditions')),
       resourceExhaustedRetryMilliseconds: milliseconds('resource-exhausted-retry'),
     },

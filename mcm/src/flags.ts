@@ -80,8 +80,11 @@ const machineBehaviour: FlagTable = {
   'machine-health-timeout': duration('10m', 'How long a machine may be unhealthy before it is replaced.'),
   'machine-drain-timeout': duration('2h', 'How long draining may take before it is forced.'),
   'machine-max-evict-retries': number(360, 'Evictions are tried this many times 20 s before pods are deleted.'),
-  'machine-pv-detach-timeout': duration('2m', accepted),
-  'machine-pv-reattach-timeout': duration('90s', accepted),
+  'machine-pv-detach-timeout': duration('2m', 'How long volumes of drained pods may take to be detached.'),
+  'machine-pv-reattach-timeout': duration(
+    '90s',
+    'How long volumes may take to be attached elsewhere before the next pods are drained.',
+  ),
   'machine-preserve-timeout': duration('96h', accepted),
   'machine-inplace-update-timeout': duration('20m', 'How long an update in place may take before it counts as failed.'),
   'machine-safety-orphan-vms-period': duration('15m', 'Pause between two searches for servers without a machine.'),

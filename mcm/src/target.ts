@@ -1,5 +1,7 @@
 import { configMaps, type Secret, secrets } from '@trellis/api/core/configuration'
 import { nodes } from '@trellis/api/core/node'
+import { volumeAttachments } from '@trellis/api/core/storage'
+import { podDisruptionBudgets } from '@trellis/api/core/workload'
 import { joinReportNamespace } from '@trellis/api/join-report'
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
 import type { Clock } from '@trellis/foundation/clock'
@@ -10,6 +12,9 @@ import type { Client, Selection } from '@trellis/kubernetes/client'
 import type { IndexFunction } from '@trellis/kubernetes/indexer'
 import { createInformer } from '@trellis/kubernetes/informer'
 import { createFreshReader } from './common/freshness.ts'
+import { trimBudget } from './drain/budgets.ts'
+import { attachmentIndexes } from './drain/session.ts'
+import { createSharedWatch } from './drain/shared-watch.ts'
 import { tokenFieldSelector, tokenNamespace } from './machine/bootstrap-token.ts'
 import type { TargetContext } from './machine/context.ts'
 import { rolloutMarkIndex, rolloutMarkOf } from './machine-deployment/node-marks.ts'
@@ -39,6 +44,9 @@ export function startTarget(options: TargetOptions, signal: AbortSignal): Target
     reports: informer(configMaps, { namespace: joinReportNamespace }),
     tokens: informer<Secret>(secrets, { namespace: tokenNamespace, fieldSelector: tokenFieldSelector }),
   }
+  const common = { client, clock, random, log }
+  const budgets = createSharedWatch({ ...common, resource: podDisruptionBudgets, transform: trimBudget }, signal)
+  const attachments = createSharedWatch({ ...common, resource: volumeAttachments, indexes: attachmentIndexes }, signal)
   let knownSince: number | undefined
   informers.nodes.synced(signal).then(
     () => {
@@ -51,7 +59,8 @@ export function startTarget(options: TargetOptions, signal: AbortSignal): Target
     () => Promise.all(Object.values(informers).map((one) => one.run(signal))),
     () => {},
   )
-  return { client, ...informers, nodeReader: createFreshReader(informers.nodes), nodesKnownSince: () => knownSince }
+  const nodeReader = createFreshReader(informers.nodes)
+  return { client, ...informers, budgets, attachments, nodeReader, nodesKnownSince: () => knownSince }
 }
 
 /** Informers back off for long from a server that is not there; this knocks at short intervals instead, until everything that they need may be read. */

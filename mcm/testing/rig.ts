@@ -67,6 +67,8 @@ export const quickSettings: MachineSettings = {
   drainTimeoutMilliseconds: 7_200_000,
   inPlaceUpdateTimeoutMilliseconds: 1_200_000,
   maxEvictRetries: 360,
+  pvDetachTimeoutMilliseconds: 120_000,
+  pvReattachTimeoutMilliseconds: 90_000,
   nodeConditions: ['KernelDeadlock', 'ReadonlyFilesystem', 'DiskPressure', 'NetworkUnavailable'],
   resourceExhaustedRetryMilliseconds: 600_000,
 }

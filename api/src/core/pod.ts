@@ -55,6 +55,7 @@ export interface Volume {
   emptyDir?: { medium?: string; sizeLimit?: number | string }
   hostPath?: { path: string; type?: string }
   persistentVolumeClaim?: { claimName: string; readOnly?: boolean }
+  ephemeral?: { volumeClaimTemplate?: Record<string, unknown> }
   projected?: Record<string, unknown>
 }
 

@@ -5,27 +5,39 @@ import type { Client } from '@trellis/kubernetes/client'
 import type { EvictionAttempts, PodRemoval } from './decide.ts'
 import type { DrainContext } from './session.ts'
 
-const refusedBackoff = { firstMilliseconds: 1000, longestMilliseconds: 5000 }
+/** A budget that opens is noticed at once; this is for what else may refuse. */
+const refusedBackoff = { firstMilliseconds: 1000, longestMilliseconds: 20_000 }
 /** After an accepted removal the watch tells what follows; this only covers a lost answer. */
 const acceptedPauseMilliseconds = 15_000
 
+/** How and after what a pod is asked to go. */
+export interface RemovalRequest {
+  readonly how: PodRemoval
+  readonly before: EvictionAttempts | undefined
+  /** Version of the budget that allows it now. */
+  readonly budgetVersion: string | undefined
+}
+
 /** Asks one pod to go and returns what is to be remembered of it. A refusal is no error. */
 export async function removePod(
-  context: DrainContext,
+  context: Pick<DrainContext, 'clock' | 'random' | 'client'>,
   pod: Pod,
-  how: PodRemoval,
-  before: EvictionAttempts | undefined,
+  { how, before, budgetVersion }: RemovalRequest,
 ): Promise<EvictionAttempts> {
+  const { clock } = context
   const tries = (before?.tries ?? 0) + 1
   try {
     await ask(context.client, pod, how)
-    return { tries, how, notBefore: context.clock.now() + acceptedPauseMilliseconds }
+    return { tries, how, at: clock.now(), notBefore: clock.now() + acceptedPauseMilliseconds }
   } catch (error) {
-    if (isFailure(error, 'NotFound')) return { tries, how, notBefore: context.clock.now() + acceptedPauseMilliseconds }
+    const now = clock.now()
+    if (isFailure(error, 'NotFound')) return { tries, how, at: now, notBefore: now + acceptedPauseMilliseconds }
     const asked = isFailure(error) ? (error.retryAfterMilliseconds ?? 0) : 0
     const pause = Math.max(asked, pauseMilliseconds(refusedBackoff, tries, context.random))
     const refusal = error instanceof Error ? error.message : String(error)
-    return { tries, how, notBefore: context.clock.now() + pause, refusal }
+    const refusedSince = before?.refusedSince ?? now
+    const version = budgetVersion === undefined ? {} : { budgetVersion }
+    return { tries, how, at: now, notBefore: now + pause, refusal, refusedSince, ...version }
   }
 }
 

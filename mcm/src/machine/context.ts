@@ -1,5 +1,7 @@
 import type { ConfigMap, Secret } from '@trellis/api/core/configuration'
 import type { Node } from '@trellis/api/core/node'
+import type { VolumeAttachment } from '@trellis/api/core/storage'
+import type { PodDisruptionBudget } from '@trellis/api/core/workload'
 import type { Machine } from '@trellis/api/machine/machine'
 import type { MachineDeployment } from '@trellis/api/machine/machine-deployment'
 import type { Driver } from '@trellis/cloudprovider/contract/driver'
@@ -10,6 +12,7 @@ import type { Client } from '@trellis/kubernetes/client'
 import type { Informer } from '@trellis/kubernetes/informer'
 import type { Events } from '../common/events.ts'
 import type { FreshReader } from '../common/freshness.ts'
+import type { SharedWatch } from '../drain/shared-watch.ts'
 import type { ClassLookup } from '../machine-class/resolve.ts'
 import type { MachineSettings } from './settings.ts'
 
@@ -23,6 +26,9 @@ export interface TargetContext {
   readonly reports: Informer<ConfigMap>
   /** Secrets of bootstrap tokens. */
   readonly tokens: Informer<Secret>
+  /** Followed while a drain needs them. */
+  readonly budgets: SharedWatch<PodDisruptionBudget>
+  readonly attachments: SharedWatch<VolumeAttachment>
   /** When the nodes became known to this process. */
   nodesKnownSince(): number | undefined
 }

@@ -1,9 +1,11 @@
 import { type DrainProgress, drainNode } from '../drain/drain-node.ts'
 import type { DrainPurpose } from '../drain/force.ts'
-import { startDrainSession } from '../drain/session.ts'
+import { type ReleaseProgress, releaseVolumes } from '../drain/release-volumes.ts'
+import { type DrainSession, startDrainSession } from '../drain/session.ts'
 import type { MachineContext } from './context.ts'
 import type { MachineMemory } from './machine-memory.ts'
 import type { MachineObservation } from './observation.ts'
+import { patchNode } from './write-node.ts'
 
 /** What a step that drains works with. */
 export interface Draining {
@@ -20,21 +22,42 @@ export interface Draining {
  * woken for everything that concerns the drain, until {@link endDrain}. `since` must be kept somewhere that outlives this process.
  */
 export async function drainMachine(
-  { context, memory, wake, signal }: Draining,
+  draining: Draining,
   { machine, node, settings }: MachineObservation,
   { purpose, since }: { readonly purpose: DrainPurpose; readonly since: number },
 ): Promise<DrainProgress | undefined> {
-  const client = context.target?.client
-  if (client === undefined || node === undefined) return undefined
-  const { clock, random, log, events } = context
-  const nodeName = node.metadata.name
-  if (memory.drain?.nodeName !== nodeName) endDrain(memory)
-  memory.drain ??= startDrainSession({ clock, random, log, events, client }, nodeName, { wake, signal })
-  return drainNode(memory.drain, { machine, node, purpose, since, settings })
+  if (node === undefined) return undefined
+  const session = sessionOf(draining, node.metadata.name)
+  return session === undefined ? undefined : drainNode(session, { machine, node, purpose, since, settings })
+}
+
+/** Detaches by force what a drain left attached to the machine's node; to be called when the drain is over, before its server goes. */
+export async function releaseMachineVolumes(
+  draining: Draining,
+  { machine, node, settings }: MachineObservation,
+): Promise<ReleaseProgress> {
+  const session = node === undefined ? undefined : sessionOf(draining, node.metadata.name)
+  if (node === undefined || session === undefined) return { kind: 'released' }
+  return releaseVolumes(session, { machine, node }, settings.pvDetachTimeoutMilliseconds)
 }
 
 /** Stops following what a drain followed. To be called when it is over, or no longer wanted. */
 export function endDrain(memory: MachineMemory): void {
   memory.drain?.[Symbol.dispose]()
   memory.drain = undefined
+}
+
+function sessionOf({ context, memory, wake, signal }: Draining, nodeName: string): DrainSession | undefined {
+  const { target } = context
+  if (target === undefined) return undefined
+  if (memory.drain?.nodeName !== nodeName) endDrain(memory)
+  const { clock, random, log, events, driver } = context
+  const { client, budgets, attachments } = target
+  const patch = (name: string, body: object) => patchNode(target, name, body)
+  memory.drain ??= startDrainSession(
+    { clock, random, log, events, driver, client, budgets, attachments, patchNode: patch },
+    nodeName,
+    { wake, signal },
+  )
+  return memory.drain
 }

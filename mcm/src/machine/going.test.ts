@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { at, epoch, launched, machineIn, nodeThat, observationOf } from '../../testing/objects.ts'
 import { decideTermination, drainStatement, type TerminationMemory } from './termination.ts'
 
-const none: TerminationMemory = { began: epoch, drained: false, serverGone: false }
+const none: TerminationMemory = { began: epoch, drained: false, holdsVolumes: false, serverGone: false }
 const leaving = { deletionTimestamp: at(0) }
 const terminating = (changes: Parameters<typeof launched>[1] = {}) =>
   launched('Terminating', {
@@ -30,10 +30,31 @@ describe('decideTermination', () => {
     { reason: 'then the node is drained', machine: terminating(), memory: none, node, step: 'drain' },
     {
       reason: 'a drain that was written down is over, also after a restart',
-      machine: terminating({ status: { conditions: [{ type: 'Drained', status: 'True' }] } }),
+      machine: terminating({ status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Drained' }] } }),
       memory: none,
       node,
       step: 'delete-server',
+    },
+    {
+      reason: 'after a forced one volumes are detached first, also after a restart',
+      machine: terminating({ status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Forced' }] } }),
+      memory: none,
+      node,
+      step: 'release-volumes',
+    },
+    {
+      reason: 'they are detached once',
+      machine: terminating({ status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Forced' }] } }),
+      memory: { ...none, drained: true },
+      node,
+      step: 'delete-server',
+    },
+    {
+      reason: 'what a drain left attached is detached',
+      machine: terminating(),
+      memory: { ...none, drained: true, holdsVolumes: true },
+      node,
+      step: 'release-volumes',
     },
     {
       reason: 'a drain that this process saw is over',

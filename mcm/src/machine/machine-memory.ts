@@ -16,6 +16,10 @@ export interface MachineMemory {
 export interface LeavingMemory {
   began?: number
   drained: boolean
+  /** Whether volumes may still be attached to the node, and must be detached by force before its server goes. */
+  holdsVolumes: boolean
+  /** Whether its Node says that it is going. */
+  announced: boolean
   serverGone: boolean
   /** Looks at a server that is being deleted. */
   deletionLooks: number
@@ -26,6 +30,7 @@ export interface LeavingMemory {
   finished: boolean
   /** When the drain's progress was last written. */
   statedAt?: number
+  statedReason?: string
 }
 
 /** Memories by machine. */
@@ -61,6 +66,8 @@ function emptyMemory(): MachineMemory {
     joining: {},
     leaving: {
       drained: false,
+      holdsVolumes: false,
+      announced: false,
       serverGone: false,
       deletionLooks: 0,
       deletionFailures: 0,

@@ -10,6 +10,10 @@ export interface MachineSettings {
   readonly drainTimeoutMilliseconds: number
   readonly inPlaceUpdateTimeoutMilliseconds: number
   readonly maxEvictRetries: number
+  /** How long volumes of pods that were asked to go may take to be detached, after the pods' grace period. */
+  readonly pvDetachTimeoutMilliseconds: number
+  /** How long they may take to be attached elsewhere before other pods' turn comes. */
+  readonly pvReattachTimeoutMilliseconds: number
   readonly nodeConditions: readonly string[]
   readonly resourceExhaustedRetryMilliseconds: number
 }

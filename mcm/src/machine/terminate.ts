@@ -1,14 +1,16 @@
 import { configMaps, secrets } from '@trellis/api/core/configuration'
 import { type Node, nodes } from '@trellis/api/core/node'
 import { joinReportName, joinReportNamespace } from '@trellis/api/join-report'
+import type { Machine } from '@trellis/api/machine/machine'
 import { machineCodeOf } from '@trellis/cloudprovider/contract/machine-codes'
 import { describe, isFailure } from '@trellis/foundation/failure'
 import { pauseMilliseconds } from '@trellis/foundation/retry'
 import { again, blocked, done, type Outcome } from '@trellis/kubernetes/controller'
+import type { DrainProgress } from '../drain/drain-node.ts'
 import type { ClassView } from '../machine-class/resolve.ts'
 import { tokenNamespace, tokenSecretName } from './bootstrap-token.ts'
 import type { MachineContext, TargetContext } from './context.ts'
-import { drainMachine, endDrain } from './drain-machine.ts'
+import { drainMachine, endDrain, releaseMachineVolumes } from './drain-machine.ts'
 import type { MachineMemory } from './machine-memory.ts'
 import { releasePatch } from './node-template.ts'
 import { nodeNameOf } from './node-view.ts'
@@ -20,11 +22,13 @@ import {
   drainStatement,
   isPastHope,
   leavingSince,
+  releasingStatement,
   type TerminationMemory,
   type TerminationStep,
+  terminatingCondition,
 } from './termination.ts'
 import { removeFinalizer, writeStatus } from './write.ts'
-import { patchNode } from './write-node.ts'
+import { patchNode, stateNodeCondition } from './write-node.ts'
 
 /** Everything that a step of a termination acts upon. */
 interface Leaving {
@@ -37,7 +41,9 @@ interface Leaving {
 
 const deletionLookBackoff = { firstMilliseconds: 250, longestMilliseconds: 5000 }
 const deletionFailureBackoff = { firstMilliseconds: 1000, longestMilliseconds: 60_000 }
-const statePauseMilliseconds = 2000
+/** Between two reports of a drain: when its trouble is another, and when only its details are. */
+const newsPauseMilliseconds = 2000
+const statePauseMilliseconds = 30_000
 /** More steps than a termination has; a machine that takes more in one go lets others go first. */
 const mostSteps = 20
 
@@ -57,7 +63,8 @@ export async function terminate(leaving: Leaving, name: string): Promise<Outcome
 }
 
 function terminationMemory({ leaving }: MachineMemory): TerminationMemory {
-  return { began: leaving.began, drained: leaving.drained, serverGone: leaving.serverGone }
+  const { began, drained, holdsVolumes, serverGone } = leaving
+  return { began, drained, holdsVolumes, serverGone }
 }
 
 /** Takes one step; undefined means that the next may follow. */
@@ -75,6 +82,8 @@ async function take(
       return undefined
     case 'drain':
       return drain(leaving, observed)
+    case 'release-volumes':
+      return release(leaving, observed)
     case 'delete-server':
       return deleteServer(leaving, observed, step.view)
     case 'delete-node':
@@ -93,25 +102,67 @@ async function take(
 async function drain(leaving: Leaving, observed: MachineObservation): Promise<Outcome | undefined> {
   const { context, memory } = leaving
   const { machine } = observed
-  const since = leavingSince(machine)
-  const progress = await drainMachine(leaving, observed, { purpose: 'deletion', since })
+  const progress = await drainMachine(leaving, observed, { purpose: 'deletion', since: leavingSince(machine) })
+  if (progress?.kind === 'draining') {
+    if (progress.reason === 'LookingAtPods') return again(progress.milliseconds)
+    await announce(leaving, observed)
+    return again(Math.min(progress.milliseconds, await stateDrain(leaving, machine, progress)))
+  }
   const now = context.clock.now()
-  if (progress?.kind !== 'draining') {
-    // An empty machine costs no write.
-    if (progress?.movedPods === true) {
-      await writeStatus(context, machine, drainStatement(machine, progress, now))
-      context.times.drained(machine, now - (memory.leaving.began ?? now))
-    }
-    endDrain(memory)
-    memory.leaving.drained = true
-    return undefined
-  }
-  const { statedAt } = memory.leaving
-  if (progress.reason !== 'LookingAtPods' && (statedAt === undefined || now - statedAt >= statePauseMilliseconds)) {
-    memory.leaving.statedAt = now
+  const began = memory.leaving.began ?? now
+  // An empty machine costs no write.
+  if (progress !== undefined && (progress.movedPods || progress.leftAttached.length > 0)) {
     await writeStatus(context, machine, drainStatement(machine, progress, now))
+    context.times.drained(machine, now - began)
   }
-  return again(progress.milliseconds)
+  memory.leaving.drained = true
+  memory.leaving.holdsVolumes = progress !== undefined && (progress.forced || progress.leftAttached.length > 0)
+  if (!memory.leaving.holdsVolumes) endDrain(memory)
+  return undefined
+}
+
+/** Says on the Node that it is going, once there is something for others to wait for. Nothing depends on it. */
+async function announce({ context, memory }: Leaving, observed: MachineObservation): Promise<void> {
+  const { target } = context
+  const { node } = observed
+  if (memory.leaving.announced || target === undefined || node === undefined) return
+  memory.leaving.announced = true
+  try {
+    await stateNodeCondition(context, target, { node, statement: terminatingCondition(observed) })
+  } catch (error) {
+    const fields = { node: node.metadata.name, error: describe(error) }
+    context.log.warn(fields, 'a node could not be told that it is going')
+  }
+}
+
+/** Writes the drain's progress down: grave news soon, others rarely, and none of a drain that is over in a moment. Returns when to look again. */
+async function stateDrain({ context, memory }: Leaving, machine: Machine, progress: DrainProgress): Promise<number> {
+  const { leaving } = memory
+  const now = context.clock.now()
+  const reason = progress.kind === 'draining' ? progress.reason : ''
+  const pause = reason === leaving.statedReason ? statePauseMilliseconds : newsPauseMilliseconds
+  const first = reason === 'MovingPods' ? now : now - newsPauseMilliseconds
+  leaving.statedAt ??= first
+  const due = leaving.statedAt + pause
+  if (now < due) return due - now
+  leaving.statedAt = now
+  leaving.statedReason = reason
+  await writeStatus(context, machine, drainStatement(machine, progress, now))
+  return statePauseMilliseconds
+}
+
+async function release(leaving: Leaving, observed: MachineObservation): Promise<Outcome | undefined> {
+  const { context, memory } = leaving
+  const { machine } = observed
+  const progress = await releaseMachineVolumes(leaving, observed)
+  if (progress.kind === 'releasing') {
+    await writeStatus(context, machine, releasingStatement(progress.message))
+    return again(progress.milliseconds)
+  }
+  memory.leaving.drained = true
+  memory.leaving.holdsVolumes = false
+  endDrain(memory)
+  return undefined
 }
 
 async function deleteServer(

@@ -1,12 +1,14 @@
 import type { Machine } from '@trellis/api/machine/machine'
-import { machineErrorCodes, machineLabels } from '@trellis/api/machine/well-known'
-import { isDrained, withDrained, withDrainProgress } from '../drain/condition.ts'
+import { machineErrorCodes, machineLabels, machineNodeConditions } from '@trellis/api/machine/well-known'
+import { isDrained, mayHoldVolumes, withDrained, withDrainProgress } from '../drain/condition.ts'
 import { forceWaitMilliseconds } from '../drain/decide.ts'
 import type { DrainProgress } from '../drain/drain-node.ts'
 import { forcingLabel } from '../drain/force.ts'
 import type { ClassView } from '../machine-class/resolve.ts'
+import { conditionsFor, illnessOf } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { phaseOf, type StatusStatement } from './phase.ts'
+import type { NodeConditionStatement } from './write-node.ts'
 
 /** What this process remembers of a machine that is going. After a restart everything is found out anew. */
 export interface TerminationMemory {
@@ -14,6 +16,8 @@ export interface TerminationMemory {
   readonly began: number | undefined
   /** Whether the drain is over. */
   readonly drained: boolean
+  /** Whether volumes may still be attached, and must be detached by force. */
+  readonly holdsVolumes: boolean
   readonly serverGone: boolean
 }
 
@@ -21,6 +25,7 @@ export interface TerminationMemory {
 export type TerminationStep =
   | { readonly kind: 'state'; readonly statement: StatusStatement }
   | { readonly kind: 'drain' }
+  | { readonly kind: 'release-volumes' }
   | { readonly kind: 'delete-server'; readonly view: ClassView }
   | { readonly kind: 'delete-node' }
   | { readonly kind: 'finish' }
@@ -39,6 +44,7 @@ export function decideTermination(
   if (phaseOf(machine) !== 'Terminating') return { kind: 'state', statement: begun(machine) }
   const drain = drainStep(observed, memory, now)
   if (drain !== undefined) return drain
+  if (mustRelease(observed, memory)) return { kind: 'release-volumes' }
   const server = serverStep(observed, memory)
   if (server !== undefined) return server
   if (observed.node !== undefined) return { kind: 'delete-node' }
@@ -68,6 +74,26 @@ function drainStep(observed: MachineObservation, memory: TerminationMemory, now:
     return hadNode && !isPastHope(observed, memory, now) ? awaitTarget(machine, now) : undefined
   }
   return node === undefined ? undefined : { kind: 'drain' }
+}
+
+/** Volumes are detached before the server goes, also when another process drained it. */
+function mustRelease({ machine, node }: MachineObservation, memory: TerminationMemory): boolean {
+  if (memory.serverGone || node === undefined) return false
+  return memory.drained ? memory.holdsVolumes : mayHoldVolumes(machine)
+}
+
+/** The status while volumes are detached by force. */
+export function releasingStatement(message: string): StatusStatement {
+  const description = `Waiting for volumes to be detached before the server is deleted: ${message}`
+  return { operation: { type: 'Delete', state: 'Processing', description } }
+}
+
+/** What a Node says about its going: whether it was ill, as far as can still be told. */
+export function terminatingCondition({ machine, node, settings }: MachineObservation): NodeConditionStatement {
+  const { type, unhealthy, scaleDown } = machineNodeConditions.terminating
+  const illness = node === undefined ? undefined : illnessOf(conditionsFor(machine, node), settings.nodeConditions)
+  const message = illness ?? 'the machine is no longer wanted'
+  return { type, status: 'True', reason: illness === undefined ? scaleDown : unhealthy, message }
 }
 
 function awaitTarget(machine: Machine, now: number): TerminationStep {
