@@ -8,7 +8,7 @@ import { processesWhere, signalProcess, waitUntil } from './processes.ts'
 /** Largest console log of one machine. */
 export const consoleLimitBytes = 1024 * 1024
 /** Longest time that starting or ending a console may take. */
-const startDeadlineMilliseconds = 10_000
+const startDeadlineMilliseconds = 60_000
 
 /**
  * Keeps a machine's console: a pseudo terminal whose output a small process of its own appends to a file, so that neither the machine nor

@@ -21,7 +21,8 @@ export interface LaunchPorts {
 /** Exit code of the daemon that says that starting it again would not help. */
 export const hopelessExitCode = 78
 
-const startDeadlineMilliseconds = 30_000
+/** Far more than a slow machine takes: who waits longer than that waits in vain. */
+const startDeadlineMilliseconds = 180_000
 const stopDeadlineMilliseconds = 15_000
 
 /**
