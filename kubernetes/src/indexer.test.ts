@@ -78,6 +78,7 @@ describe('indexer', () => {
         for (const wanted of ['x', 'y']) {
           const expected = [...model.values()].filter(({ data }) => data?.value === wanted)
           expect(byName(indexer.byIndex('value', wanted))).toEqual(byName(expected))
+          expect(indexer.countByIndex('value', wanted)).toBe(expected.length)
         }
       }),
     )

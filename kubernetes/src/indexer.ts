@@ -15,6 +15,8 @@ export interface Indexer<Kind extends KubernetesObject> {
   get(key: ObjectKey): Kind | undefined
   list(namespace?: string): readonly Kind[]
   byIndex(index: string, value: string): readonly Kind[]
+  /** How many objects `byIndex` would return, without gathering them. */
+  countByIndex(index: string, value: string): number
   /** Takes an object in; the differences are none when it is known in this version, and two when another object bears its name now. */
   put(object: Kind): readonly Difference<Kind>[]
   /** Takes an object out; `last` is its last state where the server told it. */
@@ -49,14 +51,16 @@ export function createIndexer<Kind extends KubernetesObject>(
     if (before.metadata.resourceVersion === object.metadata.resourceVersion) return []
     return [{ before, after: object }]
   }
+  const bucketOf = (index: string): Buckets<Kind> => {
+    const bucket = buckets.get(index)
+    if (bucket === undefined) throw new InvariantError(`there is no index ${index}`)
+    return bucket
+  }
   return {
     get: (key) => objects.get(keyText(key)),
     list: (namespace) => (namespace === undefined ? [...objects.values()] : namespaces.of(namespace)),
-    byIndex: (index, value) => {
-      const bucket = buckets.get(index)
-      if (bucket === undefined) throw new InvariantError(`there is no index ${index}`)
-      return bucket.of(value)
-    },
+    byIndex: (index, value) => bucketOf(index).of(value),
+    countByIndex: (index, value) => bucketOf(index).count(value),
     put,
     remove: (object) => {
       const known = set(keyText(keyOf(object)), undefined)
@@ -78,6 +82,7 @@ interface Buckets<Kind> {
   add(key: string, object: Kind): void
   remove(key: string, object: Kind): void
   of(value: string): readonly Kind[]
+  count(value: string): number
 }
 
 function createBuckets<Kind>(valuesOf: (object: Kind) => readonly string[]): Buckets<Kind> {
@@ -98,5 +103,6 @@ function createBuckets<Kind>(valuesOf: (object: Kind) => readonly string[]): Buc
       }
     },
     of: (value) => [...(byValue.get(value)?.values() ?? [])],
+    count: (value) => byValue.get(value)?.size ?? 0,
   }
 }

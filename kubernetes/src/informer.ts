@@ -31,6 +31,8 @@ export interface Informer<Kind extends KubernetesObject> {
   list(namespace?: string): readonly Kind[]
   /** Objects whose index function `index` returned `value`. */
   byIndex(index: string, value: string): readonly Kind[]
+  /** How many objects `byIndex` would return, without gathering them. */
+  countByIndex(index: string, value: string): number
   /** Calls back on every change, beginning with the objects already here. Returns how to stop. */
   onChange(listener: (change: Change<Kind>) => void): () => void
 }
@@ -93,6 +95,7 @@ export function createInformer<Kind extends KubernetesObject>(options: InformerO
     get: indexer.get,
     list: indexer.list,
     byIndex: indexer.byIndex,
+    countByIndex: indexer.countByIndex,
     onChange: (listener) => {
       listeners.add(listener)
       for (const after of indexer.list()) tell(listener, { key: keyOf(after), after })

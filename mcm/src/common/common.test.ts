@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest'
 import { at, machineIn, ownedBy, setOf } from '../../testing/objects.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { canonicalJson, sameJson } from './equality.ts'
+import { flockMilliseconds } from './flock.ts'
 import { createFreshReader } from './freshness.ts'
 import { settleInTurns } from './in-turns.ts'
 import { claim, controllerOf, controllerReference } from './ownership.ts'
@@ -39,6 +40,17 @@ describe('durations', () => {
         expect(parseDuration(formatDuration(seconds * 1000), 'f')).toBe(seconds * 1000)
       }),
     )
+  })
+})
+
+describe('a flock', () => {
+  it.each([
+    [0, 100],
+    [500, 100],
+    [1000, 200],
+    [100_000, 1000],
+  ])('of %d is counted after %d ms', (machines, milliseconds) => {
+    expect(flockMilliseconds(machines)).toBe(milliseconds)
   })
 })
 
@@ -177,6 +189,21 @@ describe('a fresh reader', () => {
     await client.replace(configMaps, { ...written, data: { v: '3' } })
     await clock.advance(100)
     expect(reader.get(key)?.data).toEqual({ v: '3' })
+    stop.abort()
+  })
+
+  it('keeps nothing that the watch told already, or of an object that has gone', async () => {
+    const { clock, client, informer, reader, stop, first } = await setUp()
+    const written = await client.replace(configMaps, { ...first, data: { v: '2' } })
+    await clock.advance(100)
+    reader.remember({ ...written, data: { v: 'late answer' } })
+    expect(reader.get(key)).toBe(informer.get(key))
+    await client.delete(configMaps, key)
+    await clock.advance(100)
+    reader.remember({ ...written, metadata: { ...written.metadata, resourceVersion: '999' } })
+    await client.create(configMaps, { ...first, metadata: key })
+    await clock.advance(100)
+    expect(reader.get(key)).toBe(informer.get(key))
     stop.abort()
   })
 

@@ -32,7 +32,11 @@ export function createFreshReader<Kind extends KubernetesObject>(informer: Infor
     },
     freshen: (objects) => objects.map(freshest),
     remember: (object) => {
-      written.set(keyText(keyOf(object)), object)
+      const known = informer.get(keyOf(object))
+      // The watch may have been faster than the answer, with the change or with the end of the object: then there is nothing to keep.
+      const isNews =
+        known !== undefined && known.metadata.uid === object.metadata.uid && version(object) > version(known)
+      if (isNews) written.set(keyText(keyOf(object)), object)
       return object
     },
   }

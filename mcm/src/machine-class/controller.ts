@@ -46,7 +46,7 @@ async function reconcile(context: MachineClassContext, name: string): Promise<Ou
   }
   const machineClass = classReader.get({ namespace, name })
   if (machineClass === undefined) return done
-  const finalizers = classFinalizers(machineClass, context.machines.byIndex('class', name).length)
+  const finalizers = classFinalizers(machineClass, context.machines.countByIndex('class', name))
   if (finalizers !== undefined) {
     classReader.remember(await setFinalizers(control, machineClasses, machineClass, finalizers))
   }
@@ -84,7 +84,7 @@ function followChanges(
       const name = (after ?? before)?.spec?.class?.name
       // Only the first and the last machine of a class make a difference.
       const changed = (before === undefined) !== (after === undefined)
-      if (changed && name !== undefined && machines.byIndex('class', name).length <= 1) controller.enqueue(name)
+      if (changed && name !== undefined && machines.countByIndex('class', name) <= 1) controller.enqueue(name)
     }),
   ]
   return () => {

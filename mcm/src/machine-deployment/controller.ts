@@ -8,6 +8,7 @@ import {
 import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { machineConditionReasons } from '@trellis/api/machine/well-known'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
+import { flockMilliseconds } from '../common/flock.ts'
 import { controllerOf } from '../common/ownership.ts'
 import { flawOf, resolveClass } from '../machine-class/resolve.ts'
 import { minReadyMilliseconds, nextAvailability } from '../machine-set/availability.ts'
@@ -24,8 +25,6 @@ export interface MachineDeploymentReconciler {
   /** Puts deployments into the queue whenever something changes that concerns them. Returns how to stop. */
   follow(controller: Controller): () => void
 }
-
-const flockMilliseconds = 100
 
 /** Makes the reconciler. */
 export function createMachineDeploymentReconciler(context: MachineDeploymentContext): MachineDeploymentReconciler {
@@ -45,7 +44,7 @@ async function reconcile(context: MachineDeploymentContext, marker: NodeMarker, 
   }
   const machinesOf = rememberedMachines(context)
   // Machines that change sets are counted once the informer shows them where they are, as it does to their sets.
-  if (isMoving(context, deployment, machinesOf)) return again(flockMilliseconds)
+  if (isMoving(context, deployment, machinesOf)) return again(flockMilliseconds(0))
   const decision = decideMachineDeployment(
     {
       deployment,
@@ -139,7 +138,8 @@ function followChanges(context: MachineDeploymentContext, controller: Controller
   }
   const wakeOwner = (set: MachineSet | undefined) => {
     const owner = set === undefined ? undefined : controllerOf(set)
-    if (owner !== undefined) controller.enqueueAfter(owner.name, flockMilliseconds)
+    const count = machines.countByIndex('owner', set?.metadata.uid ?? '')
+    if (owner !== undefined) controller.enqueueAfter(owner.name, flockMilliseconds(count))
     else if (set !== undefined) wakeAll()
   }
   // Marks that a rollout left behind while nobody looked are found once the nodes are known.

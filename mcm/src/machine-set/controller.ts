@@ -11,6 +11,7 @@ import type { Client } from '@trellis/kubernetes/client'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
 import type { Informer } from '@trellis/kubernetes/informer'
 import type { Events } from '../common/events.ts'
+import { flockMilliseconds } from '../common/flock.ts'
 import type { FreshReader } from '../common/freshness.ts'
 import { settleInTurns } from '../common/in-turns.ts'
 import { controllerOf, controllerReference } from '../common/ownership.ts'
@@ -43,9 +44,6 @@ export interface MachineSetReconciler {
   /** Puts sets into the queue whenever something changes that concerns them. Returns how to stop. */
   follow(controller: Controller): () => void
 }
-
-/** Machines change in flocks: a set waits this long for the rest of a flock before it is counted. */
-const flockMilliseconds = 100
 
 /** Makes the reconciler. */
 export function createMachineSetReconciler(context: MachineSetContext): MachineSetReconciler {
@@ -256,10 +254,10 @@ function followChanges(context: MachineSetContext, expectations: Expectations, c
   const wakeOwner = (machine: Machine | undefined) => {
     if (machine === undefined) return
     const owner = controllerOf(machine)
-    if (owner !== undefined) controller.enqueueAfter(owner.name, flockMilliseconds)
-    else
-      for (const set of context.sets.list(context.namespace))
-        controller.enqueueAfter(set.metadata.name, flockMilliseconds)
+    const wake = (name: string, uid = '') =>
+      controller.enqueueAfter(name, flockMilliseconds(context.machines.countByIndex('owner', uid)))
+    if (owner !== undefined) wake(owner.name, owner.uid)
+    else for (const { metadata } of context.sets.list(context.namespace)) wake(metadata.name, metadata.uid)
   }
   const stops = [
     context.sets.onChange(({ key }) => controller.enqueue(key.name)),

@@ -5,7 +5,7 @@ import { claim } from '../common/ownership.ts'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
 import { deletionOrder, deletionPriority, markedAt } from './order.ts'
 import type { SetTrouble } from './status.ts'
-import { livingPatch } from './template.ts'
+import { livingPatch, livingText } from './template.ts'
 import { invalidity } from './validate.ts'
 
 /** What one pass over a set decides upon. */
@@ -68,10 +68,17 @@ function leavingActions(owned: readonly Machine[]): readonly MachineSetAction[] 
     .map((machine) => ({ kind: 'delete', machine, why: 'its machine set is being deleted' }))
 }
 
+/** By machine, the living part of a template that it was found to follow: the same object need not be compared at every pass. */
+const followed = new WeakMap<Machine, string>()
+
 function updates(set: MachineSet, owned: readonly Machine[]): readonly MachineSetAction[] {
-  return owned.flatMap((machine) => {
-    const patch = isLeaving(machine) ? undefined : livingPatch(set, machine)
-    return patch === undefined ? [] : [{ kind: 'update', machine, patch }]
+  const wanted = livingText(set)
+  return owned.flatMap((machine): MachineSetAction[] => {
+    if (isLeaving(machine) || followed.get(machine) === wanted) return []
+    const patch = livingPatch(set, machine)
+    if (patch !== undefined) return [{ kind: 'update', machine, patch }]
+    followed.set(machine, wanted)
+    return []
   })
 }
 

@@ -2,7 +2,7 @@ import { type MachineSpec, machineApiVersion } from '@trellis/api/machine/common
 import type { Machine } from '@trellis/api/machine/machine'
 import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { machineAnnotations, machineFinalizers } from '@trellis/api/machine/well-known'
-import { sameJson } from '../common/equality.ts'
+import { canonicalJson, sameJson } from '../common/equality.ts'
 import { controllerReference } from '../common/ownership.ts'
 
 /** Fields of a machine's spec that follow the template while the machine lives; all others are fixed when it is made. */
@@ -44,6 +44,13 @@ export function machineOf(set: MachineSet, suffix: string): Machine {
     },
     spec: { ...template.spec },
   }
+}
+
+/** A text that changes with whatever {@link livingPatch} takes from a set. */
+export function livingText(set: MachineSet): string {
+  const spec = set.spec?.template?.spec ?? {}
+  const timeout = set.metadata.annotations?.[machineAnnotations.effectiveCreationTimeout]
+  return canonicalJson([timeout, livingFields.map((field) => spec[field])])
 }
 
 /** The patch that brings a living machine up to its set's template without replacing it; undefined when it is. */

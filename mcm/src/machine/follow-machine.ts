@@ -41,7 +41,7 @@ export async function followJoining(following: Following, observed: MachineObser
     memory.tries = undefined
     context.times.joined(machine, context.clock.now() - createdAt(machine))
     context.events.flock(machine, 'MachinesJoined', 'joined')
-    await dropToken(context, observed)
+    await dropToken(following, observed)
     return done
   }
   if (decision.kind === 'fail') return giveUpJoining(following, observed)
@@ -60,7 +60,7 @@ export async function followHealth(following: Following, observed: MachineObserv
   const { context } = following
   const { machine } = observed
   await syncNode(context, observed)
-  await dropToken(context, observed)
+  await dropToken(following, observed)
   const decision = decideHealth(observed, context.clock.now())
   if (decision.kind === 'keep') {
     const { phase, operation } = decision.statement
@@ -201,8 +201,9 @@ async function keepToken(
   return ensureToken(context, machine, token)
 }
 
-/** A machine that joined needs its token no longer. */
-async function dropToken(context: MachineContext, { tokenSecret }: MachineObservation): Promise<void> {
-  if (tokenSecret === undefined) return
+/** A machine that joined needs its token no longer. The informer may show it for a moment after it was deleted. */
+async function dropToken({ context, memory }: Following, { tokenSecret }: MachineObservation): Promise<void> {
+  if (tokenSecret === undefined || tokenSecret.metadata.uid === memory.droppedToken) return
   await context.target?.client.delete(secrets, { namespace: tokenNamespace, name: tokenSecret.metadata.name })
+  memory.droppedToken = tokenSecret.metadata.uid
 }

@@ -7,6 +7,8 @@ import type { LaunchTries } from './launch.ts'
 export interface MachineMemory {
   tries?: LaunchTries
   joining: JoiningMemory
+  /** Uid of the Secret of its bootstrap token that was deleted. */
+  droppedToken?: string | undefined
   leaving: LeavingMemory
   /** The drain of its node, while there is one: to delete it, to update it, or to keep it as it is. */
   drain?: DrainSession | undefined
