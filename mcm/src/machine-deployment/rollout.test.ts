@@ -186,6 +186,62 @@ describe('shareOut', () => {
   })
 })
 
+describe('shareOut, when the autoscaler chose machines', () => {
+  const counts = fc.record({
+    wanted: fc.integer({ min: 0, max: 12 }),
+    chosen: fc.integer({ min: 0, max: 12 }),
+    going: fc.integer({ min: 0, max: 4 }),
+  })
+  const scene = fc.record({
+    sets: fc.array(counts, { minLength: 2, maxLength: 4 }),
+    replicas: fc.integer({ min: 0, max: 40 }),
+    surge: fc.integer({ min: 0, max: 4 }),
+  })
+  const viewsOf = (sets: readonly { wanted: number; chosen: number; going: number }[]) =>
+    sets.map(({ wanted, chosen, going }, index) => ({
+      ...view(`s${index}`, wanted, wanted, wanted + going, index),
+      chosen: Math.min(chosen, wanted),
+    }))
+
+  it('takes no machine that it did not choose while there are enough that it did', () => {
+    fc.assert(
+      fc.property(scene, ({ sets, replicas, surge }) => {
+        const views = viewsOf(sets)
+        const scaling = shareOut({ replicas, surge, views, newest: views.at(-1) })
+        const losses = views.map((one) => one.wanted - (scaling.get(one.name) ?? one.wanted))
+        const lost = losses.reduce((sum, loss) => sum + Math.max(0, loss), 0)
+        const chosen = views.reduce((sum, one) => sum + one.chosen, 0)
+        if (lost === 0 || views.filter(({ wanted }) => wanted > 0).length < 2) return
+        for (const [index, loss] of losses.entries()) {
+          expect(loss).toBeGreaterThanOrEqual(0)
+          const own = views[index]?.chosen ?? 0
+          if (chosen >= lost) expect(loss).toBeLessThanOrEqual(own)
+          else expect(loss).toBeGreaterThanOrEqual(own)
+        }
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('grows the newest alone, and never to more servers than allowed', () => {
+    fc.assert(
+      fc.property(scene, ({ sets, replicas, surge }) => {
+        const views = viewsOf(sets)
+        const newest = views.at(-1)
+        const scaling = shareOut({ replicas, surge, views, newest })
+        const grown = views.filter((one) => (scaling.get(one.name) ?? one.wanted) > one.wanted)
+        if (grown.length === 0 || views.every((one) => one === newest || one.wanted === 0)) return
+        expect(grown).toEqual([newest])
+        const servers = views.map((one) => Math.max(one.existing, scaling.get(one.name) ?? one.wanted))
+        const before = views.reduce((sum, one) => sum + one.existing, 0)
+        const after = servers.reduce((sum, count) => sum + count, 0)
+        expect(after).toBeLessThanOrEqual(Math.max(before, replicas + surge))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
+
 describe('firstReplicas', () => {
   it.each([
     { reason: 'alone', old: [], recreate: false, wanted: 3 },
