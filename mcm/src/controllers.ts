@@ -19,6 +19,7 @@ import { createMachineDeploymentReconciler, type MachineDeploymentReconciler } f
 import { createMachineSetReconciler, type MachineSetReconciler } from './machine-set/controller.ts'
 import type { ManagerOptions } from './manager.ts'
 import { createNodeReconciler } from './node/controller.ts'
+import type { ApiServerGuard } from './safety/api-servers.ts'
 import { createFreezeReconciler, type FreezeReconciler } from './safety/freeze.ts'
 import { collectOrphans } from './safety/orphans.ts'
 
@@ -39,6 +40,7 @@ export interface ControllersOptions {
   readonly times: MachineTimes
   readonly queues: QueueMetricsProvider
   readonly target: TargetContext | undefined
+  readonly apiServers: ApiServerGuard
 }
 
 /** Runs all controllers over informers that have synced, until the signal aborts and what is under way has ended. */
@@ -132,11 +134,11 @@ interface Reconcilers {
 }
 
 function createReconcilers(parts: ControllersOptions, readers: Readers, classes: ClassLookup): Reconcilers {
-  const { options, informers, events, times, target } = parts
+  const { options, informers, events, times, target, apiServers } = parts
   const common = { ...options, ...readers, events, classes, times, machines: informers.machines }
   const { sets, deployments } = informers
   return {
-    machine: createMachineReconciler({ ...common, deployments, target }),
+    machine: createMachineReconciler({ ...common, deployments, target, apiServers }),
     set: createMachineSetReconciler({ ...common, sets }),
     deployment: createMachineDeploymentReconciler({ ...common, target, sets, deployments }),
     freeze: createFreezeReconciler({ ...common, sets, deployments, overshoot: options.safety.overshoot }),

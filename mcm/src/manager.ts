@@ -1,4 +1,5 @@
 import { secrets } from '@trellis/api/core/configuration'
+import { nodes } from '@trellis/api/core/node'
 import { machines } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
@@ -24,6 +25,8 @@ import type { MachineSettings } from './machine/settings.ts'
 import { setOwnerIndex } from './machine-deployment/controller.ts'
 import { ownerIndex } from './machine-set/controller.ts'
 import { registerMetrics } from './metrics.ts'
+import { tellingClient } from './safety/answers.ts'
+import { type ApiServerGuard, createApiServerGuard } from './safety/api-servers.ts'
 import type { SafetySettings } from './safety/settings.ts'
 import { startTarget } from './target.ts'
 
@@ -68,10 +71,17 @@ export interface Manager {
 }
 
 /** Makes the controllers. Nothing is asked of any API server before they run. */
-export function createManager(options: ManagerOptions): Manager {
+export function createManager(given: ManagerOptions): Manager {
+  const apiServers = createApiServerGuard(given, given.safety.apiServer)
+  const options = withTellingClients(given, apiServers)
   const { registry, namespace } = options
   const informers = createInformers(options)
-  const times = registerMetrics(registry, informers, namespace, options.log)
+  const times = registerMetrics(
+    registry,
+    { ...informers, frozen: () => apiServers.frozen() !== undefined },
+    namespace,
+    options.log,
+  )
   const queues = createQueueMetrics(options.clock, registry, 'mcm_')
   const unsynced = () =>
     Object.entries(informers)
@@ -87,6 +97,7 @@ export function createManager(options: ManagerOptions): Manager {
       namespace,
       machines: informers.machines.list(namespace).length,
       target: target === undefined ? 'none' : target.nodes.hasSynced() ? 'known' : 'unknown',
+      frozen: apiServers.frozen() ?? false,
     }),
     run: async (signal) => {
       await using recorder = createEventRecorder({
@@ -111,10 +122,39 @@ export function createManager(options: ManagerOptions): Manager {
         throw error
       }
       options.log.info({ namespace, provider: options.driver.provider }, 'controllers start')
-      await runControllers({ options, informers, events, times, queues, target }, signal)
+      expectAnswers(options, target, apiServers, signal)
+      await runControllers({ options, informers, events, times, queues, target, apiServers }, signal)
       await Promise.all(running)
     },
   }
+}
+
+/** The options with clients that tell whether they are answered. One cluster in both roles is one API server. */
+function withTellingClients(options: ManagerOptions, apiServers: ApiServerGuard): ManagerOptions {
+  const { control, target } = options
+  const telling = tellingClient(control, apiServers.listenerFor('control cluster'))
+  if (target === undefined) return { ...options, control: telling }
+  const same = target === control
+  return {
+    ...options,
+    control: telling,
+    target: same ? telling : tellingClient(target, apiServers.listenerFor('target cluster')),
+  }
+}
+
+/** What is asked when nothing was heard: for objects that do not exist, which costs a server next to nothing. */
+function expectAnswers(
+  { control, target: client, namespace }: ManagerOptions,
+  target: TargetContext | undefined,
+  apiServers: ApiServerGuard,
+  signal: AbortSignal,
+): void {
+  const name = 'machine-safety-check'
+  apiServers.expect('control cluster', () => control.find(machines, { namespace, name }), signal)
+  if (client === undefined || client === control) return
+  const expectTarget = () => apiServers.expect('target cluster', () => client.find(nodes, { name }), signal)
+  // A target that never answered is one that starts: its machines are made meanwhile.
+  target?.nodes.synced(signal).then(expectTarget, () => {})
 }
 
 function createInformers(options: ManagerOptions): Informers {

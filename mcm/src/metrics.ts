@@ -17,6 +17,8 @@ export interface MetricSources {
   readonly sets: Informer<MachineSet>
   readonly deployments: Informer<MachineDeployment>
   readonly classes: Informer<MachineClass>
+  /** Whether machines are left alone because an API server is down. */
+  readonly frozen: () => boolean
 }
 
 /** Registers every metric of the controllers under the names that dashboards know, and returns where moments of machines are told. */
@@ -29,7 +31,7 @@ export function registerMetrics(registry: Registry, sources: MetricSources, name
     name: 'machine_controller_frozen',
     help: 'Whether machines are left alone because the API server is down.',
     labelNames: [],
-    samples: () => [[{}, 0]],
+    samples: () => [[{}, sources.frozen() ? 1 : 0]],
   })
   return createMachineTimes(registry, gauge, {
     instanceType: (name) => sources.classes.get({ namespace, name })?.nodeTemplate?.instanceType,

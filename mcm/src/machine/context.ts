@@ -14,6 +14,7 @@ import type { Events } from '../common/events.ts'
 import type { FreshReader } from '../common/freshness.ts'
 import type { SharedWatch } from '../drain/shared-watch.ts'
 import type { ClassLookup } from '../machine-class/resolve.ts'
+import type { ApiServerGuard } from '../safety/api-servers.ts'
 import type { MachineSettings } from './settings.ts'
 
 /** The cluster that machines join. Its informers run from the start and sync whenever its API server answers. */
@@ -69,4 +70,5 @@ export interface MachineContext {
   readonly deployments: Informer<MachineDeployment>
   readonly events: Events
   readonly times: MachineTimes
+  readonly apiServers: Pick<ApiServerGuard, 'frozen' | 'recoveredAt' | 'onRecovery'>
 }

@@ -15,6 +15,7 @@ import { nodeNameOf } from './node-view.ts'
 import { observeMachine } from './observe.ts'
 import { createReplacementPermits, type ReplacementPermits } from './permits.ts'
 import { isLeaving, phaseOf } from './phase.ts'
+import { createStandstill, type Standstill } from './standstill.ts'
 import { syncNode } from './sync-node.ts'
 import { terminate } from './terminate.ts'
 import { addFinalizer } from './write.ts'
@@ -37,12 +38,18 @@ export interface MachineReconciler {
 export function createMachineReconciler(context: MachineContext): MachineReconciler {
   const memories = createMachineMemories()
   const permits = createReplacementPermits({ ...context, zoneOf: (machine) => zoneOf(context, machine) })
+  const standstill = createStandstill(context)
   let wake: (name: string) => void = () => {}
   return {
-    reconcile: (name, signal) => reconcile({ context, memories, permits, signal, wake: () => wake(name) }, name),
+    reconcile: (name, signal) =>
+      reconcile({ context, memories, permits, standstill, signal, wake: () => wake(name) }, name),
     follow: (controller) => {
       wake = controller.enqueue
-      const stops = [permits.follow(controller.enqueue), followChanges(context, memories, controller)]
+      const stops = [
+        permits.follow(controller.enqueue),
+        standstill.follow(controller),
+        followChanges(context, memories, controller),
+      ]
       return () => {
         for (const stop of stops) stop()
       }
@@ -54,11 +61,15 @@ interface Pass {
   readonly context: MachineContext
   readonly memories: MachineMemories
   readonly permits: ReplacementPermits
+  readonly standstill: Standstill
   readonly signal: AbortSignal
   readonly wake: () => void
 }
 
-async function reconcile({ context, memories, permits, signal, wake }: Pass, name: string): Promise<Outcome> {
+async function reconcile(
+  { context, memories, permits, standstill, signal, wake }: Pass,
+  name: string,
+): Promise<Outcome> {
   const machine = context.machineReader.get({ namespace: context.namespace, name })
   if (machine === undefined) {
     memories.forget(name)
@@ -69,6 +80,8 @@ async function reconcile({ context, memories, permits, signal, wake }: Pass, nam
     if (!isOurs(machine)) return done
     return terminate({ context, memory, signal, wake }, name)
   }
+  const held = await standstill.hold(machine)
+  if (held !== undefined) return held
   if (!isOurs(machine)) {
     await addFinalizer(context, machine)
     return again(0)

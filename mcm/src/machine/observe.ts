@@ -30,8 +30,9 @@ export function tokenIdOf({ tokens }: Pick<MachineContext, 'tokens'>, machine: M
   return tokens.key === undefined ? deriveTokenId(uid) : deriveBootstrapToken(tokens.key, uid).id
 }
 
-function targetView({ target }: MachineContext): TargetView {
+function targetView({ target, apiServers }: MachineContext): TargetView {
   if (target === undefined) return { kind: 'none' }
-  const since = target.nodesKnownSince()
-  return since === undefined ? { kind: 'unknown' } : { kind: 'known', since }
+  const known = target.nodesKnownSince()
+  if (known === undefined) return { kind: 'unknown' }
+  return { kind: 'known', since: Math.max(known, apiServers.recoveredAt() ?? known) }
 }
