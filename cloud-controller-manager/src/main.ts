@@ -6,12 +6,13 @@ import { describe } from '@trellis/foundation/failure'
 import { startHealthServer } from '@trellis/foundation/health-server'
 import { untilAskedToStop } from '@trellis/foundation/lifetime'
 import { createLog } from '@trellis/foundation/log'
+import { registerProcessMetrics } from '@trellis/foundation/process-metrics'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { createClient } from '@trellis/kubernetes/client'
 import { createEventRecorder } from '@trellis/kubernetes/events'
 import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
 import { createQueueMetrics } from '@trellis/kubernetes/queue-prometheus'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { type Configuration, parseConfiguration } from './configuration.ts'
 import { createManager } from './manager.ts'
 
@@ -29,7 +30,7 @@ async function run(configuration: Configuration, signal: AbortSignal): Promise<v
   const random = createSystemRandom()
   const log = createLog(component, configuration.logLevel)
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  registerProcessMetrics(registry)
   const { kubeconfig: file, network: networkName, clusterName } = configuration
   const kubeconfig = await loadKubeconfig(file === undefined ? { inCluster: true } : { file })
   using client = createClient({ clock, kubeconfig, userAgent: `${component}/0` })

@@ -8,10 +8,11 @@ import { describe, Failure } from '@trellis/foundation/failure'
 import { startHealthServer } from '@trellis/foundation/health-server'
 import { untilAskedToStop } from '@trellis/foundation/lifetime'
 import { createLog } from '@trellis/foundation/log'
+import { registerProcessMetrics } from '@trellis/foundation/process-metrics'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { createClient } from '@trellis/kubernetes/client'
 import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { createHelm } from './helm.ts'
 import { type RunningProcess, startProcess } from './process.ts'
@@ -56,7 +57,7 @@ async function main(signal: AbortSignal): Promise<void> {
 
 function startHealth(configuration: Configuration, running: RunningProcess) {
   const metrics = new Registry()
-  collectDefaultMetrics({ register: metrics })
+  registerProcessMetrics(metrics)
   return startHealthServer({
     host: '0.0.0.0',
     port: configuration.healthPort ?? defaultHealthPort,

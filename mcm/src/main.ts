@@ -9,13 +9,14 @@ import { describe, Failure } from '@trellis/foundation/failure'
 import { startHealthServer } from '@trellis/foundation/health-server'
 import { untilAskedToStop } from '@trellis/foundation/lifetime'
 import { createLog, type Log } from '@trellis/foundation/log'
+import { registerProcessMetrics } from '@trellis/foundation/process-metrics'
 import { createSystemRandom, type Random } from '@trellis/foundation/random'
 import { type ConnectedClient, createClient } from '@trellis/kubernetes/client'
 import { createClientMetrics } from '@trellis/kubernetes/client-prometheus'
 import type { RequestObservation } from '@trellis/kubernetes/client-requests'
 import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
 import { runWithLease } from '@trellis/kubernetes/lease'
-import { collectDefaultMetrics, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { type ClusterSource, type Configuration, readConfiguration } from './configuration.ts'
 import { flagHelp, flagTable } from './flags.ts'
 import { idleDriver } from './idle-driver.ts'
@@ -55,7 +56,7 @@ async function main(args: readonly string[]): Promise<void> {
 async function run(configuration: Configuration, ports: Ports, signal: AbortSignal): Promise<void> {
   const { namespace } = configuration
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  registerProcessMetrics(registry)
   const traffic = { observe: createClientMetrics(registry), limit: configuration.requestLimit }
   using control = await connect(configuration.control, ports, traffic)
   using target = configuration.target === undefined ? undefined : await connect(configuration.target, ports, traffic)

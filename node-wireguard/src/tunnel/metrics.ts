@@ -1,10 +1,11 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { registerProcessMetrics } from '@trellis/foundation/process-metrics'
+import { Counter, Gauge, Registry } from 'prom-client'
 import type { TunnelStatus } from './status.ts'
 
 /** A registry whose metrics show the tunnel's state at the moment they are scraped. Names begin with `prefix`. */
 export function createTunnelMetrics(prefix: string, status: () => TunnelStatus): Registry {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  registerProcessMetrics(registry)
   const gauge = (name: string, help: string, value: (status: TunnelStatus) => number | undefined) =>
     new Gauge({
       name: `${prefix}${name}`,
