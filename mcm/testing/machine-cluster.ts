@@ -4,7 +4,11 @@ import { customResourceDefinitions } from '@trellis/api/core/extension'
 import { customResourceDefinition } from '@trellis/api/generate/custom-resource-definition'
 import { definitions } from '@trellis/api/generate/kinds'
 import { machineGroup } from '@trellis/api/machine/common'
-import { startTestControlPlane, type TestControlPlane } from '@trellis/kubernetes/testing/control-plane'
+import {
+  startTestControlPlane,
+  type TestControlPlane,
+  type TestControlPlaneOptions,
+} from '@trellis/kubernetes/testing/control-plane'
 import { expect, vi } from 'vitest'
 
 /** A real API server that knows the machine kinds. */
@@ -14,8 +18,8 @@ export interface MachineCluster extends TestControlPlane {
 }
 
 /** Starts an API server and teaches it the machine kinds. */
-export async function startMachineCluster(): Promise<MachineCluster> {
-  const server = await startTestControlPlane()
+export async function startMachineCluster(options: TestControlPlaneOptions = {}): Promise<MachineCluster> {
+  const server = await startTestControlPlane(options)
   const manifests = definitions.filter(({ resource }) => resource.group === machineGroup).map(customResourceDefinition)
   await Promise.all(manifests.map((manifest) => server.client.create(customResourceDefinitions, manifest)))
   for (const { metadata } of manifests) {

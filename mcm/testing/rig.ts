@@ -31,6 +31,8 @@ export interface RigOptions {
   readonly control: Client
   /** The same as `control` unless told; none when null. */
   readonly target?: Client | null
+  /** Plays the kubelets; the target's client unless told. */
+  readonly kubelets?: Client
   readonly namespace: string
   readonly cloud?: SimulatedSettings
   readonly joinMilliseconds?: number
@@ -85,7 +87,7 @@ export function createRig(options: RigOptions): Rig {
       random: random.child('nodes'),
       log,
       cloud,
-      client: target ?? control,
+      client: options.kubelets ?? target ?? control,
       joinMilliseconds: options.joinMilliseconds ?? 0,
     },
     stopNodes.signal,

@@ -111,7 +111,10 @@ describe('the plan of a deployment', () => {
       replicas: 1,
       change: (after: MachineDeployment) => {
         Object.assign(after.spec ?? {}, {
-          strategy: { type: 'InPlaceUpdate', inPlaceUpdate: { maxSurge: 0, maxUnavailable: 1 } },
+          strategy: {
+            type: 'InPlaceUpdate',
+            inPlaceUpdate: { maxSurge: 0, maxUnavailable: 1, orchestrationType: 'Auto' },
+          },
         })
         template(after).metadata = { labels: { name: 'pool', image: 'new' } }
       },

@@ -238,12 +238,13 @@ async function finish(
 }
 
 async function cleanUp(context: MachineContext, observed: MachineObservation): Promise<void> {
-  const { machine, report, tokenSecret, node, target } = observed
+  const { machine, tokenSecret, node, target } = observed
   const client = context.target?.client
   if (client === undefined) return
   const reportKey = { namespace: joinReportNamespace, name: joinReportName(machine.metadata.name) }
   const tokenKey = { namespace: tokenNamespace, name: tokenSecretName(tokenIdOf(context, machine)) }
-  if (report !== undefined) await client.delete(configMaps, reportKey)
+  // Also a report that cannot be read.
+  if (context.target?.reports.get(reportKey) !== undefined) await client.delete(configMaps, reportKey)
   if (tokenSecret !== undefined) await client.delete(secrets, tokenKey)
   const name = nodeNameOf(machine)
   const neverSeen = node === undefined && target.kind === 'known' && (machine.status?.conditions ?? []).length === 0
