@@ -13,6 +13,8 @@ export default defineConfig({
         test: {
           ...shared,
           name: 'unit',
+          // Not a measure of speed: a busy host may need many seconds for what takes milliseconds.
+          testTimeout: 60_000,
           include: ['**/*.test.ts'],
           exclude: [...shared.exclude, '**/*.integration.test.ts', '**/*.system.test.ts'],
         },

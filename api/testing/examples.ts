@@ -46,7 +46,12 @@ export function exampleSeed(): Seed {
     metadata: { name: 'local' },
     spec: {
       provider: { type: 'local', region: 'local' },
-      networks: { nodes: '10.0.0.0/16', pods: '10.1.0.0/16', services: '10.2.0.0/16' },
+      networks: {
+        nodes: '10.0.0.0/16',
+        pods: '10.1.0.0/16',
+        services: '10.2.0.0/16',
+        blockCIDRs: ['198.18.0.0/16'],
+      },
     },
   }
 }

@@ -43,6 +43,11 @@ export function readInstallation(
   }
 }
 
+/** The range of the installation's public network, in CIDR notation. */
+export function publicRange({ publicPrefix }: Installation): string {
+  return `${publicPrefix}.0.0/16`
+}
+
 /** Files of an installation, by what they hold. */
 export function paths(installation: Installation) {
   const { stateDirectory, runDirectory } = installation

@@ -18,6 +18,3 @@ export const reservedNetworks = [
   { name: 'loopback', cidr: '127.0.0.0/8' },
   { name: 'multicast and reserved addresses', cidr: '224.0.0.0/3' },
 ] as const
-
-/** The further range that the embedded cloud has for its public addresses. */
-export const localPublicNetwork = { name: 'public addresses of the cloud', cidr: '198.18.0.0/16' } as const

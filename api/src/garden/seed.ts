@@ -17,6 +17,9 @@ export const seedSchema = complete('A cluster that runs control planes.', {
       nodes: optional(cidr('Range of the nodes.')),
       pods: cidr('Range of the pods.'),
       services: cidr('Range of the services.'),
+      blockCIDRs: optional(
+        list('Further ranges that no shoot may use, such as the public addresses of a private cloud.', Type.String()),
+      ),
       shootDefaults: optional(
         partial('Ranges for shoots that name none.', {
           pods: cidr('Range of the pods.'),

@@ -3,7 +3,6 @@ import {
   cloudRoutesNetworking,
   defaultNodeCidrMaskSize,
   defaultShootNetworks,
-  localPublicNetwork,
   reservedNetworks,
 } from '../garden/networks.ts'
 import type { Seed } from '../garden/seed.ts'
@@ -33,7 +32,7 @@ export function validateShootNetworks(shoot: Shoot, seed: Seed | undefined): Fie
     if (problem !== undefined) errors.push(fieldError(`${at}.${role}`, problem))
     return range === undefined ? [] : [{ name: role, field: `${at}.${role}`, range }]
   })
-  errors.push(...overlapErrors(ranges, foreignRanges(shoot, seed)), ...capacityErrors(shoot, ranges))
+  errors.push(...overlapErrors(ranges, foreignRanges(seed)), ...capacityErrors(shoot, ranges))
   return errors
 }
 
@@ -44,12 +43,15 @@ function rangeProblem(written: string, range: Cidr | undefined): string | undefi
   return undefined
 }
 
-function foreignRanges(shoot: Shoot, seed: Seed | undefined): { readonly name: string; readonly range: Cidr }[] {
+function foreignRanges(seed: Seed | undefined): { readonly name: string; readonly range: Cidr }[] {
   const networks = seed?.spec.networks
   const named = [
     ...roles.map((role) => ({ name: `the ${role} of seed ${seed?.metadata.name}`, cidr: networks?.[role] })),
     ...reservedNetworks,
-    ...(shoot.spec.provider.type === 'local' ? [localPublicNetwork] : []),
+    ...(networks?.blockCIDRs ?? []).map((cidr) => ({
+      name: `which seed ${seed?.metadata.name} keeps for itself`,
+      cidr,
+    })),
   ]
   return named.flatMap(({ name, cidr }) => {
     const range = cidr === undefined ? undefined : parseCidr(cidr)

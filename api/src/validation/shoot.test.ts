@@ -145,7 +145,7 @@ describe('networks', () => {
     [{ services: '192.168.0.0/16' }, 'spec.networking.services: 192.168.0.0/16 overlaps 192.168.123.0/24, the tunnel'],
     [
       { nodes: '198.18.4.0/24' },
-      'spec.networking.nodes: 198.18.4.0/24 overlaps 198.18.0.0/16, public addresses of the cloud',
+      'spec.networking.nodes: 198.18.4.0/24 overlaps 198.18.0.0/16, which seed local keeps for itself',
     ],
     [{ nodes: 'fd00::/64' }, 'spec.networking.nodes: fd00::/64 is not an IPv4 range such as 10.250.0.0/16'],
     [

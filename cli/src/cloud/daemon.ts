@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { CommandRunner } from '@trellis/foundation/command'
 import { runOrThrow } from '@trellis/foundation/command'
-import type { Installation } from '../installation.ts'
+import { type Installation, publicRange } from '../installation.ts'
 
 /** The local cloud's own process, as a program that is started and stopped. */
 export interface CloudDaemon {
@@ -27,7 +27,7 @@ export function createCloudDaemon(runner: CommandRunner, installation: Installat
       '--run',
       installation.runDirectory,
       '--public-range',
-      `${installation.publicPrefix}.0.0/16`,
+      publicRange(installation),
     ])
   }
   return { start: () => call('start'), stop: () => call('stop'), tearDown: () => call('teardown') }

@@ -1,4 +1,4 @@
-import type { Installation } from '../installation.ts'
+import { type Installation, publicRange } from '../installation.ts'
 import { type Check, type HostView, problem, type Verdict, warning, well } from './check.ts'
 
 const gibibyte = 1024 ** 3
@@ -129,7 +129,7 @@ async function askDisk(host: HostView, installation: Installation): Promise<Verd
 }
 
 async function askAddressRange(host: HostView, installation: Installation): Promise<Verdict> {
-  const range = `${installation.publicPrefix}.0.0/16`
+  const range = publicRange(installation)
   const result = await host.run('ip', ['-4', 'route', 'show', 'root', range])
   if (result === undefined) return warning('not looked at: ip is not installed yet', 'trellis up installs iproute2')
   const strangers = result.output

@@ -55,11 +55,14 @@ export function cloudProfileObject(kubernetesVersion: string): CloudProfile {
 }
 
 /** The garden's own cluster in its second part: the seed. */
-export function seedObject(): Seed {
+export function seedObject(publicRange: string): Seed {
   return {
     ...typeOf(seeds),
     metadata: { name: garden.seed },
-    spec: { provider: { type: 'local', region: garden.region }, networks: garden.networks },
+    spec: {
+      provider: { type: 'local', region: garden.region },
+      networks: { ...garden.networks, blockCIDRs: [publicRange] },
+    },
   }
 }
 

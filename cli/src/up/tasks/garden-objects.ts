@@ -13,7 +13,7 @@ import {
   projectObject,
   seedObject,
 } from '../../garden/objects.ts'
-import { paths } from '../../installation.ts'
+import { paths, publicRange } from '../../installation.ts'
 import type { UpServices } from '../services.ts'
 import { partsOutput } from './parts.ts'
 
@@ -46,7 +46,7 @@ export const gardenObjects: Task<UpServices> = {
   run: async ({ services, read }) => {
     const client = await services.garden()
     await client.apply(cloudProfiles, cloudProfileObject(read(partsOutput).kubernetesVersion))
-    await client.apply(seeds, seedObject())
+    await client.apply(seeds, seedObject(publicRange(services.installation)))
     await client.apply(projects, projectObject())
     await client.apply(namespaces, namespaceObject(garden.projectNamespace))
   },
