@@ -49,14 +49,14 @@ export function apiServerArguments(directory: string, port: number): readonly st
 }
 
 /** Flags of kube-controller-manager. */
-export function managerArguments(directory: string, kubeconfig: string): readonly string[] {
+export function managerArguments(directory: string, kubeconfig: string, without: readonly string[]): readonly string[] {
   return [
     `--kubeconfig=${kubeconfig}`,
     '--secure-port=0',
     '--leader-elect=false',
     '--use-service-account-credentials=false',
     `--service-account-private-key-file=${join(directory, 'service-account.key')}`,
-    '--controllers=*,-nodeipam',
+    `--controllers=${['*', ...['nodeipam', ...without].map((name) => `-${name}`)].join(',')}`,
   ]
 }
 

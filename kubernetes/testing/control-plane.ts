@@ -27,6 +27,8 @@ export interface TestControlPlaneOptions {
   readonly extraArguments?: readonly string[]
   /** Starts kube-controller-manager as well: namespaces are then finalized, owned objects collected, service accounts made. */
   readonly withControllerManager?: boolean
+  /** Controllers that it leaves out. */
+  readonly withoutControllers?: readonly string[]
 }
 
 /** A real etcd and kube-apiserver on loopback, of one test. Disposing ends them and removes every trace. */
@@ -79,9 +81,10 @@ export async function startTestControlPlane(options: TestControlPlaneOptions = {
   const client = stack.use(await connect(clock, kubeconfig))
   await untilReady(clock, client, [apiServer, etcd])
   if (options.withControllerManager) {
-    const manager = stack.use(
-      await startManager(clock, binaries.path('kube-controller-manager'), directory, kubeconfig),
-    )
+    const file = join(directory, 'kubeconfig')
+    await writeFile(file, kubeconfig, { mode: 0o600 })
+    const flags = managerArguments(directory, file, options.withoutControllers ?? [])
+    const manager = stack.use(startProgram(clock, binaries.path('kube-controller-manager'), flags))
     await untilManaged(clock, client, [manager, apiServer, etcd])
   }
   const startApiServer = async () => {
@@ -101,17 +104,6 @@ export async function startTestControlPlane(options: TestControlPlaneOptions = {
 
 async function connect(clock: Clock, kubeconfig: string): Promise<ConnectedClient> {
   return createClient({ clock, kubeconfig: await loadKubeconfig({ text: kubeconfig }), userAgent: 'test/0' })
-}
-
-async function startManager(
-  clock: Clock,
-  path: string,
-  directory: string,
-  kubeconfig: string,
-): Promise<RunningProgram> {
-  const file = join(directory, 'kubeconfig')
-  await writeFile(file, kubeconfig, { mode: 0o600 })
-  return startProgram(clock, path, managerArguments(directory, file))
 }
 
 /** The API server makes its own certificate at its first start. */
