@@ -81,10 +81,13 @@ function followChanges(
       }
     }),
     machines.onChange(({ before, after }) => {
-      const name = (after ?? before)?.spec?.class?.name
-      // Only the first and the last machine of a class make a difference.
-      const changed = (before === undefined) !== (after === undefined)
-      if (changed && name !== undefined && machines.countByIndex('class', name) <= 1) controller.enqueue(name)
+      const left = before?.spec?.class?.name
+      const come = after?.spec?.class?.name
+      if (left === come) return
+      // Only the first and the last machine of a class make a difference. A machine that is updated in place changes its class.
+      for (const name of [left, come]) {
+        if (name !== undefined && machines.countByIndex('class', name) <= 1) controller.enqueue(name)
+      }
     }),
   ]
   return () => {

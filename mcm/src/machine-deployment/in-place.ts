@@ -123,7 +123,10 @@ function scalingOf(rollout: InPlaceRollout, { newest, old, wantedHere }: Counts)
     ...view,
     available: old[index]?.members.filter(({ steady }) => steady).length ?? 0,
   }))
-  const surplus = wanted >= replicas ? rollingStep({ ...rollout, newest: { ...here, wanted }, old: views }) : new Map()
+  // A set does not know which of its machines are being drained: it might delete another.
+  const draining = old.some(({ members }) => members.some(isDraining))
+  const shrinks = wanted >= replicas && !draining
+  const surplus = shrinks ? rollingStep({ ...rollout, newest: { ...here, wanted }, old: views }) : new Map()
   const after = new Map<string, number>([
     [here.name, wanted],
     ...views.map((view) => [view.name, view.wanted] as const),
@@ -131,6 +134,10 @@ function scalingOf(rollout: InPlaceRollout, { newest, old, wantedHere }: Counts)
   for (const [name, count] of surplus) after.set(name, count)
   const before = new Map([newest.view, ...old.map(({ view }) => view)].map((view) => [view.name, view.wanted]))
   return new Map([...after].filter(([name, count]) => before.get(name) !== count))
+}
+
+function isDraining({ machine, updating }: Member): boolean {
+  return updating && !isUpdatePhase(phaseOf(machine))
 }
 
 /** An old set keeps what it has; machines that never got a server are not worth an update: the newest set makes them in their stead. */

@@ -1,0 +1,233 @@
+import { pods } from '@trellis/api/core/pod'
+import { machines } from '@trellis/api/machine/machine'
+import { machineClasses } from '@trellis/api/machine/machine-class'
+import { createSeededRandom } from '@trellis/foundation/random'
+import { describe, expect, it } from 'vitest'
+import { auto, manual, namespace, type Play, play, type Stage } from '../../testing/in-place-stage.ts'
+import { podOn } from '../../testing/pod-player.ts'
+
+const end = (count: number) => new RegExp(`large: wanted ${count}, .*available ${count}, NewMachineSetAvailable$`)
+
+/** Names of a pool's machines by name of the set that owns them. */
+async function owners({ rig }: Stage) {
+  return (await rig.machines()).map(({ metadata }) => ({
+    name: metadata.name,
+    owner: metadata.ownerReferences?.map(({ name }) => name),
+    hash: metadata.labels?.['machine-template-hash'],
+  }))
+}
+
+async function first({ rig }: Stage, phase: string) {
+  return (await rig.machines()).find(({ status }) => status?.currentStatus?.phase === phase)
+}
+
+/** Plays and expects the pool to end up at `count` machines of the new class, in one set, open for pods, without traces. */
+async function playToEnd(
+  piece: Omit<Play, 'seed' | 'replicas'> & { readonly seed?: string; readonly replicas?: number },
+  count: number,
+) {
+  let last: Awaited<ReturnType<typeof owners>> = []
+  let nodesAtEnd: Awaited<ReturnType<Stage['rig']['nodes']>> = []
+  const seconds = piece.seconds ?? 900
+  const { moments, stage } = await play({
+    seed: 'scenario',
+    replicas: 3,
+    ...piece,
+    seconds,
+    meanwhile: async (stage, second) => {
+      await piece.meanwhile?.(stage, second)
+      if (second < seconds - 1) return
+      last = await owners(stage)
+      nodesAtEnd = await stage.rig.nodes()
+    },
+  })
+  expect(moments.at(-1)?.line).toMatch(end(count))
+  expect(last).toHaveLength(count)
+  expect(new Set(last.map(({ owner }) => owner?.join())).size).toBe(Math.min(1, count))
+  expect(new Set(last.map(({ hash }) => hash)).size).toBe(Math.min(1, count))
+  for (const { metadata, spec } of nodesAtEnd) {
+    expect(spec?.unschedulable).not.toBe(true)
+    expect(spec?.taints ?? []).toEqual([])
+    expect(Object.keys(metadata.labels ?? {}).filter((key) => key.startsWith('node.machine.sapcloud.io/'))).toEqual([])
+    expect(metadata.annotations ?? {}).not.toHaveProperty('node.machine.sapcloud.io/update-failed-reason')
+  }
+  return { moments, stage, names: last.map(({ name }) => name) }
+}
+
+describe('an update in place', () => {
+  it('keeps the machines and lets the old class go', async () => {
+    let before: readonly string[] = []
+    const { names, stage } = await playToEnd(
+      {
+        strategy: auto(0, 1),
+        meanwhile: async (now, second) => {
+          if (second === 0) before = (await owners(now)).map(({ name }) => name)
+          if (second === 890) await now.client.delete(machineClasses, { namespace, name: 'small' })
+          if (second === 895) {
+            expect(await now.client.find(machineClasses, { namespace, name: 'small' })).toBeUndefined()
+          }
+        },
+      },
+      3,
+    )
+    expect(names.sort()).toEqual([...before].sort())
+    expect(stage.agent.open).toEqual([])
+    expect(stage.agent.begun).toHaveLength(3)
+  })
+
+  it('drains a node before it is updated', async () => {
+    const leftOn: string[] = []
+    await playToEnd(
+      {
+        strategy: auto(0, 1),
+        meanwhile: async ({ client, rig, agent }, second) => {
+          if (second === 0) {
+            for (const { metadata } of await rig.nodes()) {
+              const pod = podOn('default', `pod-${metadata.name}`, metadata.name)
+              await client.create(pods, { ...pod, status: { phase: 'Running' } })
+            }
+          }
+          const staying = (await client.list(pods, { namespace: 'default' })).items.map(({ spec }) => spec?.nodeName)
+          leftOn.push(...agent.begun.filter((name) => staying.includes(name)))
+        },
+      },
+      3,
+    )
+    expect(leftOn).toEqual([])
+  })
+
+  it('stands still while paused, but completes what has begun', async () => {
+    const { moments } = await playToEnd(
+      {
+        strategy: auto(0, 1),
+        meanwhile: async ({ change }, second) => {
+          if (second === 10) await change({ paused: true })
+          if (second === 300) await change({ paused: false })
+        },
+      },
+      3,
+    )
+    const paused = moments.filter(({ line }) => Number(line.slice(0, 4)) > 60 && Number(line.slice(0, 4)) < 300)
+    expect(paused.map(({ updating }) => updating)).toEqual(paused.map(() => 0))
+    expect(paused.at(-1)?.available ?? moments.find(({ line }) => line.includes('Paused'))).toBeDefined()
+  })
+
+  it.each([
+    { replicas: 5, why: 'grows' },
+    { replicas: 1, why: 'shrinks' },
+    { replicas: 0, why: 'shrinks to nothing' },
+  ])('goes on when the pool $why meanwhile', async ({ replicas }) => {
+    for (const strategy of [auto(1, 1), auto(0, 2)]) {
+      await playToEnd(
+        { strategy, meanwhile: async ({ change }, second) => void (second === 40 && (await change({ replicas }))) },
+        replicas,
+      )
+    }
+  })
+
+  it('is called off by the former template: nothing was begun, and what was begun is awaited', async () => {
+    for (const when of [2, 15]) {
+      const { moments } = await play({
+        replicas: 3,
+        seed: 'back',
+        strategy: auto(0, 1),
+        meanwhile: async ({ changeClass }, second) => void (second === when && (await changeClass('small'))),
+      })
+      expect(moments.at(-1)?.line).toMatch(
+        /small: wanted 3, [^|]*Running[^|]* \| large: wanted 0, none \| available 3, NewM/,
+      )
+      expect(moments.at(-1)).toMatchObject({ available: 3, updating: 0 })
+    }
+  })
+
+  it('goes on by another strategy', async () => {
+    const rolling = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 }, inPlaceUpdate: null }
+    await playToEnd(
+      {
+        strategy: auto(0, 1),
+        meanwhile: async ({ change }, second) => void (second === 10 && (await change({ strategy: rolling }))),
+      },
+      3,
+    )
+  })
+
+  it('replaces a machine whose update fails, and one that nobody reports on', async () => {
+    for (const wrong of [{ failed: 'the disk is full' }, 'never' as const]) {
+      let spoilt: string | undefined
+      const { names, moments } = await playToEnd(
+        {
+          strategy: auto(0, 1),
+          seconds: 3600,
+          endOf: (name) => {
+            spoilt ??= name
+            return name === spoilt ? wrong : 'successful'
+          },
+        },
+        3,
+      )
+      expect(names).not.toContain(spoilt)
+      expect(moments.some(({ line }) => line.includes('InPlaceUpdateFailed'))).toBe(true)
+      expect(Math.max(...moments.map(({ servers }) => servers))).toBeLessThanOrEqual(3)
+    }
+  })
+
+  it('survives the deletion of a machine that is being updated', async () => {
+    const { names } = await playToEnd(
+      {
+        strategy: auto(0, 1),
+        meanwhile: async (stage, second) => {
+          if (second !== 15) return
+          const updating = await first(stage, 'InPlaceUpdating')
+          await stage.client.delete(machines, { namespace, name: updating?.metadata.name ?? '' })
+        },
+      },
+      3,
+    )
+    expect(names).toHaveLength(3)
+  })
+
+  it('goes on after the manager was killed, wherever it was', async () => {
+    for (const seed of ['a', 'b', 'c']) {
+      const random = createSeededRandom(seed)
+      const { stage } = await playToEnd(
+        {
+          seed,
+          strategy: auto(1, 1),
+          meanwhile: async ({ rig }, second) => {
+            if (second > 300 || random.fraction() > 0.2) return
+            await rig.stop()
+            rig.start()
+          },
+        },
+        3,
+      )
+      expect(stage.agent.open).toEqual([])
+    }
+  })
+
+  it('leaves the choice to people where they want it', async () => {
+    const { moments, stage } = await play({ replicas: 2, seed: 'manual', strategy: manual, seconds: 60 })
+    expect(stage.agent.begun).toEqual([])
+    expect(moments.at(-1)?.line).toContain('2 Running CandidateForUpdate | large: wanted 0, none')
+  })
+
+  it('never has fewer machines than allowed, nor chooses more, whatever the order of things', async () => {
+    for (const [index, [surge, unavailable]] of [
+      [1, 0],
+      [0, 1],
+      [2, 1],
+      [0, 3],
+      [1, 2],
+    ].entries()) {
+      const { moments } = await playToEnd(
+        { replicas: 5, seed: `bounds-${index}`, strategy: auto(surge ?? 0, unavailable ?? 0) },
+        5,
+      )
+      expect(Math.min(...moments.map(({ available }) => available))).toBeGreaterThanOrEqual(5 - (unavailable ?? 0))
+      expect(Math.max(...moments.map(({ servers }) => servers))).toBeLessThanOrEqual(5 + (surge ?? 0))
+      expect(Math.max(...moments.map(({ updating }) => updating))).toBeLessThanOrEqual(
+        (surge ?? 0) + (unavailable ?? 0),
+      )
+    }
+  })
+})
