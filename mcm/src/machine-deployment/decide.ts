@@ -140,8 +140,12 @@ function movesOf({ deployment, nodes }: MachineDeploymentObservation, { newest, 
 }
 
 function finder(machines: readonly Machine[]): (name: string) => Machine | undefined {
-  const byName = new Map(machines.map((machine) => [machine.metadata.name, machine]))
-  return (name) => byName.get(name)
+  // Most deployments list none: nothing is made for them.
+  let byName: ReadonlyMap<string, Machine> | undefined
+  return (name) => {
+    byName ??= new Map(machines.map((machine) => [machine.metadata.name, machine]))
+    return byName.get(name)
+  }
 }
 
 function nodeMarks(
