@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { leases } from '@trellis/api/core/lease'
 import { type Machine, machines } from '@trellis/api/machine/machine'
+import { startFaultProxy } from '@trellis/kubernetes/testing/fault-proxy'
 import { freePort } from '@trellis/kubernetes/testing/free-port'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type MachineCluster, startMachineCluster } from '../testing/machine-cluster.ts'
@@ -142,6 +143,36 @@ describe('the process', () => {
     expect(performance.now() - began).toBeLessThan(5000)
     const lease = await cluster.client.get(leases, { namespace, name: 'machine-controller-manager' })
     expect(lease.spec?.holderIdentity ?? '').toBe('')
+  })
+
+  it('ends in time although the API server hangs', async () => {
+    const namespace = await cluster.namespace('hangs')
+    const port = await freePort()
+    await using proxy = await startFaultProxy(cluster)
+    const { host } = new URL(proxy.url)
+    const through = JSON.parse(cluster.kubeconfig)
+    through.clusters[0].cluster = { server: `http://${host}` }
+    await writeFile(join(directory, 'through'), JSON.stringify(through), { mode: 0o600 })
+    await writeFile(join(directory, 'two-seconds.json'), JSON.stringify({ createMilliseconds: 2000 }))
+    await plant(cluster.client, namespace, deploymentOf(namespace, 'hangs', 1))
+    await using running = startProcess([
+      ...argumentsFor(namespace, port),
+      `--control-kubeconfig=${join(directory, 'through')}`,
+      `--simulated-cloud=${join(directory, 'two-seconds.json')}`,
+      '--leader-elect-lease-duration=60s',
+      '--leader-elect-renew-deadline=40s',
+    ])
+    const metrics = async () => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    const called = 'mcm_cloud_api_requests_total{provider="simulated",service="create_machine"} 1'
+    await vi.waitFor(async () => expect(await metrics()).toContain(called), { timeout: 30_000, interval: 50 })
+    proxy.stall(true)
+    const answered =
+      'mcm_cloud_api_driver_request_duration_seconds_count{provider="simulated",operation="create_machine"} 1'
+    await vi.waitFor(async () => expect(await metrics()).toContain(answered), { timeout: 30_000, interval: 50 })
+    const began = performance.now()
+    expect(await running.kill('SIGTERM')).toBe(0)
+    expect(performance.now() - began).toBeLessThan(15_000)
+    expect(running.said()).toContain('not answered in time')
   })
 
   it('shares its work between two processes, as the reference does', async () => {

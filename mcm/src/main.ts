@@ -19,6 +19,7 @@ import { runWithLease } from '@trellis/kubernetes/lease'
 import { Registry } from 'prom-client'
 import { type ClusterSource, type Configuration, readConfiguration } from './configuration.ts'
 import { flagHelp, flagTable } from './flags.ts'
+import { untilEnded } from './grace.ts'
 import { idleDriver } from './idle-driver.ts'
 import { createManager } from './manager.ts'
 import { profilePages } from './profiling.ts'
@@ -31,6 +32,9 @@ interface Ports {
   readonly random: Random
   readonly log: Log
 }
+
+/** How long work may take to end once it was asked to: with giving back the lease well below the time that the chart grants. */
+const graceMilliseconds = 8000
 
 /** Bytes below which a key for tokens would be too easy to guess. */
 const shortestKeyBytes = 16
@@ -96,17 +100,38 @@ async function run(configuration: Configuration, ports: Ports, signal: AbortSign
     },
   })
   ports.log.info({ namespace, port: health.port, provider: configuration.provider }, 'started')
-  const work = (workSignal: AbortSignal) => {
+  let ended = true
+  const work = async (workSignal: AbortSignal) => {
     leading = true
-    return manager.run(workSignal)
+    ended = await untilEnded(ports.clock, manager.run(workSignal), {
+      signal: workSignal,
+      milliseconds: graceMilliseconds,
+    })
   }
-  if (configuration.leaderElection === undefined) return work(signal)
+  await lead(configuration, ports, { work, signal, observe: traffic.observe })
+  if (ended) return
+  ports.log.warn({}, 'stopped although some requests were not answered in time')
+  // Their connections would keep the process alive.
+  process.exit(0)
+}
+
+interface Leading extends Pick<Traffic, 'observe'> {
+  readonly work: (signal: AbortSignal) => Promise<void>
+  readonly signal: AbortSignal
+}
+
+/** Works while the lease is held, or at once when there is none. */
+async function lead(
+  { leaderElection, control }: Configuration,
+  ports: Ports,
+  { work, signal, observe }: Leading,
+): Promise<void> {
+  if (leaderElection === undefined) return work(signal)
   // A container that is restarted in its pod takes up the lease that is still its own.
   const identity = process.env.POD_NAME ?? `${hostname()}_${ports.random.text(8)}`
   // Renewals must not wait behind the work's own requests.
-  using renewing = await connect(configuration.control, ports, { observe: traffic.observe, limit: undefined })
-  const lease = { ...ports, client: renewing, identity, signal, work }
-  await runWithLease({ ...lease, ...configuration.leaderElection })
+  using renewing = await connect(control, ports, { observe, limit: undefined })
+  await runWithLease({ ...ports, client: renewing, identity, signal, work, ...leaderElection })
 }
 
 /** What is counted and limited of the requests to an API server. */

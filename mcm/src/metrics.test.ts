@@ -1,6 +1,7 @@
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
 import { withMetrics } from '@trellis/cloudprovider/contract/with-metrics'
 import { createSilentLog } from '@trellis/foundation/log'
+import { registerProcessMetrics } from '@trellis/foundation/process-metrics'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { createClientMetrics } from '@trellis/kubernetes/client-prometheus'
@@ -106,6 +107,13 @@ describe('the metrics', () => {
       Object.fromEntries(Object.entries(known).sort()),
     )
     await rig[Symbol.asyncDispose]()
+  })
+
+  it('include what scrape configurations keep beside them', async () => {
+    const registry = new Registry()
+    registerProcessMetrics(registry)
+    const text = await registry.metrics()
+    expect(['process_open_fds', 'process_max_fds'].filter((name) => !text.includes(`# TYPE ${name} gauge`))).toEqual([])
   })
 
   it('bear exactly the labels that they declare', async () => {
