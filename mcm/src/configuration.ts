@@ -70,6 +70,7 @@ export function readConfiguration(args: readonly string[]): Configuration {
       healthTimeoutMilliseconds: milliseconds('machine-health-timeout'),
       drainTimeoutMilliseconds: milliseconds('machine-drain-timeout'),
       inPlaceUpdateTimeoutMilliseconds: milliseconds('machine-inplace-update-timeout'),
+      preserveTimeoutMilliseconds: milliseconds('machine-preserve-timeout'),
       maxEvictRetries: count('machine-max-evict-retries'),
       pvDetachTimeoutMilliseconds: milliseconds('machine-pv-detach-timeout'),
       pvReattachTimeoutMilliseconds: milliseconds('machine-pv-reattach-timeout'),

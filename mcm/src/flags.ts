@@ -85,7 +85,7 @@ const machineBehaviour: FlagTable = {
     '90s',
     'How long volumes may take to be attached elsewhere before the next pods are drained.',
   ),
-  'machine-preserve-timeout': duration('96h', accepted),
+  'machine-preserve-timeout': duration('96h', 'How long a machine is preserved.'),
   'machine-inplace-update-timeout': duration('20m', 'How long an update in place may take before it counts as failed.'),
   'machine-safety-orphan-vms-period': duration('15m', 'Pause between two searches for servers without a machine.'),
   'machine-safety-apiserver-statuscheck-timeout': duration(

@@ -68,6 +68,7 @@ export const quickSettings: MachineSettings = {
   healthTimeoutMilliseconds: 600_000,
   drainTimeoutMilliseconds: 7_200_000,
   inPlaceUpdateTimeoutMilliseconds: 1_200_000,
+  preserveTimeoutMilliseconds: 345_600_000,
   maxEvictRetries: 360,
   pvDetachTimeoutMilliseconds: 120_000,
   pvReattachTimeoutMilliseconds: 90_000,

@@ -54,6 +54,8 @@ export const machineAnnotations = {
   preserve: 'node.machine.sapcloud.io/preserve',
   /** Machine: the Node's value of {@link machineAnnotations.preserve} that was acted on last. */
   lastAppliedNodePreserveValue: 'node.machine.sapcloud.io/last-applied-node-preserve-value',
+  /** Node: the failure for which its pods were moved away, of a machine that is preserved. */
+  drainedForPreservation: 'node.machine.sapcloud.io/drained-for-preservation',
   /** Node: JSON of the node template applied last. */
   lastAppliedTemplate: 'node.machine.sapcloud.io/last-applied-anno-labels-taints',
   /** Node: JSON of the virtual capacity applied last. */

@@ -4,6 +4,7 @@ import { machineAnnotations, machineFinalizers, machineLabels } from '@trellis/a
 import { claim } from '../common/ownership.ts'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
 import { deletionOrder, deletionPriority, markedAt } from './order.ts'
+import { honoursPreservation, planPreservation, preservePatch } from './preservation.ts'
 import type { SetTrouble } from './status.ts'
 import { livingPatch, livingText } from './template.ts'
 import { invalidity } from './validate.ts'
@@ -86,7 +87,7 @@ function updates(set: MachineSet, owned: readonly Machine[]): readonly MachineSe
 const choicePatienceMilliseconds = 10_000
 
 /**
- * Failed machines are deleted first and do not count; then the rest is brought to the wanted number, where machines that the autoscaler chose are the first
+ * Failed machines that are not preserved are deleted first and do not count; then the rest is brought to the wanted number, where machines that the autoscaler chose are the first
  * to go. Those of them that are left, because the number grew again meanwhile, are replaced.
  */
 function scaling(
@@ -95,11 +96,14 @@ function scaling(
   now: number,
 ): Pick<MachineSetDecision, 'actions' | 'replaceChosenAt'> {
   const present = owned.filter((machine) => !isLeaving(machine))
-  const failed = present.filter((machine) => phaseOf(machine) === 'Failed')
-  const sound = present.filter((machine) => phaseOf(machine) !== 'Failed')
+  const { held, begin } = planPreservation(set, present)
+  const isLost = (machine: Machine) => phaseOf(machine) === 'Failed' && !held.has(machine)
+  const failed = present.filter(isLost)
+  const sound = present.filter((machine) => !isLost(machine))
   const arriving = new Set(sound.filter((machine) => isArriving(set, machine)))
   const most = Math.max(0, sound.length - wantedReplicas(set) - arriving.size)
-  const surplus = deletionOrder(sound.filter((machine) => !arriving.has(machine))).slice(0, most)
+  const settled = sound.filter((machine) => !arriving.has(machine))
+  const surplus = deletionOrder(settled, honoursPreservation(set)).slice(0, most)
   const going = new Set(surplus)
   const chosen = sound.filter((machine) => isChosen(set, machine) && !going.has(machine))
   const replaceChosenAt = chosen.length === 0 ? undefined : scaledByAutoscalerAt(set) + choicePatienceMilliseconds
@@ -114,7 +118,9 @@ function scaling(
   const blocked = isFrozen(set) || set.metadata.labels?.[machineLabels.scaleUpDisabled] !== undefined
   const creations: MachineSetAction[] =
     missing > 0 && !blocked ? [{ kind: 'create', count: Math.min(missing, burstReplicas) }] : []
-  return { actions: [...deletions, ...creations], replaceChosenAt: due ? undefined : replaceChosenAt }
+  const gone = new Set([...surplus, ...replaced])
+  const preservations = begin.filter((machine) => !gone.has(machine)).map(preservation)
+  return { actions: [...deletions, ...preservations, ...creations], replaceChosenAt: due ? undefined : replaceChosenAt }
 }
 
 /** A machine that was updated in place comes to its new set before it is counted there: until then it is no surplus. */
@@ -130,6 +136,10 @@ const surplusWhy = 'the machine set has more machines than wanted'
 
 function deletion(machine: Machine, why: string): MachineSetAction {
   return { kind: 'delete', machine, why }
+}
+
+function preservation(machine: Machine): MachineSetAction {
+  return { kind: 'update', machine, patch: preservePatch(machine) }
 }
 
 /** Whether the autoscaler chose the machine when it scaled the set last, or earlier. */

@@ -1,6 +1,7 @@
 import type { Machine, MachinePhase } from '@trellis/api/machine/machine'
 import { machineAnnotations } from '@trellis/api/machine/well-known'
 import { createdAt, phaseOf } from '../machine/phase.ts'
+import { preservedUntil, preserveValueOf } from '../machine/preservation.ts'
 
 /** Phases from the first to be given up to the last. */
 const phases: readonly MachinePhase[] = [
@@ -20,16 +21,27 @@ const phases: readonly MachinePhase[] = [
 /** Priority that machines have unless told. */
 const usualPriority = 3
 
-/** Machines in the order in which a shrinking set deletes them: priority, then the instant they were marked, then phase, then age, oldest first. */
-export function deletionOrder(machines: readonly Machine[]): readonly Machine[] {
+/** Machines in the order in which a shrinking set deletes them: those that are not preserved, then those that the set preserved by itself, whose time ends first, then those that a user did; priority, then the instant they were marked, then phase, then age, oldest first. */
+export function deletionOrder(machines: readonly Machine[], honoursPreservation = true): readonly Machine[] {
+  const rank = honoursPreservation ? preservationRank : () => 0
   return [...machines].sort(
     (left, right) =>
+      rank(left) - rank(right) ||
       deletionPriority(left) - deletionPriority(right) ||
       markedAt(left) - markedAt(right) ||
       phases.indexOf(phaseOf(left)) - phases.indexOf(phaseOf(right)) ||
       createdAt(left) - createdAt(right) ||
       compareText(left.metadata.name, right.metadata.name),
   )
+}
+
+/** Instants stand between the machines without and those with a wish of a user. */
+function preservationRank(machine: Machine): number {
+  const until = preservedUntil(machine)
+  // Whoever marks a machine means that one.
+  const isMarked = markedAt(machine) !== Number.MAX_SAFE_INTEGER
+  if (until === undefined || isMarked) return 0
+  return preserveValueOf(machine) === 'auto-preserved' ? until : Number.MAX_SAFE_INTEGER
 }
 
 /** The machine's deletion priority; lower goes first. Text that is no number counts as the usual one. */

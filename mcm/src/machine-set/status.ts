@@ -7,6 +7,7 @@ import { sameJson } from '../common/equality.ts'
 import { controllerOf } from '../common/ownership.ts'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
 import { isAvailable, minReadyMilliseconds } from './availability.ts'
+import { autoPreservedCount, preservedFailedCount } from './preservation.ts'
 
 /** A set's status as its machines make it; undefined when it says so already. `trouble` is why machines cannot be made or deleted just now. */
 export function machineSetStatus(
@@ -37,9 +38,24 @@ export function machineSetStatus(
     ...(conditions.length === 0 && before.machineSetCondition === undefined ? {} : { machineSetCondition: conditions }),
     ...(failed.length === 0 && before.failedMachines === undefined ? {} : { failedMachines: failed }),
   }
+  const preserved = preservationCounts(before, present)
   const lastOperation = operationOf(set, after, now)
-  const full = lastOperation === undefined ? after : { ...after, lastOperation }
+  const full = { ...after, ...preserved, ...(lastOperation === undefined ? {} : { lastOperation }) }
   return sameJson(full, set.status) ? undefined : full
+}
+
+/** Sets that preserve nothing, and never did, say nothing of it. */
+function preservationCounts(before: MachineSetStatus, present: readonly Machine[]): Partial<MachineSetStatus> {
+  const preservedFailedReplicas = preservedFailedCount(present)
+  const autoPreserveFailedMachineCount = autoPreservedCount(present)
+  return {
+    ...(preservedFailedReplicas === 0 && before.preservedFailedReplicas === undefined
+      ? {}
+      : { preservedFailedReplicas }),
+    ...(autoPreserveFailedMachineCount === 0 && before.autoPreserveFailedMachineCount === undefined
+      ? {}
+      : { autoPreserveFailedMachineCount }),
+  }
 }
 
 /** Why a set falls short. */

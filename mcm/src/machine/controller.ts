@@ -5,13 +5,15 @@ import type { KubernetesObject } from '@trellis/api/meta'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
 import { tokenMachineAnnotation } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
-import { followHealth, followJoining } from './follow-machine.ts'
+import { type Following, followHealth, followJoining } from './follow-machine.ts'
 import { followNodeLoss } from './follow-node-loss.ts'
+import { followPreservation } from './follow-preservation.ts'
 import { followUpdate } from './follow-update.ts'
 import { isUpdatePhase } from './in-place-update.ts'
 import { launch } from './launch-machine.ts'
 import { createMachineMemories, type MachineMemories } from './machine-memory.ts'
 import { nodeNameOf } from './node-view.ts'
+import type { MachineObservation } from './observation.ts'
 import { observeMachine } from './observe.ts'
 import { createReplacementPermits, type ReplacementPermits } from './permits.ts'
 import { isLeaving, phaseOf } from './phase.ts'
@@ -92,7 +94,16 @@ async function reconcile(
   if (lost !== undefined) return lost
   const launching = await launch(context, observed, { memory, signal })
   if (launching !== undefined) return launching
-  const phase = phaseOf(machine)
+  const kept = await followPreservation(following, observed)
+  if (kept?.settled === false) return kept.outcome
+  const followed = await follow(following, observed)
+  return kept === undefined ? followed : sooner(followed, kept.outcome)
+}
+
+async function follow(following: Following, observed: MachineObservation): Promise<Outcome> {
+  const { context } = following
+  const { name } = observed.machine.metadata
+  const phase = phaseOf(observed.machine)
   if (phase === 'Pending') return followJoining(following, observed)
   if (phase === 'Running' || phase === 'Unknown') {
     const health = await followHealth(following, observed)

@@ -18,6 +18,8 @@ export interface NodeWishes {
   readonly taints?: readonly NodeTaint[]
   /** Taints to be taken away, by key and effect. */
   readonly untaint?: readonly NodeTaint[]
+  /** Opens the Node for pods again. */
+  readonly uncordon?: boolean
 }
 
 /**
@@ -44,9 +46,13 @@ export function nodePatch(machine: Machine, node: Node, wishes: NodeWishes = {})
     ...(annotations === undefined ? {} : { annotations }),
     ...(finalizers === undefined ? {} : { finalizers }),
   }
-  if (taints === undefined) return Object.keys(parts).length === 0 ? undefined : { metadata: parts }
+  const opened = wishes.uncordon === true && node.spec?.unschedulable === true ? { unschedulable: null } : undefined
+  if (taints === undefined) {
+    if (opened !== undefined) return { metadata: parts, spec: opened }
+    return Object.keys(parts).length === 0 ? undefined : { metadata: parts }
+  }
   // Taints are replaced as a whole: the version guards those that others add meanwhile.
-  return { metadata: { ...parts, resourceVersion: node.metadata.resourceVersion }, spec: { taints } }
+  return { metadata: { ...parts, resourceVersion: node.metadata.resourceVersion }, spec: { ...opened, taints } }
 }
 
 /** A Node of a machine is managed again, whatever was thought of it before. */

@@ -18,6 +18,8 @@ export interface StatusStatement {
     readonly errorCode?: MachineErrorCode
   }
   readonly conditions?: readonly NodeCondition[]
+  /** Until when the machine is preserved; null when it is no longer. */
+  readonly preserveExpiryTime?: string | null
   readonly addresses?: MachineStatus['addresses']
   readonly joining?: MachineJoining
   readonly console?: MachineConsole
@@ -73,13 +75,16 @@ function currentStatusWith(before: MachineStatus, statement: StatusStatement, no
   const phase = statement.phase ?? current.phase
   const timeoutActive = statement.timeoutActive ?? current.timeoutActive
   const lastUpdateTime = phase === current.phase ? current.lastUpdateTime : instantText(now)
+  const expiry = statement.preserveExpiryTime === undefined ? current.preserveExpiryTime : statement.preserveExpiryTime
+  const { preserveExpiryTime: _, ...kept } = current
   if (phase === undefined) return {}
   return {
     currentStatus: {
-      ...current,
+      ...kept,
       phase,
       ...(lastUpdateTime === undefined ? {} : { lastUpdateTime }),
       ...(timeoutActive === undefined ? {} : { timeoutActive }),
+      ...(expiry === undefined || expiry === null ? {} : { preserveExpiryTime: expiry }),
     },
   }
 }

@@ -9,6 +9,7 @@ export interface MachineSettings {
   readonly healthTimeoutMilliseconds: number
   readonly drainTimeoutMilliseconds: number
   readonly inPlaceUpdateTimeoutMilliseconds: number
+  readonly preserveTimeoutMilliseconds: number
   readonly maxEvictRetries: number
   /** How long volumes of pods that were asked to go may take to be detached, after the pods' grace period. */
   readonly pvDetachTimeoutMilliseconds: number
@@ -34,6 +35,7 @@ export function effectiveSettings(machine: Machine, defaults: MachineSettings): 
     healthTimeoutMilliseconds: duration(spec.healthTimeout) ?? defaults.healthTimeoutMilliseconds,
     drainTimeoutMilliseconds: duration(spec.drainTimeout) ?? defaults.drainTimeoutMilliseconds,
     inPlaceUpdateTimeoutMilliseconds: duration(spec.inPlaceUpdateTimeout) ?? defaults.inPlaceUpdateTimeoutMilliseconds,
+    preserveTimeoutMilliseconds: duration(spec.machinePreserveTimeout) ?? defaults.preserveTimeoutMilliseconds,
     maxEvictRetries: spec.maxEvictRetries ?? defaults.maxEvictRetries,
     nodeConditions: spec.nodeConditions === undefined ? defaults.nodeConditions : splitList(spec.nodeConditions),
     disableHealthTimeout: spec.disableHealthTimeout ?? false,
