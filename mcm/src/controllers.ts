@@ -22,6 +22,7 @@ import { createNodeReconciler } from './node/controller.ts'
 import type { ApiServerGuard } from './safety/api-servers.ts'
 import { createFreezeReconciler, type FreezeReconciler } from './safety/freeze.ts'
 import { collectOrphans } from './safety/orphans.ts'
+import { createShortages } from './safety/shortages.ts'
 
 /** Local copies of everything in the namespace that the controllers look at. */
 export interface Informers {
@@ -137,8 +138,9 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
   const { options, informers, events, times, target, apiServers } = parts
   const common = { ...options, ...readers, events, classes, times, machines: informers.machines }
   const { sets, deployments } = informers
+  const shortages = createShortages(options, options.settings.resourceExhaustedRetryMilliseconds)
   return {
-    machine: createMachineReconciler({ ...common, deployments, target, apiServers }),
+    machine: createMachineReconciler({ ...common, deployments, sets, target, apiServers, shortages }),
     set: createMachineSetReconciler({ ...common, sets }),
     deployment: createMachineDeploymentReconciler({ ...common, target, sets, deployments }),
     freeze: createFreezeReconciler({ ...common, sets, deployments, overshoot: options.safety.overshoot }),

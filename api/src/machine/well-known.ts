@@ -66,6 +66,8 @@ export const machineAnnotations = {
   updateFailedReason: 'node.machine.sapcloud.io/update-failed-reason',
   /** MachineSet, MachineDeployment: asks to be unfrozen. */
   unfreeze: 'safety.machine.sapcloud.io/unfreeze',
+  /** MachineDeployment: comma-separated names of classes to try in that order while the cloud has no servers of the template's class; ours. */
+  fallbackClasses: 'machine.sapcloud.io/fallback-classes',
   /** MachineDeployment: how many of its sick machines may be replaced at a time, as a number or percentage; ours. */
   maxReplacements: 'safety.machine.sapcloud.io/max-replacements',
   /** MachineDeployment: the same for each zone; ours. */

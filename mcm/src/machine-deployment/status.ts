@@ -1,4 +1,5 @@
 import { findCondition, instantText, removeCondition } from '@trellis/api/conditions'
+import type { Machine } from '@trellis/api/machine/machine'
 import type {
   MachineDeployment,
   MachineDeploymentCondition,
@@ -51,10 +52,29 @@ export function deploymentStatus(observed: StatusObservation, now: number): Mach
     ...counts,
     ...(preserved === 0 && before.preservedFailedReplicas === undefined ? {} : { preservedFailedReplicas: preserved }),
     observedGeneration: deployment.metadata.generation ?? 0,
-    conditions: conditionsOf(observed, { ...counts, preserved }, now),
+    conditions: conditionsOf(
+      { ...observed, trouble: observed.trouble ?? shortageOf(all) },
+      { ...counts, preserved },
+      now,
+    ),
     ...(failed.length === 0 && before.failedMachines === undefined ? {} : { failedMachines: failed }),
   }
   return sameJson(before, after) ? undefined : after
+}
+
+/** What the machines say that wait for quota or stock; they all say the same, so the first by name speaks. */
+function shortageOf(views: readonly SetView[]): DeploymentTrouble | undefined {
+  let speaker: Machine | undefined
+  let waiting = 0
+  for (const machine of views.flatMap(({ machines }) => machines)) {
+    const { currentStatus, lastOperation } = machine.status ?? {}
+    if (currentStatus?.phase !== 'CrashLoopBackOff' || lastOperation?.errorCode !== 'ResourceExhausted') continue
+    waiting++
+    if (speaker === undefined || machine.metadata.name < speaker.metadata.name) speaker = machine
+  }
+  if (speaker === undefined) return undefined
+  const message = `Machines that wait for quota or stock: ${waiting}. ${speaker.status?.lastOperation?.description ?? ''}`
+  return { reason: 'ResourceExhausted', message }
 }
 
 type Counts = Required<

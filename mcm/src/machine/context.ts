@@ -4,6 +4,7 @@ import type { VolumeAttachment } from '@trellis/api/core/storage'
 import type { PodDisruptionBudget } from '@trellis/api/core/workload'
 import type { Machine } from '@trellis/api/machine/machine'
 import type { MachineDeployment } from '@trellis/api/machine/machine-deployment'
+import type { MachineSet } from '@trellis/api/machine/machine-set'
 import type { Driver } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Log } from '@trellis/foundation/log'
@@ -15,6 +16,7 @@ import type { FreshReader } from '../common/freshness.ts'
 import type { SharedWatch } from '../drain/shared-watch.ts'
 import type { ClassLookup } from '../machine-class/resolve.ts'
 import type { ApiServerGuard } from '../safety/api-servers.ts'
+import type { Shortages } from '../safety/shortages.ts'
 import type { MachineSettings } from './settings.ts'
 
 /** The cluster that machines join. Its informers run from the start and sync whenever its API server answers. */
@@ -68,6 +70,8 @@ export interface MachineContext {
   readonly machines: Informer<Machine>
   readonly machineReader: FreshReader<Machine>
   readonly deployments: Informer<MachineDeployment>
+  readonly sets: Informer<MachineSet>
+  readonly shortages: Shortages
   readonly events: Events
   readonly times: MachineTimes
   readonly apiServers: Pick<ApiServerGuard, 'frozen' | 'recoveredAt' | 'onRecovery'>

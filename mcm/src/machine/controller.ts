@@ -47,6 +47,7 @@ export function createMachineReconciler(context: MachineContext): MachineReconci
       reconcile({ context, memories, permits, standstill, signal, wake: () => wake(name) }, name),
     follow: (controller) => {
       wake = controller.enqueue
+      context.shortages.onTurn(controller.enqueue)
       const stops = [
         permits.follow(controller.enqueue),
         standstill.follow(controller),
@@ -133,7 +134,11 @@ function followChanges(context: MachineContext, memories: MachineMemories, contr
     machines.onChange((change) => {
       const name = change.key.name
       controller.enqueue(name)
-      if (change.after === undefined) memories.forget(name)
+      if (change.after !== undefined) return
+      memories.forget(name)
+      context.shortages.leave(name)
+      // What it leaves behind may be what another waits for.
+      context.shortages.relieve()
     }),
     target?.nodes.onChange(({ key }) => {
       for (const machine of machines.byIndex('node', key.name)) controller.enqueue(machine.metadata.name)

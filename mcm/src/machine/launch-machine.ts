@@ -4,6 +4,7 @@ import type { MachineRequest, ProviderMachine } from '@trellis/cloudprovider/con
 import { describe, isFailure } from '@trellis/foundation/failure'
 import { again, blocked, type Outcome } from '@trellis/kubernetes/controller'
 import type { ClassView } from '../machine-class/resolve.ts'
+import { awaitTurn, withoutAvoided, yieldTurn } from './class-turn.ts'
 import type { MachineContext } from './context.ts'
 import {
   decideLaunch,
@@ -39,10 +40,14 @@ export async function launch(
       return blocked(decision.reason)
     case 'fail':
       await writeStatus(context, machine, decision.statement)
+      context.shortages.leave(machine.metadata.name)
       context.events.warn(machine, 'LaunchGivenUp', decision.statement.operation?.description ?? '')
       return blocked('the machine failed')
-    case 'launch':
+    case 'launch': {
+      const turn = await awaitTurn(context, machine, decision.view)
+      if (turn !== undefined) return turn
       return tryLaunch(context, observed, { memory, signal, view: decision.view })
+    }
   }
 }
 
@@ -59,15 +64,14 @@ async function tryLaunch(
     made = await makeServer(context, machine, view, signal)
   } catch (error) {
     signal.throwIfAborted()
-    memory.tries = nextTry(memory.tries, error, { random, settings, classVersion: view.version, now: clock.now() })
     log.warn({ machine: machine.metadata.name, error: describe(error) }, 'a server could not be made')
-    const statement = launchFailedStatement(error)
-    if (machine.status?.lastOperation?.description !== statement.operation?.description) {
-      context.events.warn(machine, 'LaunchFailed', statement.operation?.description ?? '')
-    }
-    await writeStatus(context, machine, statement)
-    return again(memory.tries.notBefore - clock.now())
+    if (isFailure(error, 'Exhausted')) return yieldTurn(context, machine, { view, error, signal })
+    context.shortages.leave(machine.metadata.name)
+    memory.tries = nextTry(memory.tries, error, { random, settings, classVersion: view.version, now: clock.now() })
+    return tellFailure(context, machine, error, memory.tries.notBefore)
   }
+  context.shortages.made(machine.spec?.class?.name ?? '', machine.metadata.name)
+  context.shortages.leave(machine.metadata.name)
   // A server that fails later is one more failure, not the first: only joining ends the count.
   if (memory.tries !== undefined) memory.tries = { ...memory.tries, notBefore: 0 }
   memory.joining = { server: made.state }
@@ -77,9 +81,25 @@ async function tryLaunch(
   if (stale !== undefined) return giveBack(context, machine, { made, view, signal })
   const patch = launchPatch(machine, made)
   const patched = patch === undefined ? machine : await patchMachine(context, machine, patch)
-  await writeStatus(context, patched, launchedStatement(made, context.target !== undefined))
+  const conditions = withoutAvoided(patched)
+  const statement = launchedStatement(made, context.target !== undefined)
+  await writeStatus(context, patched, conditions === undefined ? statement : { ...statement, conditions })
   // The machine's own change brings it back; this covers a watch that is down.
   return again(Math.max(1000, createdAt(machine) + 5000 - clock.now()))
+}
+
+async function tellFailure(
+  context: MachineContext,
+  machine: Machine,
+  error: unknown,
+  notBefore: number,
+): Promise<Outcome> {
+  const statement = launchFailedStatement(error)
+  if (machine.status?.lastOperation?.description !== statement.operation?.description) {
+    context.events.warn(machine, 'LaunchFailed', statement.operation?.description ?? '')
+  }
+  await writeStatus(context, machine, statement)
+  return again(notBefore - context.clock.now())
 }
 
 async function makeServer(

@@ -1,6 +1,7 @@
 import type { Node } from '@trellis/api/core/node'
 import type { Machine, MachinePhase } from '@trellis/api/machine/machine'
 import { machineLabels } from '@trellis/api/machine/well-known'
+import { wasNode } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { createdAt, phaseOf } from './phase.ts'
 
@@ -26,7 +27,7 @@ const withNode: readonly MachinePhase[] = [
 /** Decides whether a machine has lost its Node. To be believed only after a fresh look: an informer may be stale. */
 export function decideNodeLoss({ machine, node, target }: MachineObservation): NodeLoss {
   if (target.kind !== 'known' || !withNode.includes(phaseOf(machine))) return 'none'
-  if (node === undefined) return (machine.status?.conditions ?? []).length > 0 ? 'gone' : 'none'
+  if (node === undefined) return wasNode(machine) ? 'gone' : 'none'
   return node.metadata.deletionTimestamp !== undefined && isNodeOf(machine, node) ? 'deleted' : 'none'
 }
 

@@ -46,3 +46,11 @@ function because(condition: NodeCondition | undefined): string {
   const text = condition?.message || condition?.reason
   return text === undefined || text === '' ? '' : `: ${text}`
 }
+
+/** Type of the machine condition that says which classes are avoided until when; there only before the machine has a server. */
+export const avoidedCondition = 'ClassAvoided'
+
+/** Whether the machine has been a node: only then has it conditions of one. */
+export function wasNode({ status }: Machine): boolean {
+  return (status?.conditions ?? []).some(({ type }) => type !== avoidedCondition)
+}

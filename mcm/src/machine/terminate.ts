@@ -13,7 +13,7 @@ import type { MachineContext, TargetContext } from './context.ts'
 import { drainMachine, endDrain, releaseMachineVolumes } from './drain-machine.ts'
 import type { MachineMemory } from './machine-memory.ts'
 import { releasePatch } from './node-template.ts'
-import { nodeNameOf } from './node-view.ts'
+import { nodeNameOf, wasNode } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { observeMachine, tokenIdOf } from './observe.ts'
 import {
@@ -247,7 +247,7 @@ async function cleanUp(context: MachineContext, observed: MachineObservation): P
   if (context.target?.reports.get(reportKey) !== undefined) await client.delete(configMaps, reportKey)
   if (tokenSecret !== undefined) await client.delete(secrets, tokenKey)
   const name = nodeNameOf(machine)
-  const neverSeen = node === undefined && target.kind === 'known' && (machine.status?.conditions ?? []).length === 0
+  const neverSeen = node === undefined && target.kind === 'known' && !wasNode(machine)
   // A kubelet may have registered its Node just before its server was deleted, later than the informer could tell.
   if (neverSeen && name !== undefined) await client.delete(nodes, { name })
 }

@@ -5,7 +5,7 @@ import { forceWaitMilliseconds } from '../drain/decide.ts'
 import type { DrainProgress } from '../drain/drain-node.ts'
 import { forcingLabel } from '../drain/force.ts'
 import type { ClassView } from '../machine-class/resolve.ts'
-import { conditionsFor, illnessOf } from './node-view.ts'
+import { conditionsFor, illnessOf, wasNode } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { phaseOf, type StatusStatement } from './phase.ts'
 import type { NodeConditionStatement } from './write-node.ts'
@@ -70,8 +70,7 @@ function drainStep(observed: MachineObservation, memory: TerminationMemory, now:
   const { machine, target, node } = observed
   if (target.kind === 'none' || memory.drained || isDrained(machine)) return undefined
   if (target.kind === 'unknown') {
-    const hadNode = (machine.status?.conditions ?? []).length > 0
-    return hadNode && !isPastHope(observed, memory, now) ? awaitTarget(machine, now) : undefined
+    return wasNode(machine) && !isPastHope(observed, memory, now) ? awaitTarget(machine, now) : undefined
   }
   return node === undefined ? undefined : { kind: 'drain' }
 }
