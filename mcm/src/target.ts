@@ -13,7 +13,7 @@ import type { IndexFunction } from '@trellis/kubernetes/indexer'
 import { createInformer } from '@trellis/kubernetes/informer'
 import { createFreshReader } from './common/freshness.ts'
 import { trimBudget } from './drain/budgets.ts'
-import { attachmentIndexes } from './drain/session.ts'
+import { attachmentIndexes, trimAttachment } from './drain/session.ts'
 import { createSharedWatch } from './drain/shared-watch.ts'
 import { tokenFieldSelector, tokenNamespace } from './machine/bootstrap-token.ts'
 import type { TargetContext } from './machine/context.ts'
@@ -46,7 +46,10 @@ export function startTarget(options: TargetOptions, signal: AbortSignal): Target
   }
   const common = { client, clock, random, log }
   const budgets = createSharedWatch({ ...common, resource: podDisruptionBudgets, transform: trimBudget }, signal)
-  const attachments = createSharedWatch({ ...common, resource: volumeAttachments, indexes: attachmentIndexes }, signal)
+  const attachments = createSharedWatch(
+    { ...common, resource: volumeAttachments, indexes: attachmentIndexes, transform: trimAttachment },
+    signal,
+  )
   let knownSince: number | undefined
   informers.nodes.synced(signal).then(
     () => {

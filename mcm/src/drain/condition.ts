@@ -28,13 +28,20 @@ export function withDrained(
   return setCondition(machine.status?.conditions, { type: drainedCondition, ...statement }, now)
 }
 
-/** Whether a drain of the machine was written down as over. */
+/** Whether the drain before the machine's deletion was written down as over. One for another purpose, before it was to go, says nothing about that. */
 export function isDrained(machine: Machine): boolean {
-  return findCondition(machine.status?.conditions, drainedCondition)?.status === 'True'
+  return endOfDrain(machine) !== undefined
+}
+
+function endOfDrain({ metadata, status }: Machine): NodeCondition | undefined {
+  const condition = findCondition(status?.conditions, drainedCondition)
+  if (condition?.status !== 'True' || metadata.deletionTimestamp === undefined) return undefined
+  const ended = Date.parse(condition.lastTransitionTime ?? '')
+  return ended >= Date.parse(metadata.deletionTimestamp) ? condition : undefined
 }
 
 /** Whether a drain that was written down as over may have left volumes attached. */
 export function mayHoldVolumes(machine: Machine): boolean {
-  const condition = findCondition(machine.status?.conditions, drainedCondition)
-  return condition?.status === 'True' && condition.reason !== drainedReasons.well
+  const condition = endOfDrain(machine)
+  return condition !== undefined && condition.reason !== drainedReasons.well
 }

@@ -75,6 +75,16 @@ describe('decideDrain', () => {
     expect(removalsOf(decideOf(pods, { attempts: tried, verdicts }))).toEqual([])
   })
 
+  it('does not ask a budget again and again that is known to refuse', () => {
+    const attempts = new Map([['uid-a', refused]])
+    const verdicts = new Map([['uid-a', { kind: 'blocks' as const, text: 'none', misconfigured: false }]])
+    expect(decideOf([podNamed('a')], { attempts, verdicts }, epoch + 59_999)).toMatchObject({
+      removals: [],
+      nextAt: epoch + 60_000,
+    })
+    expect(removalsOf(decideOf([podNamed('a')], { attempts, verdicts }, epoch + 60_000))).toEqual(['evict a'])
+  })
+
   it('puts first what will not pass by itself', () => {
     const pods = ['a', 'b', 'c'].map((name) => podNamed(name))
     const attempts = new Map(pods.map(({ metadata }) => [metadata.uid ?? '', refused]))

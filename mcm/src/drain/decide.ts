@@ -93,7 +93,7 @@ export function decideDrain(observed: DrainObservation, now: number): DrainDecis
   const opened = openedPods(observed)
   const mayAsk = staying.filter((pod) => {
     if (pod.metadata.deletionTimestamp !== undefined || observed.volumes.unknown.has(uidOf(pod))) return false
-    return isDue(observed.attempts.get(uidOf(pod)), how, now) || opened.has(uidOf(pod))
+    return opened.has(uidOf(pod)) || isDue(observed, pod, { how, now })
   })
   const moving = stages.filter(({ stage }) => isUnderWay(stage)).map(({ move }) => move)
   const deadlines = stages.map(({ move, stage }) => moveDeadline(move, stage, observed.volumes))
@@ -149,14 +149,25 @@ function openedPods({ attempts, verdicts }: DrainObservation): ReadonlySet<strin
   return opened
 }
 
-function isDue(attempt: EvictionAttempts | undefined, how: PodRemoval, now: number): boolean {
-  return attempt === undefined || attempt.how !== how || attempt.notBefore <= now
+function isDue(
+  { attempts, verdicts }: DrainObservation,
+  pod: Pod,
+  { how, now }: { readonly how: PodRemoval; readonly now: number },
+): boolean {
+  const attempt = attempts.get(uidOf(pod))
+  if (attempt === undefined || attempt.how !== how) return true
+  const verdict = verdicts.get(uidOf(pod))
+  // A budget that is known to refuse is watched: asking it again is for the case that the watch is wrong.
+  const futile = verdict?.kind === 'blocks' || verdict?.kind === 'several'
+  return attempt.notBefore <= now && (!futile || now >= attempt.at + recheckMilliseconds)
 }
 
-function pauses({ attempts }: DrainObservation, staying: readonly Pod[]): readonly (number | undefined)[] {
-  return staying.map((pod) =>
-    pod.metadata.deletionTimestamp === undefined ? attempts.get(uidOf(pod))?.notBefore : undefined,
-  )
+function pauses({ attempts }: DrainObservation, staying: readonly Pod[]): readonly number[] {
+  return staying.flatMap((pod) => {
+    const attempt = attempts.get(uidOf(pod))
+    if (pod.metadata.deletionTimestamp !== undefined || attempt === undefined) return []
+    return [attempt.notBefore, attempt.at + recheckMilliseconds]
+  })
 }
 
 function soonest(instants: readonly (number | undefined)[], now: number): number {
@@ -183,7 +194,7 @@ function decideForced(
   const { attempts, volumes } = observed
   const patience = forcedSince + forceWaitMilliseconds
   const finished = staying.length === 0 || now >= patience
-  const due = staying.filter((pod) => isDue(attempts.get(uidOf(pod)), 'force', now))
+  const due = staying.filter((pod) => isDue(observed, pod, { how: 'force', now }))
   return {
     removals: finished ? [] : due.map((pod) => ({ pod, how: 'force' })),
     finished,

@@ -77,7 +77,12 @@ export async function drainNode(session: DrainSession, request: DrainRequest): P
     if (forcedSince !== undefined && clock.now() >= forcedSince + forceWaitMilliseconds) {
       return finish(session, request, { message: 'pods that nobody could ask for', leftAttached: [] })
     }
-    return { kind: 'draining', reason: 'LookingAtPods', message: 'looking for pods', milliseconds: lookMilliseconds }
+    return {
+      kind: 'draining',
+      reason: 'LookingAtPods',
+      message: 'its pods are not known yet',
+      milliseconds: lookMilliseconds,
+    }
   }
   if (pods.some(mustLeave)) await guard(session, request)
   const observed = await observeDrain(session, request, pods)

@@ -70,6 +70,23 @@ export interface SessionLife {
   readonly signal: AbortSignal
 }
 
+/** What a drain needs of an attachment; the rest is not kept. */
+export function trimAttachment({ apiVersion, kind, metadata, spec, status }: VolumeAttachment): VolumeAttachment {
+  const { name, uid, resourceVersion, deletionTimestamp } = metadata
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
+    },
+    spec,
+    status: { attached: status?.attached ?? false },
+  }
+}
+
 /** Index functions that the followed volume attachments must have. */
 export const attachmentIndexes = {
   node: ({ spec }: VolumeAttachment) => [spec.nodeName],

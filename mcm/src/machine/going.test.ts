@@ -30,21 +30,36 @@ describe('decideTermination', () => {
     { reason: 'then the node is drained', machine: terminating(), memory: none, node, step: 'drain' },
     {
       reason: 'a drain that was written down is over, also after a restart',
-      machine: terminating({ status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Drained' }] } }),
+      machine: terminating({
+        status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Drained', lastTransitionTime: at(1) }] },
+      }),
       memory: none,
       node,
       step: 'delete-server',
     },
     {
+      reason: 'one for another purpose, before it was to go, counts for nothing',
+      machine: terminating({
+        status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Drained', lastTransitionTime: at(-60) }] },
+      }),
+      memory: none,
+      node,
+      step: 'drain',
+    },
+    {
       reason: 'after a forced one volumes are detached first, also after a restart',
-      machine: terminating({ status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Forced' }] } }),
+      machine: terminating({
+        status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Forced', lastTransitionTime: at(1) }] },
+      }),
       memory: none,
       node,
       step: 'release-volumes',
     },
     {
       reason: 'they are detached once',
-      machine: terminating({ status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Forced' }] } }),
+      machine: terminating({
+        status: { conditions: [{ type: 'Drained', status: 'True', reason: 'Forced', lastTransitionTime: at(1) }] },
+      }),
       memory: { ...none, drained: true },
       node,
       step: 'delete-server',

@@ -104,8 +104,7 @@ async function drain(leaving: Leaving, observed: MachineObservation): Promise<Ou
   const { machine } = observed
   const progress = await drainMachine(leaving, observed, { purpose: 'deletion', since: leavingSince(machine) })
   if (progress?.kind === 'draining') {
-    if (progress.reason === 'LookingAtPods') return again(progress.milliseconds)
-    await announce(leaving, observed)
+    if (progress.reason !== 'LookingAtPods') await announce(leaving, observed)
     return again(Math.min(progress.milliseconds, await stateDrain(leaving, machine, progress)))
   }
   const now = context.clock.now()
@@ -141,7 +140,7 @@ async function stateDrain({ context, memory }: Leaving, machine: Machine, progre
   const now = context.clock.now()
   const reason = progress.kind === 'draining' ? progress.reason : ''
   const pause = reason === leaving.statedReason ? statePauseMilliseconds : newsPauseMilliseconds
-  const first = reason === 'MovingPods' ? now : now - newsPauseMilliseconds
+  const first = reason === 'MovingPods' || reason === 'LookingAtPods' ? now : now - newsPauseMilliseconds
   leaving.statedAt ??= first
   const due = leaving.statedAt + pause
   if (now < due) return due - now
