@@ -2,9 +2,8 @@ import { machineApiVersion } from '@trellis/api/machine/common'
 import type { MachineDeployment } from '@trellis/api/machine/machine-deployment'
 import type { MachineSet, MachineSetSpec } from '@trellis/api/machine/machine-set'
 import { machineAnnotations, machineFinalizers, machineLabels } from '@trellis/api/machine/well-known'
-import { sameJson } from '../common/equality.ts'
 import { controllerReference } from '../common/ownership.ts'
-import { replacement } from '../machine-set/template.ts'
+import { replacement, sameContent } from '../machine-set/template.ts'
 import { boundsOf, wantedReplicas } from './bounds.ts'
 import type { SetView } from './sets-view.ts'
 import { templateHash } from './template-hash.ts'
@@ -116,7 +115,7 @@ function livingSpec(present: MachineSetSpec, wanted: MachineSetSpec): object | u
     autoPreserveFailedMachineMax,
     template: { spec: template?.spec },
   })
-  return sameJson(part(present), part(wanted)) ? undefined : (replacement(part(present), part(wanted)) as object)
+  return sameContent(part(present), part(wanted)) ? undefined : (replacement(part(present), part(wanted)) as object)
 }
 
 /** The patch that sets the wanted number of a set's machines, and more annotations with it. */

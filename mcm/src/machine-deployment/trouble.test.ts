@@ -177,12 +177,20 @@ describe('a deployment written by a typed client', () => {
       const spec = { ...(present.spec ?? { template: {} }), ...change }
       await client.replace(machineDeployments, throughGoTypes({ ...present, spec }))
     }
-    await write()
-    await clock.advance(5000)
     const before = client.calls.length
+    await write()
     await clock.advance(60_000)
-    expect(client.calls.slice(before).filter(({ method }) => method !== 'watch')).toEqual([])
+    const written = client.calls.slice(before).filter(({ method }) => method === 'patch' || method === 'create')
+    expect(written).toEqual([])
     expect(await rig.sets()).toHaveLength(1)
+    const { template = {} } = (await rig.deployment('pool')).spec ?? {}
+    const reference = { kind: 'MachineClass', name: 'large' }
+    await write({ template: { ...template, spec: { ...template.spec, class: reference, drainTimeout: '9m' } } })
+    await clock.advance(60_000)
+    expect(rig.cloud.servers().map(({ machineType }) => machineType)).toEqual(['large', 'large'])
+    await write({ template: { ...template, spec: { ...template.spec, class: reference, drainTimeout: '8m' } } })
+    await clock.advance(5000)
+    expect((await rig.machines()).map(({ spec }) => spec?.drainTimeout)).toEqual(['8m', '8m'])
     await write({ replicas: 0 })
     await clock.advance(20_000)
     expect(await rig.machines()).toEqual([])

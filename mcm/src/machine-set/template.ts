@@ -59,7 +59,7 @@ export function livingPatch(set: MachineSet, machine: Machine): object | undefin
   const present = machine.spec ?? {}
   const timeoutKey = machineAnnotations.effectiveCreationTimeout
   const timeout = set.metadata.annotations?.[timeoutKey]
-  const changed = livingFields.filter((field) => !sameJson(wanted[field], present[field]))
+  const changed = livingFields.filter((field) => !sameContent(wanted[field], present[field]))
   const spec = Object.fromEntries(changed.map((field) => [field, replacement(present[field], wanted[field])]))
   const annotation = timeout === machine.metadata.annotations?.[timeoutKey] ? {} : { [timeoutKey]: timeout ?? null }
   if (changed.length === 0 && Object.keys(annotation).length === 0) return undefined
@@ -67,6 +67,19 @@ export function livingPatch(set: MachineSet, machine: Machine): object | undefin
     ...(Object.keys(annotation).length === 0 ? {} : { metadata: { annotations: annotation } }),
     ...(changed.length === 0 ? {} : { spec }),
   }
+}
+
+/** Whether two values ask for the same: typed clients write out structs that hold nothing. */
+export function sameContent(left: unknown, right: unknown): boolean {
+  return sameJson(left, right) || sameJson(pruned(left), pruned(right))
+}
+
+/** A value without fields that hold nothing; undefined when nothing is left. */
+function pruned(value: unknown): unknown {
+  if (!isPlain(value)) return value ?? undefined
+  const entries = Object.entries(value).map(([key, inner]) => [key, pruned(inner)] as const)
+  const kept = entries.filter(([, inner]) => inner !== undefined)
+  return kept.length === 0 ? undefined : Object.fromEntries(kept)
 }
 
 /** A merge patch that makes `before` into `after`: what is no longer there must be said to be null. */
