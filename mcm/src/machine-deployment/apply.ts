@@ -105,12 +105,12 @@ async function markMachine(
 
 /** A machine that changed or went meanwhile is looked at again in the pass that its change brings. */
 async function moveMachine(
-  { control, machineReader, events }: MachineDeploymentContext,
+  { control, machineReader, log }: MachineDeploymentContext,
   { machine, to, patch }: MoveAction,
 ): Promise<void> {
   try {
     machineReader.remember(await control.patch(machines, keyOf(machine), patch, { type: 'merge' }))
-    events.normal(machine, 'MachineMoved', `Updated in place; it belongs to machine set ${to} now`)
+    log.info({ machine: machine.metadata.name, set: to }, 'a machine that was updated in place came to its new set')
   } catch (error) {
     if (!isFailure(error, 'NotFound', 'Conflict')) throw error
   }

@@ -110,13 +110,13 @@ function decideClaimed(
     ({ set }) => !isLeavingSet(set) && sameTemplate(set.spec?.template, deployment.spec?.template),
   )
   const old = views.filter((view) => view !== newest)
-  const { actions: moves, nodes } = movesOf(observed, { newest, old, counting })
+  const { actions: moves, nodes, nodesLater = false } = movesOf(observed, { newest, old, counting })
   const created = moves.find((action) => action.kind === 'create-set')?.set.metadata.name
   const trouble = observed.classTrouble ?? troubleOf(newest)
   return {
     actions: [...choices.actions, ...moves],
     status: deploymentStatus({ deployment, newest, old, trouble, created }, now),
-    nodeMarks: mergedMarks(paused ? [] : nodeMarks(observed, newest, old), nodes),
+    nodeMarks: mergedMarks(paused || nodesLater ? [] : nodeMarks(observed, newest, old), nodes),
     machines,
   }
 }

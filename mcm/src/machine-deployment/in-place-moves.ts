@@ -23,6 +23,8 @@ export interface MoveAction {
 export interface InPlaceMoves {
   readonly actions: readonly (SetAction | MoveAction)[]
   readonly nodes: InPlaceStep['nodes']
+  /** Whether nodes are not to be touched yet: what else there is to write to them comes with the same write later. */
+  readonly nodesLater?: boolean
 }
 
 /** The sets of a deployment and what is known of their machines. */
@@ -52,11 +54,12 @@ export function decideInPlaceMoves(deployment: MachineDeployment, { newest, old,
   if (patch !== undefined) return only([{ kind: 'update-set', set: newest.set, patch }])
   const chooses = deployment.spec?.strategy?.inPlaceUpdate?.orchestrationType !== 'Manual'
   const step = inPlaceStep({ replicas, bounds, newest, old, chooses, paused, lookup })
-  return { actions: actionsOf(deployment, { newest, old, all }, step), nodes: step.nodes }
+  const actions = actionsOf(deployment, { newest, old, all }, step)
+  return { actions, nodes: step.nodes, nodesLater: step.disable.length > 0 }
 }
 
 function only(actions: InPlaceMoves['actions']): InPlaceMoves {
-  return { actions, nodes: [] }
+  return { actions, nodes: [], nodesLater: true }
 }
 
 function actionsOf(

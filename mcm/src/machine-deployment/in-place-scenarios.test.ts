@@ -75,6 +75,24 @@ describe('an update in place', () => {
     expect(stage.agent.begun).toHaveLength(3)
   })
 
+  it('costs few writes, and none once it is over', async () => {
+    const writes = ({ client }: Stage) =>
+      client.calls.filter(({ method }) => ['patch', 'create', 'replaceStatus', 'delete'].includes(method))
+    const counts = new Map<number, number>()
+    await playToEnd(
+      {
+        replicas: 10,
+        strategy: auto(0, 5),
+        meanwhile: async (stage, second) => void counts.set(second, writes(stage).length),
+      },
+      10,
+    )
+    const at = (second: number) => counts.get(second) ?? 0
+    // Two of these for each machine are those of whoever updates; statuses of sets and deployment are in it.
+    expect((at(300) - at(0)) / 10).toBeLessThanOrEqual(21)
+    expect(at(899) - at(300)).toBe(0)
+  })
+
   it('drains a node before it is updated', async () => {
     const leftOn: string[] = []
     await playToEnd(

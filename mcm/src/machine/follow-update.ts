@@ -2,7 +2,7 @@ import { again, done, type Outcome } from '@trellis/kubernetes/controller'
 import { drainMachine, endDrain } from './drain-machine.ts'
 import { type Following, giveUp } from './follow-machine.ts'
 import { decideUpdate, drainedStep, drainingStatement, type UpdateStep } from './in-place-update.ts'
-import { conditionsFor } from './node-view.ts'
+import { copiedConditions } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { observeMachine } from './observe.ts'
 import { writeStatus } from './write.ts'
@@ -66,8 +66,8 @@ async function move(
   }
   if (statement !== undefined) {
     // What was just said of the node is copied with the phase: one write instead of two.
-    const seen = present === undefined ? {} : { conditions: conditionsFor(machine, present) }
-    await writeStatus(context, machine, { ...seen, ...statement })
+    const seen = present === undefined ? {} : { conditions: copiedConditions(present) }
+    await writeStatus(context, machine, { ...statement, ...seen })
   }
   if (event !== undefined) events[event.severity](machine, event.reason, event.note)
 }
@@ -76,6 +76,8 @@ async function drain(following: Following, observed: MachineObservation, since: 
   const progress = await drainMachine(following, observed, { purpose: 'update', since })
   if (progress === undefined) return done
   if (progress.kind === 'drained') return move(following, observed, drainedStep)
-  await writeStatus(following.context, observed.machine, drainingStatement(progress.message))
+  if (progress.reason !== 'LookingAtPods') {
+    await writeStatus(following.context, observed.machine, drainingStatement(progress.message))
+  }
   return again(progress.milliseconds)
 }

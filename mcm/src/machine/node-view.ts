@@ -1,6 +1,6 @@
 import type { Node } from '@trellis/api/core/node'
 import type { Machine, NodeCondition } from '@trellis/api/machine/machine'
-import { machineLabels, machineTaints } from '@trellis/api/machine/well-known'
+import { machineLabels, machineNodeConditions, machineTaints } from '@trellis/api/machine/well-known'
 import { sameJson } from '../common/equality.ts'
 
 /** Name of the Node that a machine is, or will be; undefined before its server was asked for. */
@@ -26,11 +26,23 @@ export function awaitsCriticalComponents(node: Node): boolean {
   return (node.spec?.taints ?? []).some(({ key }) => key === machineTaints.criticalComponentsNotReady)
 }
 
-/** The node's conditions for the machine's status: those that the machine has already while nothing but heartbeats changed, so that a heartbeat writes nothing. */
+/**
+ * The node's conditions for the machine's status: those that the machine has already while nothing but heartbeats and the steps of an update in place
+ * changed, so that these write nothing by themselves; the steps are copied with the phases that they lead to.
+ */
 export function conditionsFor(machine: Machine, node: Node): readonly NodeCondition[] {
   const present = machine.status?.conditions ?? []
-  const copied = (node.status?.conditions ?? []).map(copy)
-  return sameJson(present.map(withoutHeartbeat), copied.map(withoutHeartbeat)) ? present : copied
+  const copied = copiedConditions(node)
+  return sameJson(telling(present), telling(copied)) ? present : copied
+}
+
+/** The node's conditions as they are. */
+export function copiedConditions(node: Node): readonly NodeCondition[] {
+  return (node.status?.conditions ?? []).map(copy)
+}
+
+function telling(conditions: readonly NodeCondition[]): readonly unknown[] {
+  return conditions.filter(({ type }) => type !== machineNodeConditions.inPlaceUpdate.type).map(withoutHeartbeat)
 }
 
 function copy(condition: NonNullable<NonNullable<Node['status']>['conditions']>[number]): NodeCondition {
