@@ -1,4 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createCommandRunner } from '@trellis/foundation/command'
 import { describe, expect, it } from 'vitest'
@@ -118,18 +117,6 @@ describe('the umbrella', () => {
       const configuration = parseConfiguration(JSON.parse(text))
       expect(configuration).toMatchObject({ namespace: 'somewhere', seedName: 'local', features: { dnsUpstream: '' } })
       expect(configuration.images).toEqual(ours)
-    }
-  })
-
-  it('brings the kinds as the API room generates them', async () => {
-    const generated = join(chartsDirectory, '../api/generated/crds')
-    const copied = join(chartsDirectory, 'trellis/crds')
-    const files = (await readdir(generated)).sort()
-    expect((await readdir(copied)).sort(), 'run node cluster-bootstrap/src/copy-crds.ts').toEqual(files)
-    for (const file of files) {
-      expect(await readFile(join(copied, file), 'utf8'), 'run node cluster-bootstrap/src/copy-crds.ts').toBe(
-        await readFile(join(generated, file), 'utf8'),
-      )
     }
   })
 })

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { customResourceDefinition } from './custom-resource-definition.ts'
-import { generatedFiles } from './files.ts'
+import { generatedFiles, manifestDirectory } from './files.ts'
 import { definitions } from './kinds.ts'
 import { yamlText } from './yaml.ts'
 
@@ -16,8 +16,8 @@ describe('generated files', () => {
 
   it('has no manifest of a kind that is gone', async () => {
     const wanted = generatedFiles().map(({ path }) => path)
-    const found = await readdir(`${repository}api/generated/crds`)
-    expect(found.map((name) => `api/generated/crds/${name}`).filter((path) => !wanted.includes(path))).toEqual([])
+    const found = await readdir(`${repository}${manifestDirectory}`)
+    expect(found.map((name) => `${manifestDirectory}/${name}`).filter((path) => !wanted.includes(path))).toEqual([])
   })
 })
 

@@ -4,6 +4,7 @@ import { cloud } from './tasks/cloud.ts'
 import { controllers } from './tasks/controllers.ts'
 import { gardenApi } from './tasks/garden-api.ts'
 import { gardenKeys } from './tasks/garden-keys.ts'
+import { gardenKinds } from './tasks/garden-kinds.ts'
 import { gardenMachineTask } from './tasks/garden-machine.ts'
 import { gardenNetwork } from './tasks/garden-network.ts'
 import { gardenObjects, gardenSecrets } from './tasks/garden-objects.ts'
@@ -23,6 +24,7 @@ export const upFlow: Flow<UpServices> = defineFlow('up', [
   gardenNetwork,
   gardenMachineTask,
   gardenApi,
+  gardenKinds,
   gardenSecrets,
   controllers,
   gardenObjects,

@@ -7,10 +7,10 @@ import { paths } from '../../installation.ts'
 import type { UpServices } from '../services.ts'
 import { partsOutput } from './parts.ts'
 
-/** Installs Trellis's own controllers and kinds into the garden, with Helm. */
+/** Installs Trellis's own controllers into the garden, with Helm. */
 export const controllers: Task<UpServices> = {
   id: 'controllers',
-  dependsOn: ['garden secrets', 'parts'],
+  dependsOn: ['garden kinds', 'garden secrets', 'parts'],
   consumes: [partsOutput],
   retry: { backoff: { firstMilliseconds: 500, longestMilliseconds: 2000 }, deadlineMilliseconds: 120_000 },
   run: async ({ services, read, signal }) => {
@@ -22,6 +22,7 @@ export const controllers: Task<UpServices> = {
       [
         'upgrade',
         '--install',
+        '--skip-crds',
         'trellis',
         join(repositoryDirectory, 'charts', 'trellis'),
         '--namespace',
