@@ -3,15 +3,16 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { configMaps } from '@trellis/api/core/configuration'
 import { type Pod, pods } from '@trellis/api/core/pod'
-import { podDisruptionBudgets } from '@trellis/api/core/workload'
+import { type PodDisruptionBudget, podDisruptionBudgets } from '@trellis/api/core/workload'
 import { joinReportName } from '@trellis/api/join-report'
-import type { Machine } from '@trellis/api/machine/machine'
+import { type Machine, machines } from '@trellis/api/machine/machine'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { type CommandResult, createCommandRunner } from '@trellis/foundation/command'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { phaseOf } from '@trellis/mcm/machine/phase'
 import { type MachineCluster, startMachineCluster } from '@trellis/mcm/testing/machine-cluster'
+import { startPodPlayer } from '@trellis/mcm/testing/pod-player'
 import { createRig, deploymentOf, plant, type RigOptions } from '@trellis/mcm/testing/rig'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 
@@ -49,8 +50,8 @@ function steady({ stdout }: CommandResult): string {
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'YYYY-MM-DDThh:mm:ssZ')
     .replaceAll(/Z {2,}(\+\d+[smh]\w* *)?/g, 'Z  +<time>  ')
     .replaceAll(/(for|after|in|than|of|within) (\d+[smh])+/g, '$1 <time>')
-    .replaceAll(/\b(first|second)-[a-z0-9]{5}-[a-z0-9]{5}\b/g, '$1-<set>-<id>')
-    .replaceAll(/\b(first|second)-[a-z0-9]{5}\b/g, '$1-<set>')
+    .replaceAll(/\b(first|second|third)-[a-z0-9]{5}-[a-z0-9]{5}\b/g, '$1-<set>-<id>')
+    .replaceAll(/\b(first|second|third)-[a-z0-9]{5}\b/g, '$1-<set>')
     .replaceAll(/(simulated:\/\/\/region\/)\S+?(?=[) \n])/g, '$1<server>')
     .replaceAll(/ {3,}(?=\S)/g, '   ')
 }
@@ -116,6 +117,28 @@ describe('kubectl trellis explain machine', () => {
     })
   })
 
+  it('names what holds up a drain, and the way out', async () => {
+    await using rig = await grow('third', 1, {})
+    await reaches(rig, (found) => expect(found.map(phaseOf)).toEqual(['Running']))
+    const [machine] = await rig.machines()
+    const { name = '', labels } = machine?.metadata ?? {}
+    await using _player = startPodPlayer({ clock, random, client: cluster.client }, 'default', 100)
+    await cluster.client.create(pods, podOn(labels?.node ?? '', 'db-0', 'db'))
+    const ready = async () =>
+      expect((await cluster.client.get(pods, { namespace: 'default', name: 'db-0' })).status?.phase).toBe('Running')
+    await vi.waitFor(ready, { timeout: 30_000 })
+    await cluster.client.create(podDisruptionBudgets, budgetOf('db'))
+    await cluster.client.delete(machines, { namespace: 'third', name })
+    const explain = ['explain', 'machine', name, '-n', 'third']
+    const heldUp = async () => expect((await trellis(explain)).stdout).toContain('drain held up (EvictionRefused)')
+    await vi.waitFor(heldUp, { timeout: 60_000 })
+    const told = steady(await trellis(explain))
+    await expect(told).toMatchFileSnapshot('../captures/explain-drain.txt')
+    expect(told).toContain('force-deletion=true')
+    await rig.stop()
+    await cluster.client.delete(pods, { namespace: 'default', name: 'db-0' }, { gracePeriodSeconds: 0 })
+  })
+
   it('says in one line what is wrong with the question', async () => {
     const missing = await trellis(['explain', 'machine', 'nobody', '-n', 'default'])
     expect([missing.code, missing.stdout]).toEqual([1, ''])
@@ -130,13 +153,8 @@ describe('kubectl trellis plan', () => {
     await using rig = await grow('second', 2, {})
     await reaches(rig, (found) => expect(found.map(phaseOf)).toEqual(['Running', 'Running']))
     const [machine] = await rig.machines()
-    await cluster.client.create(pods, podOn(machine?.metadata.labels?.node ?? ''))
-    await cluster.client.create(podDisruptionBudgets, {
-      apiVersion: 'policy/v1',
-      kind: 'PodDisruptionBudget',
-      metadata: { name: 'web', namespace: 'default' },
-      spec: { minAvailable: 1, selector: { matchLabels: { app: 'web' } } },
-    })
+    await cluster.client.create(pods, podOn(machine?.metadata.labels?.node ?? '', 'web-0', 'web'))
+    await cluster.client.create(podDisruptionBudgets, budgetOf('web'))
     const before = await rig.deployment('second')
     const after = deploymentOf('second', 'second', 3)
     const { spec } = after
@@ -178,11 +196,20 @@ describe('kubectl trellis plan', () => {
   })
 })
 
-function podOn(nodeName: string): Pod {
+function podOn(nodeName: string, name: string, app: string): Pod {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: 'web-0', namespace: 'default', labels: { app: 'web' } },
-    spec: { nodeName, containers: [{ name: 'web', image: 'example/web:1' }] },
+    metadata: { name, namespace: 'default', labels: { app } },
+    spec: { nodeName, containers: [{ name: 'main', image: 'example/main:1' }] },
+  }
+}
+
+function budgetOf(app: string): PodDisruptionBudget {
+  return {
+    apiVersion: 'policy/v1',
+    kind: 'PodDisruptionBudget',
+    metadata: { name: app, namespace: 'default' },
+    spec: { minAvailable: 1, selector: { matchLabels: { app } } },
   }
 }

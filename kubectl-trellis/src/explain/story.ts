@@ -1,6 +1,6 @@
 import { findCondition } from '@trellis/api/conditions'
 import type { Event } from '@trellis/api/core/event'
-import type { Machine } from '@trellis/api/machine/machine'
+import type { Machine, NodeCondition } from '@trellis/api/machine/machine'
 import type { MachineJoinStep } from '@trellis/api/machine/story'
 import { drainedCondition } from '@trellis/mcm/drain/condition'
 import { span } from '../text.ts'
@@ -13,7 +13,17 @@ export interface Chapter {
   readonly text: string
   /** Something that should not have happened. */
   readonly trouble?: boolean
+  /** Instants are whole seconds: this is the order within one, that of a machine's life. */
+  readonly stage?: Stage
 }
+
+type Stage = keyof typeof stages
+
+/** What comes before what in a machine's life, whatever the clocks say of the same second. */
+const stages = { created: 0, launched: 1, joining: 2, ready: 3, joined: 4, lived: 5, asked: 6, leaving: 7, drained: 8 }
+
+/** Reasons of a drain that goes on by itself. */
+const moving = ['LookingAtPods', 'MovingPods', 'WaitingForVolumes', 'Forced']
 
 /** Everything that happened to a machine, oldest first. */
 export function storyOf(facts: MachineFacts): readonly Chapter[] {
@@ -23,8 +33,12 @@ export function storyOf(facts: MachineFacts): readonly Chapter[] {
       ? []
       : [...beginning(machine, facts), ...phases(machine), ...joining(machine), ...nodeChanges(machine)]
   const told = [...chapters, ...fromEvents(facts, chapters)]
-  // What happened within the same second keeps the order in which it is told here, which is that of a machine's life.
-  return told.filter(({ at }) => at > 0).sort((left, right) => left.at - right.at)
+  return told.filter(({ at }) => at > 0).sort(byTime)
+}
+
+function byTime(left: Chapter, right: Chapter): number {
+  const order = ({ stage = 'lived' }: Chapter) => stages[stage]
+  return Math.floor(left.at / 1000) - Math.floor(right.at / 1000) || order(left) - order(right) || left.at - right.at
 }
 
 function beginning(machine: Machine, facts: MachineFacts): readonly Chapter[] {
@@ -35,9 +49,10 @@ function beginning(machine: Machine, facts: MachineFacts): readonly Chapter[] {
     deployment === undefined ? undefined : `deployment ${deployment.metadata.name}`,
   ].filter((text) => text !== undefined)
   const by = owner.length === 0 ? '' : ` by ${owner.join(' of ')}`
-  const created = { at: parse(creationTimestamp), text: `created${by}, ${whyCreated(facts)}` }
+  const stage = 'created' as const
+  const created = { at: parse(creationTimestamp), text: `created${by}, ${whyCreated(facts)}`, stage }
   if (deletionTimestamp === undefined) return [created]
-  return [created, { at: parse(deletionTimestamp), text: `asked to go: ${whyDeleted(facts)}` }]
+  return [created, { at: parse(deletionTimestamp), text: `asked to go: ${whyDeleted(facts)}`, stage: 'asked' }]
 }
 
 const bad: readonly string[] = ['CrashLoopBackOff', 'Unknown', 'Failed', 'InPlaceUpdateFailed']
@@ -47,8 +62,15 @@ function phases({ status, spec }: Machine): readonly Chapter[] {
   return (status?.history ?? []).map(({ phase, time, description = '' }) => ({
     at: parse(time),
     text: phase === 'Pending' ? `server made${made}; phase Pending` : `phase ${phase}: ${description}`,
+    stage: stageOf(phase),
     ...(bad.includes(phase) ? { trouble: true } : {}),
   }))
+}
+
+function stageOf(phase: string): Stage {
+  if (phase === 'Pending') return 'launched'
+  if (phase === 'Running') return 'joined'
+  return phase === 'Terminating' ? 'leaving' : 'lived'
 }
 
 function joining({ status }: Machine): readonly Chapter[] {
@@ -56,8 +78,8 @@ function joining({ status }: Machine): readonly Chapter[] {
   const complaints = cloudInit?.errors === undefined ? '' : `: ${cloudInit.errors.join('; ')}`
   const ready = state === 'ready' ? steps.findLast(({ finishedAt }) => finishedAt !== undefined)?.finishedAt : undefined
   return [
-    { at: parse(bootedAt), text: 'machine booted' },
-    { at: parse(agentStartedAt), text: 'agent started' },
+    { at: parse(bootedAt), text: 'machine booted', stage: 'joining' },
+    { at: parse(agentStartedAt), text: 'agent started', stage: 'joining' },
     ...(cloudInit === undefined
       ? []
       : [
@@ -89,35 +111,31 @@ function nodeChanges({ status, metadata }: Machine): readonly Chapter[] {
   const ready = findCondition(status?.conditions, 'Ready')
   const drained = findCondition(status?.conditions, drainedCondition)
   return [
-    ...(ready === undefined
-      ? []
-      : [
-          {
-            at: parse(ready.lastTransitionTime),
-            text:
-              ready.status === 'True'
-                ? `node ${node} ready`
-                : `node ${node} not ready (${ready.status}): ${ready.message ?? ready.reason ?? ''}`,
-            ...(ready.status === 'True' ? {} : { trouble: true }),
-          },
-        ]),
-    ...(drained === undefined
-      ? []
-      : [
-          {
-            at: parse(drained.lastTransitionTime),
-            text: `drain ${drained.status === 'True' ? 'over' : 'held up'} (${drained.reason}): ${drained.message}`,
-            ...(drained.status === 'True' ? {} : { trouble: true }),
-          },
-        ]),
+    ...(ready === undefined ? [] : [readyChapter(node, ready)]),
+    ...(drained === undefined ? [] : [drainChapter(drained)]),
   ]
+}
+
+function readyChapter(node: string, { status, lastTransitionTime, message, reason = '' }: NodeCondition): Chapter {
+  const at = parse(lastTransitionTime)
+  if (status === 'True') return { at, text: `node ${node} ready`, stage: 'ready' }
+  return { at, text: `node ${node} not ready (${status}): ${message ?? reason}`, trouble: true }
+}
+
+/** A drain that goes on is no trouble; one that somebody refuses is. */
+function drainChapter({ status, lastTransitionTime, message = '', reason = '' }: NodeCondition): Chapter {
+  const about = { at: parse(lastTransitionTime), stage: 'drained' as const }
+  if (status === 'True') return { ...about, text: `drain over (${reason}): ${message}` }
+  if (moving.includes(reason)) return { ...about, text: `draining: ${message}` }
+  return { ...about, text: `drain held up (${reason}): ${message}`, trouble: true }
 }
 
 /** Events that tell more than the status does. */
 function fromEvents({ name, machine, events }: MachineFacts, known: readonly Chapter[]): readonly Chapter[] {
   const mine = events.filter((event) => mentionsMachine(event, name))
   const news = machine === undefined ? mine : mine.filter(({ regarding }) => regarding?.kind === 'Machine')
-  return news.filter((event) => !isKnown(event, known)).map(eventChapter)
+  const drains = findCondition(machine?.status?.conditions, drainedCondition) !== undefined
+  return news.filter((event) => !isKnown(event, known) && !(drains && event.reason === 'DrainHeldUp')).map(eventChapter)
 }
 
 function isKnown({ note = '' }: Event, known: readonly Chapter[]): boolean {
