@@ -10,9 +10,11 @@ import { followNodeLoss } from './follow-node-loss.ts'
 import { followPreservation } from './follow-preservation.ts'
 import { followUpdate } from './follow-update.ts'
 import { isUpdatePhase } from './in-place-update.ts'
+import { createPacer, type Pacer } from './join-duration.ts'
 import { launch } from './launch-machine.ts'
 import { createMachineMemories, type MachineMemories } from './machine-memory.ts'
 import { nodeNameOf } from './node-view.ts'
+import { noteJoin } from './note-join.ts'
 import type { MachineObservation } from './observation.ts'
 import { observeMachine } from './observe.ts'
 import { createReplacementPermits, type ReplacementPermits } from './permits.ts'
@@ -41,10 +43,11 @@ export function createMachineReconciler(context: MachineContext): MachineReconci
   const memories = createMachineMemories()
   const permits = createReplacementPermits({ ...context, zoneOf: (machine) => zoneOf(context, machine) })
   const standstill = createStandstill(context)
+  const pacer = createPacer(context.clock, { burst: 10, everyMilliseconds: 30_000 })
   let wake: (name: string) => void = () => {}
   return {
     reconcile: (name, signal) =>
-      reconcile({ context, memories, permits, standstill, signal, wake: () => wake(name) }, name),
+      reconcile({ context, memories, permits, standstill, pacer, signal, wake: () => wake(name) }, name),
     follow: (controller) => {
       wake = controller.enqueue
       context.shortages.onTurn(controller.enqueue)
@@ -65,12 +68,14 @@ interface Pass {
   readonly memories: MachineMemories
   readonly permits: ReplacementPermits
   readonly standstill: Standstill
+  /** Paces what need not be written down at once. */
+  readonly pacer: Pacer
   readonly signal: AbortSignal
   readonly wake: () => void
 }
 
 async function reconcile(
-  { context, memories, permits, standstill, signal, wake }: Pass,
+  { context, memories, permits, standstill, pacer, signal, wake }: Pass,
   name: string,
 ): Promise<Outcome> {
   const machine = context.machineReader.get({ namespace: context.namespace, name })
@@ -97,8 +102,8 @@ async function reconcile(
   if (launching !== undefined) return launching
   const kept = await followPreservation(following, observed)
   if (kept?.settled === false) return kept.outcome
-  const followed = await follow(following, observed)
-  return kept === undefined ? followed : sooner(followed, kept.outcome)
+  const outcomes = [await follow(following, observed), await noteJoin(following, observed, pacer), kept?.outcome]
+  return outcomes.filter((outcome) => outcome !== undefined).reduce(sooner)
 }
 
 async function follow(following: Following, observed: MachineObservation): Promise<Outcome> {

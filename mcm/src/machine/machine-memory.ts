@@ -9,6 +9,8 @@ export interface MachineMemory {
   joining: JoiningMemory
   /** Uid of the Secret of its bootstrap token that was deleted. */
   droppedToken?: string | undefined
+  /** When it may be written down how long the machine took to join. */
+  joinNoteAt?: number
   leaving: LeavingMemory
   /** The drain of its node, while there is one: to delete it, to update it, or to keep it as it is. */
   drain?: DrainSession | undefined
