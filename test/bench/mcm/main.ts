@@ -21,7 +21,7 @@ const parts: Readonly<Record<PartName, (context: BenchContext) => Promise<object
 async function run(options: BenchOptions): Promise<object> {
   const clock = createSystemClock()
   const random = createSystemRandom()
-  const tell = (text: string) => process.stderr.write(`${text}\n`)
+  const tell = (text: string) => void process.stderr.write(`${text}\n`)
   process.env.KUBEBUILDER_ASSETS = await ensureAssets(clock, random, untilAskedToStop())
   await using stack = new AsyncDisposableStack()
   const directory = await mkdtemp(join(tmpdir(), 'bench-mcm-'))
@@ -29,7 +29,7 @@ async function run(options: BenchOptions): Promise<object> {
   const program = await bundleManager(directory)
   tell(`manager: node ${program.arguments.slice(0, -1).join(' ')} ${JSON.stringify(program.environment)}`)
   const cluster = stack.use(await startBenchCluster(clock, random))
-  const context: BenchContext = { clock, random, cluster, program, directory, options }
+  const context: BenchContext = { clock, random, cluster, program, directory, options, tell }
   const results: object[] = []
   for (const name of options.parts) {
     const before = loadavg()[0]?.toFixed(1)

@@ -18,6 +18,8 @@ export interface BenchContext {
   readonly program: ManagerProgram
   readonly directory: string
   readonly options: BenchOptions
+  /** Tells people how far it is. */
+  readonly tell: (text: string) => void
 }
 
 /** A manager of its own in front of a fleet of its own. */
@@ -140,7 +142,9 @@ export async function scalingPart(context: BenchContext): Promise<object> {
   await stage.fleet.scaleTo(0)
   for (const count of context.options.scaling) {
     const { seconds, cpuSeconds } = await measure(context, stage.manager, count, () => stage.fleet.scaleTo(count))
-    scaling.push({ machines: count, seconds, cpuSecondsPerMachine: round(cpuSeconds / count, 5) })
+    const size = { machines: count, seconds, cpuSecondsPerMachine: round(cpuSeconds / count, 5) }
+    context.tell(`scaling: ${JSON.stringify(size)}`)
+    scaling.push(size)
     await stage.fleet.scaleTo(0)
   }
   return { scaling }
