@@ -14,6 +14,7 @@ export interface FreshReader<Kind extends KubernetesObject> {
 export function createFreshReader<Kind extends KubernetesObject>(informer: Informer<Kind>): FreshReader<Kind> {
   const written = new Map<string, Kind>()
   const freshest = (known: Kind): Kind => {
+    if (written.size === 0) return known
     const key = keyText(keyOf(known))
     const own = written.get(key)
     if (own === undefined) return known
@@ -30,7 +31,7 @@ export function createFreshReader<Kind extends KubernetesObject>(informer: Infor
       const known = informer.get(key)
       return known === undefined ? undefined : freshest(known)
     },
-    freshen: (objects) => objects.map(freshest),
+    freshen: (objects) => (written.size === 0 ? objects : objects.map(freshest)),
     remember: (object) => {
       const known = informer.get(keyOf(object))
       // The watch may have been faster than the answer, with the change or with the end of the object: then there is nothing to keep.

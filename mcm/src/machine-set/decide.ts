@@ -103,7 +103,8 @@ function scaling(
   const arriving = new Set(sound.filter((machine) => isArriving(set, machine)))
   const most = Math.max(0, sound.length - wantedReplicas(set) - arriving.size)
   const settled = sound.filter((machine) => !arriving.has(machine))
-  const surplus = deletionOrder(settled, honoursPreservation(set)).slice(0, most)
+  // The order of all costs more than the rest of a pass, and is seldom asked for.
+  const surplus = most === 0 ? [] : deletionOrder(settled, honoursPreservation(set)).slice(0, most)
   const going = new Set(surplus)
   const chosen = sound.filter((machine) => isChosen(set, machine) && !going.has(machine))
   const replaceChosenAt = chosen.length === 0 ? undefined : scaledByAutoscalerAt(set) + choicePatienceMilliseconds

@@ -24,15 +24,27 @@ const usualPriority = 3
 /** Machines in the order in which a shrinking set deletes them: those that are not preserved, then those that the set preserved by itself, whose time ends first, then those that a user did; priority, then the instant they were marked, then phase, then age, oldest first. */
 export function deletionOrder(machines: readonly Machine[], honoursPreservation = true): readonly Machine[] {
   const rank = honoursPreservation ? preservationRank : () => 0
-  return [...machines].sort(
-    (left, right) =>
-      rank(left) - rank(right) ||
-      deletionPriority(left) - deletionPriority(right) ||
-      markedAt(left) - markedAt(right) ||
-      phases.indexOf(phaseOf(left)) - phases.indexOf(phaseOf(right)) ||
-      createdAt(left) - createdAt(right) ||
-      compareText(left.metadata.name, right.metadata.name),
-  )
+  return machines
+    .map((machine) => ({
+      machine,
+      ranks: [
+        rank(machine),
+        deletionPriority(machine),
+        markedAt(machine),
+        phases.indexOf(phaseOf(machine)),
+        createdAt(machine),
+      ],
+    }))
+    .sort(
+      (left, right) =>
+        compareRanks(left.ranks, right.ranks) || compareText(left.machine.metadata.name, right.machine.metadata.name),
+    )
+    .map(({ machine }) => machine)
+}
+
+function compareRanks(left: readonly number[], right: readonly number[]): number {
+  const index = left.findIndex((rank, place) => rank !== right[place])
+  return (left[index] ?? 0) - (right[index] ?? 0)
 }
 
 /** Instants stand between the machines without and those with a wish of a user. */
