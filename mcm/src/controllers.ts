@@ -57,7 +57,9 @@ export async function runControllers(parts: ControllersOptions, signal: AbortSig
     ...options,
     classes: informers.classes,
     lookup: classes,
+    machines: informers.machines,
     periodMilliseconds: options.orphanPeriodMilliseconds,
+    graceMilliseconds: options.settings.creationTimeoutMilliseconds,
   }
   await Promise.all([
     ...Object.values(controllers).map((controller, index) => runAfter(parts, controller, index, signal)),
@@ -140,7 +142,15 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
   const { sets, deployments } = informers
   const shortages = createShortages(options, options.settings.resourceExhaustedRetryMilliseconds)
   return {
-    machine: createMachineReconciler({ ...common, deployments, sets, target, apiServers, shortages }),
+    machine: createMachineReconciler({
+      ...common,
+      deployments,
+      sets,
+      target,
+      apiServers,
+      shortages,
+      knownClasses: new Map(),
+    }),
     set: createMachineSetReconciler({ ...common, sets }),
     deployment: createMachineDeploymentReconciler({ ...common, target, sets, deployments }),
     freeze: createFreezeReconciler({ ...common, sets, deployments, overshoot: options.safety.overshoot }),

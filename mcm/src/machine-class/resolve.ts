@@ -31,11 +31,19 @@ export interface ClassLookup {
   findSecret(namespace: string, name: string): Secret | undefined
 }
 
-/** The class that a machine refers to, with its secrets' data decoded; data of credentialsSecretRef win over those of secretRef. */
+/** The class that a machine refers to, once it is protected from vanishing under its machines; see {@link readClass}. */
 export function resolveClass(
   reference: ClassReference | undefined,
   lookup: ClassLookup,
 ): Result<ClassView, ClassTrouble> {
+  const read = readClass(reference, lookup)
+  if (!read.ok || (read.value.machineClass.metadata.finalizers ?? []).includes(machineFinalizers.object)) return read
+  const description = `MachineClass ${read.value.machineClass.metadata.name} is being prepared`
+  return failure({ kind: 'unprotected', code: 'FailedPrecondition', description })
+}
+
+/** A class with its secrets' data decoded, protected or not; data of credentialsSecretRef win over those of secretRef. */
+export function readClass(reference: ClassReference | undefined, lookup: ClassLookup): Result<ClassView, ClassTrouble> {
   const name = reference?.name ?? ''
   const machineClass = name === '' ? undefined : lookup.findClass(name)
   const trouble = troubleWith(name, machineClass, lookup.provider)
@@ -53,13 +61,6 @@ export function resolveClass(
     }
     for (const [key, value] of Object.entries(secret.data ?? {})) data[key] = Buffer.from(value, 'base64').toString()
     versions.push(secret.metadata.resourceVersion)
-  }
-  if (!(machineClass.metadata.finalizers ?? []).includes(machineFinalizers.object)) {
-    return failure({
-      kind: 'unprotected',
-      code: 'FailedPrecondition',
-      description: `MachineClass ${name} is being prepared`,
-    })
   }
   const settings = { providerSpec: machineClass.providerSpec, secret: data }
   return success({ machineClass, settings, version: versions.join('/') })

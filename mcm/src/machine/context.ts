@@ -14,7 +14,7 @@ import type { Informer } from '@trellis/kubernetes/informer'
 import type { Events } from '../common/events.ts'
 import type { FreshReader } from '../common/freshness.ts'
 import type { SharedWatch } from '../drain/shared-watch.ts'
-import type { ClassLookup } from '../machine-class/resolve.ts'
+import type { ClassLookup, ClassView } from '../machine-class/resolve.ts'
 import type { ApiServerGuard } from '../safety/api-servers.ts'
 import type { Shortages } from '../safety/shortages.ts'
 import type { MachineSettings } from './settings.ts'
@@ -72,6 +72,8 @@ export interface MachineContext {
   readonly deployments: Informer<MachineDeployment>
   readonly sets: Informer<MachineSet>
   readonly shortages: Shortages
+  /** Classes of machines as they were when they were last complete, by name: enough to delete a server by. */
+  readonly knownClasses: Map<string, ClassView>
   readonly events: Events
   readonly times: MachineTimes
   readonly apiServers: Pick<ApiServerGuard, 'frozen' | 'recoveredAt' | 'onRecovery'>

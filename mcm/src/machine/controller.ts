@@ -142,6 +142,8 @@ function followChanges(context: MachineContext, memories: MachineMemories, contr
       if (change.after !== undefined) return
       memories.forget(name)
       context.shortages.leave(name)
+      const className = change.before?.spec?.class?.name ?? ''
+      if (machines.countByIndex('class', className) === 0) context.knownClasses.delete(className)
       // What it leaves behind may be what another waits for.
       context.shortages.relieve()
     }),

@@ -14,7 +14,8 @@ import type { MachineMemory } from './machine-memory.ts'
 import { nodeNameOf } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import type { ReplacementPermits } from './permits.ts'
-import { createdAt, phaseOf, type StatusStatement } from './phase.ts'
+import { createdAt, phaseOf, phaseSince, type StatusStatement } from './phase.ts'
+import { convincingLooks, lookAtLostServer, nextServerLook, serverLostStatement } from './server-loss.ts'
 import { syncNode } from './sync-node.ts'
 import { ensureToken, tokenFor } from './tokens.ts'
 import { needsToken, userDataKey } from './user-data.ts'
@@ -66,12 +67,36 @@ export async function followHealth(following: Following, observed: MachineObserv
     const { phase, operation } = decision.statement
     await writeStatus(context, machine, decision.statement)
     tellHealth(context, machine, phase, operation?.description ?? '')
-    return decision.milliseconds === undefined ? done : again(decision.milliseconds)
+    if (decision.milliseconds === undefined) return done
+    return followServer(following, observed, decision.milliseconds)
   }
   return giveUp(following, observed, (fresh) => {
     const confirmed = decideHealth(fresh, context.clock.now())
     return confirmed.kind === 'fail' ? confirmed.statement : undefined
   })
+}
+
+/** Watches over the server of a machine that is ill: one that was taken away will not get well, whatever the health timeout. */
+async function followServer(
+  following: Following,
+  observed: MachineObservation,
+  healthMilliseconds: number,
+): Promise<Outcome> {
+  const { context, memory, signal } = following
+  const { clock } = context
+  const since = phaseSince(observed.machine)
+  if (clock.now() >= nextServerLook(since, memory.looks)) {
+    const before = memory.looks !== undefined && memory.looks.lookedAt >= since ? memory.looks : undefined
+    memory.looks = await lookAtLostServer(context, observed, { before, signal })
+  }
+  const { bad = 0, why = '' } = memory.looks ?? {}
+  if (bad >= convincingLooks) {
+    return giveUp(following, observed, (fresh) => {
+      const recovered = decideHealth(fresh, clock.now()).statement.phase === 'Running'
+      return recovered ? undefined : serverLostStatement(why)
+    })
+  }
+  return again(Math.min(healthMilliseconds, Math.max(1, nextServerLook(since, memory.looks) - clock.now())))
 }
 
 /** Gives a machine up when its deployment may lose one more and a fresh look at its Node confirms what is wrong: `confirm` then returns the status to write. */

@@ -131,7 +131,7 @@ describe('decideTermination', () => {
     expect(decideTermination(observationOf(empty, { classView }), none, epoch).kind).toBe('finish')
     expect(decideTermination(observationOf(terminating(), { classView }), none, epoch)).toMatchObject({
       kind: 'blocked',
-      reason: 'The server cannot be deleted: MachineClass small does not exist',
+      reason: 'The server cannot be deleted: MachineClass small does not exist; create it anew to go on',
     })
   })
 

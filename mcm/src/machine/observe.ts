@@ -1,10 +1,12 @@
 import { joinReportName, joinReportNamespace, readJoinReport } from '@trellis/api/join-report'
 import type { Machine } from '@trellis/api/machine/machine'
+import { success } from '@trellis/foundation/result'
 import { resolveClass } from '../machine-class/resolve.ts'
 import { deriveBootstrapToken, deriveTokenId, tokenNamespace, tokenSecretName } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
 import { nodeNameOf } from './node-view.ts'
 import type { MachineObservation, TargetView } from './observation.ts'
+import { isLeaving } from './phase.ts'
 import { effectiveSettings } from './settings.ts'
 
 /** Takes one snapshot of all that concerns a machine, from informers alone. */
@@ -16,7 +18,7 @@ export function observeMachine(context: MachineContext, machine: Machine): Machi
   return {
     machine,
     settings: effectiveSettings(machine, context.settings),
-    classView: resolveClass(machine.spec?.class, context.classes),
+    classView: classViewOf(context, machine),
     target: targetView(context),
     node: nodeName === undefined ? undefined : target?.nodeReader.get({ name: nodeName }),
     report: configMap === undefined ? undefined : readJoinReport(configMap),
@@ -35,4 +37,14 @@ function targetView({ target, apiServers }: MachineContext): TargetView {
   const known = target.nodesKnownSince()
   if (known === undefined) return { kind: 'unknown' }
   return { kind: 'known', since: Math.max(known, apiServers.recoveredAt() ?? known) }
+}
+
+/** The class as it is; for a machine that is to go, as it was last, should it or a secret of it be missing: what was made must not outlive it. */
+function classViewOf({ classes, knownClasses }: MachineContext, machine: Machine): MachineObservation['classView'] {
+  const name = machine.spec?.class?.name ?? ''
+  const resolved = resolveClass(machine.spec?.class, classes)
+  if (resolved.ok) knownClasses.set(name, resolved.value)
+  if (resolved.ok || resolved.reason.kind !== 'missing' || !isLeaving(machine)) return resolved
+  const known = knownClasses.get(name)
+  return known === undefined ? resolved : success(known)
 }

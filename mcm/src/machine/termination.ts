@@ -131,7 +131,8 @@ function serverStep(
   if (machine.spec?.providerID === undefined && machine.metadata.labels?.[machineLabels.node] === undefined) {
     return undefined
   }
-  const description = `The server cannot be deleted: ${classView.reason.description}`
+  const remedy = classView.reason.kind === 'missing' ? '; create it anew to go on' : ''
+  const description = `The server cannot be deleted: ${classView.reason.description}${remedy}`
   return {
     kind: 'blocked',
     reason: description,

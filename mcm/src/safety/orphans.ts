@@ -1,12 +1,13 @@
 import { type Machine, machines } from '@trellis/api/machine/machine'
 import type { MachineClass } from '@trellis/api/machine/machine-class'
-import type { Driver } from '@trellis/cloudprovider/contract/driver'
-import type { Clock } from '@trellis/foundation/clock'
+import type { Driver, Leftover } from '@trellis/cloudprovider/contract/driver'
+import type { Clock, Timer } from '@trellis/foundation/clock'
 import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Client } from '@trellis/kubernetes/client'
 import type { Informer } from '@trellis/kubernetes/informer'
-import { type ClassLookup, type ClassView, resolveClass } from '../machine-class/resolve.ts'
+import { type ClassLookup, type ClassView, readClass } from '../machine-class/resolve.ts'
+import { uselessLeftovers } from './leftovers.ts'
 
 /** All that collecting orphans works with. */
 export interface OrphanContext {
@@ -16,8 +17,11 @@ export interface OrphanContext {
   readonly control: Client
   readonly driver: Driver
   readonly classes: Informer<MachineClass>
+  readonly machines: Informer<Machine>
   readonly lookup: ClassLookup
   readonly periodMilliseconds: number
+  /** Leftovers that are younger are left alone. */
+  readonly graceMilliseconds: number
 }
 
 /** A server without a machine. */
@@ -25,6 +29,9 @@ export interface Orphan {
   readonly providerId: string
   readonly machineName: string
 }
+
+/** Deletions and doubts are followed by a search after this long, all that come meanwhile by one. */
+const soonMilliseconds = 60_000
 
 /** Servers whose machine does not exist. Servers must have been listed before machines: a server is made after its machine. */
 export function findOrphans(
@@ -36,41 +43,180 @@ export function findOrphans(
     .map(([providerId, machineName]) => ({ providerId, machineName }))
 }
 
-/** Deletes servers without a machine, once per period until the signal aborts. Never throws. */
+/** Deletes servers without a machine and what servers left behind, once per period and soon after machines went or were found to have several servers, until the signal aborts. Never throws. */
 export async function collectOrphans(context: OrphanContext, signal: AbortSignal): Promise<void> {
   const { clock, log, periodMilliseconds } = context
+  const collector = createOrphanCollector(context)
+  const alarm = createAlarm(clock, signal)
+  const stop = context.machines.onChange(({ before, after }) => {
+    const went = before !== undefined && after === undefined
+    if (went || (isDoubted(after) && !isDoubted(before))) alarm.ringWithin(soonMilliseconds)
+  })
   while (!signal.aborted) {
+    await alarm.ring(periodMilliseconds)
+    if (signal.aborted) break
     try {
-      await clock.sleep(periodMilliseconds, signal)
-      await collectOnce(context, signal)
+      await collector.collect(signal)
     } catch (error) {
-      if (!signal.aborted) log.warn({ error: describe(error) }, 'orphaned servers could not be collected')
+      if (!signal.aborted) log.warn({ error: describe(error) }, 'orphans could not be collected')
     }
+  }
+  stop()
+}
+
+/** Whether the cloud said that one machine has several servers. */
+function isDoubted(machine: Machine | undefined): boolean {
+  return machine?.status?.lastOperation?.errorCode === 'OutOfRange'
+}
+
+/** A clock to wait for, which others may set to an earlier time, also while nobody waits. */
+function createAlarm(clock: Clock, signal: AbortSignal) {
+  let due = Number.POSITIVE_INFINITY
+  let timer: Timer | undefined
+  let rung = Promise.withResolvers<void>()
+  const ringWithin = (milliseconds: number) => {
+    if (clock.now() + milliseconds >= due || signal.aborted) return
+    due = clock.now() + milliseconds
+    timer?.cancel()
+    timer = clock.setTimer(milliseconds, () => rung.resolve())
+  }
+  signal.addEventListener('abort', () => {
+    timer?.cancel()
+    rung.resolve()
+  })
+  return {
+    ringWithin,
+    ring: async (milliseconds: number): Promise<void> => {
+      ringWithin(milliseconds)
+      await rung.promise
+      due = Number.POSITIVE_INFINITY
+      if (!signal.aborted) rung = Promise.withResolvers<void>()
+    },
   }
 }
 
-/** One sweep over all classes. Returns the servers that were deleted. */
-export async function collectOnce(context: OrphanContext, signal: AbortSignal): Promise<readonly Orphan[]> {
-  const { namespace, control, driver, log } = context
-  const views = context.classes.list(namespace).flatMap((machineClass): ClassView[] => {
-    const view = resolveClass({ name: machineClass.metadata.name }, context.lookup)
+/** Searches clouds for what nobody owns any more. */
+export interface OrphanCollector {
+  /** One search over all classes. What one class or deletion fails with keeps no other from being searched. Returns what was deleted. */
+  collect(
+    signal: AbortSignal,
+  ): Promise<{ readonly servers: readonly Orphan[]; readonly leftovers: readonly Leftover[] }>
+}
+
+/** Something found at a cloud, and the class through which it can be deleted. */
+interface Found<Thing> {
+  readonly thing: Thing
+  readonly view: ClassView
+}
+
+/** Makes a collector; it remembers when it saw leftovers first, for clouds that do not tell their age. */
+export function createOrphanCollector(context: OrphanContext): OrphanCollector {
+  const firstSeen = new Map<string, number>()
+  return {
+    collect: async (signal) => {
+      const views = usableClasses(context)
+      const servers = await search(context, views, 'servers', async ({ settings }) => {
+        const listed = await context.driver.listMachines(settings, { signal })
+        return [...listed].map(([providerId, machineName]) => ({ id: providerId, machineName }))
+      })
+      const leftovers = await search(
+        context,
+        views,
+        'leftovers',
+        async ({ settings }) => (await context.driver.listLeftovers?.(settings, { signal })) ?? [],
+      )
+      for (const id of firstSeen.keys()) if (!leftovers.has(id)) firstSeen.delete(id)
+      const now = context.clock.now()
+      for (const id of leftovers.keys()) if (!firstSeen.has(id)) firstSeen.set(id, now)
+      if (servers.size + leftovers.size === 0) return { servers: [], leftovers: [] }
+      // Asked of the API server itself: an informer may be behind, and a wrong answer here costs a server.
+      const present = await context.control.list<Machine>(machines, { namespace: context.namespace })
+      const byName = new Map(present.items.map((machine) => [machine.metadata.name, machine]))
+      return {
+        servers: await deleteServers(context, servers, byName, signal),
+        leftovers: await deleteLeftovers(context, { leftovers, byName, firstSeen }, signal),
+      }
+    },
+  }
+}
+
+function usableClasses({ classes, namespace, lookup }: OrphanContext): readonly ClassView[] {
+  return classes.list(namespace).flatMap((machineClass) => {
+    // One that has no machines any more, and so no finalizer, may well have orphans.
+    const view = readClass({ name: machineClass.metadata.name }, lookup)
     return view.ok ? [view.value] : []
   })
-  const found = new Map<string, { readonly machineName: string; readonly view: ClassView }>()
+}
+
+/** Everything of one sort that the classes show, by id: several of them usually show the same. */
+async function search<Thing extends { readonly id: string }>(
+  { log }: OrphanContext,
+  views: readonly ClassView[],
+  what: string,
+  list: (view: ClassView) => Promise<readonly Thing[]>,
+): Promise<ReadonlyMap<string, Found<Thing>>> {
+  const found = new Map<string, Found<Thing>>()
   for (const view of views) {
-    const servers = await driver.listMachines(view.settings, { signal })
-    for (const [providerId, machineName] of servers) found.set(providerId, { machineName, view })
+    try {
+      for (const thing of await list(view)) found.set(thing.id, { thing, view })
+    } catch (error) {
+      const machineClass = view.machineClass.metadata.name
+      log.warn({ machineClass, what, error: describe(error) }, 'a class could not be searched for orphans')
+    }
   }
-  const names = new Map([...found].map(([providerId, { machineName }]) => [providerId, machineName]))
-  if (names.size === 0) return []
-  // Asked of the API server itself: an informer may be behind, and a wrong answer here costs a server.
-  const present = await control.list<Machine>(machines, { namespace })
-  const orphans = findOrphans(names, new Set(present.items.map(({ metadata }) => metadata.name)))
-  for (const { providerId, machineName } of orphans) {
-    const view = found.get(providerId)?.view
+  return found
+}
+
+async function deleteServers(
+  { driver, log }: OrphanContext,
+  servers: ReadonlyMap<string, Found<{ readonly id: string; readonly machineName: string }>>,
+  byName: ReadonlyMap<string, Machine>,
+  signal: AbortSignal,
+): Promise<readonly Orphan[]> {
+  const names = new Map([...servers].map(([id, { thing }]) => [id, thing.machineName]))
+  const deleted: Orphan[] = []
+  for (const orphan of findOrphans(names, new Set(byName.keys()))) {
+    const { providerId, machineName } = orphan
+    const view = servers.get(providerId)?.view
     if (view === undefined) continue
     log.warn({ providerId, machine: machineName }, 'deleting a server without a machine')
-    await driver.deleteMachine({ machineName, providerId, ...view.settings }, { signal })
+    try {
+      await driver.deleteMachine({ machineName, providerId, ...view.settings }, { signal })
+      deleted.push(orphan)
+    } catch (error) {
+      log.warn({ providerId, error: describe(error) }, 'a server without a machine could not be deleted')
+    }
   }
-  return orphans
+  return deleted
+}
+
+async function deleteLeftovers(
+  { driver, log, clock, graceMilliseconds }: OrphanContext,
+  {
+    leftovers,
+    byName,
+    firstSeen,
+  }: {
+    readonly leftovers: ReadonlyMap<string, Found<Leftover>>
+    readonly byName: ReadonlyMap<string, Machine>
+    readonly firstSeen: ReadonlyMap<string, number>
+  },
+  signal: AbortSignal,
+): Promise<readonly Leftover[]> {
+  const listed = [...leftovers.values()].map(({ thing }) => thing)
+  const observed = { leftovers: listed, machines: byName, firstSeen, graceMilliseconds }
+  const deleted: Leftover[] = []
+  for (const leftover of uselessLeftovers(observed, clock.now())) {
+    const { id, kind, machineName } = leftover
+    const view = leftovers.get(id)?.view
+    if (view === undefined) continue
+    log.warn({ id, kind, machine: machineName }, 'deleting what a server left behind')
+    try {
+      await driver.deleteLeftover?.(view.settings, leftover, { signal })
+      deleted.push(leftover)
+    } catch (error) {
+      log.warn({ id, kind, error: describe(error) }, 'what a server left behind could not be deleted')
+    }
+  }
+  return deleted
 }
