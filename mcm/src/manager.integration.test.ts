@@ -256,7 +256,7 @@ describe('a drain on a real API server', () => {
     await eventually(async () => {
       const [leaving] = await rig.machines()
       const drained = findCondition(leaving?.status?.conditions, 'Drained')
-      expect(drained).toMatchObject({ status: 'False', reason: 'EvictionRefused' })
+      expect(drained).toMatchObject({ status: 'False', reason: 'BudgetMisconfigured' })
       expect(drained?.message).toContain(`pod ${namespace}/guarded cannot be evicted`)
       expect(drained?.message).toContain('guard')
       expect(phaseOf(leaving ?? { apiVersion: '', kind: '', metadata: { name: '' } })).toBe('Terminating')

@@ -114,7 +114,6 @@ async function cordon(session: DrainSession, { node, purpose }: DrainRequest): P
   const release = purpose === 'deletion' && deletionTimestamp === undefined ? releasePatch(node) : undefined
   try {
     await session.context.patchNode(name, { ...release, spec: { unschedulable: true } })
-    session.released = release !== undefined
   } catch (error) {
     if (session.forcedSince === undefined) throw error
     session.context.log.warn({ node: name, error: describe(error) }, 'a node that is given up could not be cordoned')
@@ -123,12 +122,13 @@ async function cordon(session: DrainSession, { node, purpose }: DrainRequest): P
 }
 
 /** Keeps the Node for as long as its pods need it, although somebody deletes it. */
-async function guard(session: DrainSession, { node }: DrainRequest): Promise<void> {
-  if (!session.released || session.forcedSince !== undefined) return
-  session.released = false
-  const { name, finalizers = [], resourceVersion } = node.metadata
-  const held = [...finalizers.filter((finalizer) => finalizer !== machineFinalizers.node), machineFinalizers.node]
+async function guard(session: DrainSession, { node, purpose }: DrainRequest): Promise<void> {
+  if (session.guarded || purpose !== 'deletion' || session.forcedSince !== undefined) return
+  session.guarded = true
+  const { name, finalizers = [], resourceVersion, deletionTimestamp } = node.metadata
+  if (deletionTimestamp !== undefined || finalizers.includes(machineFinalizers.node)) return
   try {
+    const held = [...finalizers, machineFinalizers.node]
     await session.context.patchNode(name, { metadata: { resourceVersion, finalizers: held } })
   } catch (error) {
     session.context.log.warn({ node: name, error: describe(error) }, 'a node is drained without its finalizer')

@@ -48,8 +48,8 @@ export interface DrainSession extends Disposable {
   readonly attempts: Map<string, EvictionAttempts>
   moves: readonly Move[]
   cordoned: boolean
-  /** Whether its finalizer was taken off with that. */
-  released: boolean
+  /** Whether it was seen to that the node's finalizer holds it. */
+  guarded: boolean
   /** Whether anything had to leave the node. */
   movedPods: boolean
   /** Whether pods or the node told of volumes that are or may be attached. */
@@ -122,7 +122,7 @@ export function startDrainSession(
     attempts,
     moves: [],
     cordoned: false,
-    released: false,
+    guarded: false,
     movedPods: false,
     sawVolumes: false,
     emptySince: undefined,
