@@ -8,6 +8,8 @@ import type { Client } from '@trellis/kubernetes/client'
 import { createInformer } from '@trellis/kubernetes/informer'
 import { nodeUpdateOf } from '../src/machine/in-place-node.ts'
 
+const retryMilliseconds = 500
+
 /** How an update ends: well, with a reason why it failed, or never. */
 export type UpdateEnd = 'successful' | 'never' | { readonly failed: string }
 
@@ -71,30 +73,33 @@ export function startUpdateAgent(options: UpdateAgentOptions): UpdateAgent {
     if (end === 'never') return
     await clock.sleep(options.updateMilliseconds, stop.signal)
     const failed = end === 'successful' ? undefined : end.failed
-    await client.patch(
-      nodes,
-      { name },
-      {
-        metadata: {
-          labels: { [machineLabels.updateResult]: failed === undefined ? 'successful' : 'failed' },
-          ...(failed === undefined ? {} : { annotations: { [machineAnnotations.updateFailedReason]: failed } }),
-        },
-      },
-    )
+    const metadata = {
+      labels: { [machineLabels.updateResult]: failed === undefined ? 'successful' : 'failed' },
+      ...(failed === undefined ? {} : { annotations: { [machineAnnotations.updateFailedReason]: failed } }),
+    }
+    await insist(() => client.patch(nodes, { name }, { metadata }))
   }
 
   async function openAgain(name: string): Promise<void> {
     await clock.sleep(options.componentsMilliseconds, stop.signal)
-    for (;;) {
+    await insist(async () => {
       const { metadata, spec } = await client.get(nodes, { name })
       const taints = (spec?.taints ?? []).filter(({ key }) => key !== machineTaints.criticalComponentsNotReady)
       const { resourceVersion } = metadata
+      await client.patch(nodes, { name }, { metadata: { resourceVersion }, spec: { taints } })
+    })
+  }
+
+  /** Tries until it succeeds or the node is gone. */
+  async function insist(work: () => Promise<unknown>): Promise<void> {
+    for (;;) {
       try {
-        await client.patch(nodes, { name }, { metadata: { resourceVersion }, spec: { taints } })
+        await work()
         return
       } catch (error) {
-        if (!isFailure(error, 'Conflict')) throw error
+        if (isFailure(error, 'NotFound')) throw error
       }
+      await clock.sleep(retryMilliseconds, stop.signal)
     }
   }
 }

@@ -1,6 +1,7 @@
 import { pods } from '@trellis/api/core/pod'
 import { machines } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
+import { Failure } from '@trellis/foundation/failure'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { describe, expect, it } from 'vitest'
 import { auto, manual, namespace, type Play, play, type Stage } from '../../testing/in-place-stage.ts'
@@ -220,6 +221,37 @@ describe('an update in place', () => {
         3,
       )
       expect(stage.agent.open).toEqual([])
+    }
+  })
+
+  it('neither loses nor doubles a machine when any write fails', async () => {
+    for (const seed of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      const random = createSeededRandom(`faults ${seed}`)
+      const spoilable = ['machines', 'machinesets', 'machinedeployments', 'nodes']
+      let stop: (() => void) | undefined
+      let before: readonly string[] = []
+      const { names, moments } = await playToEnd(
+        {
+          seed,
+          strategy: auto(0, 1),
+          meanwhile: async (stage, second) => {
+            if (second === 0) {
+              before = (await owners(stage)).map(({ name }) => name)
+              stop = stage.client.onCall(({ method, target }) => {
+                const writes = ['patch', 'replaceStatus', 'create', 'delete'].includes(method)
+                if (writes && spoilable.includes(target) && random.fraction() < 0.2) {
+                  throw new Failure('Unavailable', 'the test says no')
+                }
+              })
+            }
+            if (second === 600) stop?.()
+          },
+        },
+        3,
+      )
+      expect(names.sort()).toEqual([...before].sort())
+      expect(Math.max(...moments.map(({ servers }) => servers))).toBe(3)
+      expect(Math.min(...moments.map(({ available }) => available))).toBeGreaterThanOrEqual(2)
     }
   })
 
