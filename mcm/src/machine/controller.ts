@@ -9,6 +9,7 @@ import { type Following, followHealth, followJoining } from './follow-machine.ts
 import { followNodeLoss } from './follow-node-loss.ts'
 import { followPreservation } from './follow-preservation.ts'
 import { followUpdate } from './follow-update.ts'
+import { isConcerned } from './in-place-node.ts'
 import { isUpdatePhase } from './in-place-update.ts'
 import { createPacer, type Pacer } from './join-duration.ts'
 import { launch } from './launch-machine.ts'
@@ -113,7 +114,8 @@ async function follow(following: Following, observed: MachineObservation): Promi
   if (phase === 'Pending') return followJoining(following, observed)
   if (phase === 'Running' || phase === 'Unknown') {
     const health = await followHealth(following, observed)
-    return sooner(health, await followUpdate(following, name))
+    const concerned = observed.node !== undefined && isConcerned(observed.node)
+    return concerned ? sooner(health, await followUpdate(following, name)) : health
   }
   if (phase === 'Failed') return followHealth(following, observed)
   if (!isUpdatePhase(phase)) return done

@@ -52,6 +52,13 @@ export function isBeingUpdated(node: Node): boolean {
   return (candidate && selected) || result !== undefined
 }
 
+/** Whether an update of a Node is announced, under way, or was called off without that being said. Most nodes are not concerned, and cost no further look. */
+export function isConcerned(node: Node): boolean {
+  const { candidate, reason, holds } = nodeUpdateOf(node)
+  const { updateSuccessful } = machineNodeConditions.inPlaceUpdate
+  return candidate || (reason !== undefined && reason !== updateSuccessful && holds)
+}
+
 /** The labels that announce an update to a Node, and that choose it; undefined when it has them. */
 export function announcement(node: Node, selected: boolean): object | undefined {
   const update = nodeUpdateOf(node)

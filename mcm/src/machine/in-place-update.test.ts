@@ -3,7 +3,7 @@ import type { MachinePhase } from '@trellis/api/machine/machine'
 import { describe, expect, it } from 'vitest'
 import { at, epoch, launched, nodeThat, observationOf } from '../../testing/objects.ts'
 import { decideHealth } from './health.ts'
-import { announcement, restoration } from './in-place-node.ts'
+import { announcement, isConcerned, restoration } from './in-place-node.ts'
 import { decideUpdate } from './in-place-update.ts'
 
 const prefix = 'node.machine.sapcloud.io/'
@@ -191,6 +191,8 @@ describe('decideUpdate', () => {
     },
   ])('$why: $says', ({ phase, node, says }) => {
     expect(said(decide(phase, node))).toBe(says)
+    const usual = phase === 'Running' || phase === 'Unknown'
+    if (usual && node !== undefined && says !== 'nothing') expect(isConcerned(updatedNode(node))).toBe(true)
   })
 
   it('gives the reason of a failure', () => {
