@@ -9,7 +9,6 @@ import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import type { Client, Selection } from '@trellis/kubernetes/client'
-import type { IndexFunction } from '@trellis/kubernetes/indexer'
 import { createInformer } from '@trellis/kubernetes/informer'
 import { createFreshReader } from './common/freshness.ts'
 import { trimBudget } from './drain/budgets.ts'
@@ -18,6 +17,7 @@ import { createSharedWatch } from './drain/shared-watch.ts'
 import { tokenFieldSelector, tokenNamespace } from './machine/bootstrap-token.ts'
 import type { TargetContext } from './machine/context.ts'
 import { rolloutMarkIndex, rolloutMarkOf } from './machine-deployment/node-marks.ts'
+import { trimNode } from './node/trim.ts'
 
 /** What following a target cluster needs. */
 export interface TargetOptions {
@@ -34,13 +34,11 @@ const knockMilliseconds = 1000
 export function startTarget(options: TargetOptions, signal: AbortSignal): TargetContext {
   const { client, clock, random } = options
   const log = options.log.child({ cluster: 'target' })
-  const informer = <Kind extends KubernetesObject>(
-    resource: Resource<Kind>,
-    selection: Selection = {},
-    indexes: Readonly<Record<string, IndexFunction<Kind>>> = {},
-  ) => createInformer({ client, clock, random, log, resource, selection, indexes })
+  const informer = <Kind extends KubernetesObject>(resource: Resource<Kind>, selection: Selection = {}) =>
+    createInformer({ client, clock, random, log, resource, selection })
+  const indexes = { [rolloutMarkIndex]: rolloutMarkOf }
   const informers = {
-    nodes: informer(nodes, {}, { [rolloutMarkIndex]: rolloutMarkOf }),
+    nodes: createInformer({ client, clock, random, log, resource: nodes, indexes, transform: trimNode }),
     reports: informer(configMaps, { namespace: joinReportNamespace }),
     tokens: informer<Secret>(secrets, { namespace: tokenNamespace, fieldSelector: tokenFieldSelector }),
   }

@@ -10,6 +10,9 @@ import { syncNode } from './sync-node.ts'
 import { patchMachine, writeStatus } from './write.ts'
 import { patchNode, stateNodeCondition } from './write-node.ts'
 
+/** How soon to look again at a preservation that cannot end yet. */
+const recheckMilliseconds = 10_000
+
 /** Takes the preservation of a machine one step further. Undefined when there is nothing (more) to do about it; `settled` is false when something was written, so that all else is decided anew. */
 export async function followPreservation(
   following: Following,
@@ -21,7 +24,8 @@ export async function followPreservation(
   if (decision.drain) return drain(following, observed)
   if (phaseOf(observed.machine) === 'Failed') endDrain(memory)
   if (decision.nextAt === undefined) return undefined
-  return { settled: true, outcome: again(Math.max(1, decision.nextAt - context.clock.now())) }
+  const left = decision.nextAt - context.clock.now()
+  return { settled: true, outcome: again(left > 0 ? left : recheckMilliseconds) }
 }
 
 /**

@@ -172,6 +172,12 @@ describe('decidePreservation', () => {
     expect(alone).toEqual({ expiry: null, annotations: { [preserve]: null }, drain: false })
   })
 
+  it('goes on while nobody can see the node, whose wish would begin anew', () => {
+    const failed = machine('Failed', { [noted]: 'now' }, end)
+    const unseen = observationOf(failed, { node: undefined, target: { kind: 'unknown' } })
+    expect(decidePreservation(unseen, epoch + 97 * hours)).toEqual({ drain: false, nextAt: Date.parse(end) })
+  })
+
   it('respects an end that an operator set', () => {
     const later = at(1_000_000)
     const decision = decide(machine('Running', { [preserve]: 'now' }, later), node())

@@ -46,7 +46,8 @@ export function preservedUntil(machine: Machine): number | undefined {
 /** Decides about a machine that is not going. One that never was preserved, and is not to be, gives an empty decision. */
 export function decidePreservation(observed: MachineObservation, now: number): PreservationDecision {
   const until = preservedUntil(observed.machine)
-  const expired = until !== undefined && now >= until
+  // While nobody can see the Node its wish cannot be taken away: it would begin anew.
+  const expired = until !== undefined && now >= until && observed.target.kind !== 'unknown'
   const node = ownNode(observed)
   const value = effectiveValue(observed.machine, node)
   const active = !expired && isActive(observed.machine, value)
