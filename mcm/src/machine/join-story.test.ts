@@ -47,6 +47,20 @@ describe('the story of joining', () => {
     expect(story.cloudInit?.errors).toHaveLength(5)
   })
 
+  it.each(['', 'now', '2026-13-45', '+012026-01-01T00:00:00Z', '1900-01-01T00:00:00Z', 'x'.repeat(9999)])(
+    'leaves out what is no instant, which would keep the whole status from being written: %j',
+    (text) => {
+      const step = { name: 'a', state: 'done' as const, tries: 9e15, startedAt: text, finishedAt: text }
+      const cloudInit = { state: 'done' as const, finishedAt: text }
+      const story = joiningOf(report([step], { bootedAt: text, startedAt: text, cloudInit }))
+      expect(story).toEqual({
+        state: 'joining',
+        cloudInit: { state: 'done' },
+        steps: [{ name: 'a', state: 'done', tries: 2 ** 30 }],
+      })
+    },
+  )
+
   it('says what cloud-init complains of', () => {
     const cloudInit = { state: 'degraded' as const, errors: ['no such module'] }
     expect(describeReport(report([failing(1)], { cloudInit }))).toContain(

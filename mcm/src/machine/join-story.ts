@@ -10,6 +10,10 @@ import { redact } from '../common/redact.ts'
 const longestError = 300
 const mostSteps = 30
 const mostErrors = 5
+const mostTries = 2 ** 30
+
+/** Later years have more digits than API servers take. */
+const lastInstant = Date.UTC(9999, 0, 1)
 
 /** Lines of a console that are asked for, and the longest text that is kept. */
 const consoleLines = 25
@@ -23,15 +27,15 @@ const longestConsole = 2500
 export function joiningOf(report: JoinReport): MachineJoining {
   const { cloudInit } = report
   return {
-    ...(report.bootedAt === undefined ? {} : { bootedAt: report.bootedAt }),
-    ...(report.startedAt === '' ? {} : { agentStartedAt: report.startedAt }),
+    ...instantAs('bootedAt', report.bootedAt),
+    ...instantAs('agentStartedAt', report.startedAt),
     state: report.state,
     ...(cloudInit === undefined
       ? {}
       : {
           cloudInit: {
             state: cloudInit.state,
-            ...(cloudInit.finishedAt === undefined ? {} : { finishedAt: cloudInit.finishedAt }),
+            ...instantAs('finishedAt', cloudInit.finishedAt),
             ...(cloudInit.errors === undefined ? {} : { errors: cloudInit.errors.slice(0, mostErrors).map(harmless) }),
           },
         }),
@@ -41,16 +45,23 @@ export function joiningOf(report: JoinReport): MachineJoining {
 
 /** A step that failed and runs again still counts as failed: what matters is why. */
 function stepOf({ name, state, startedAt, finishedAt, tries, error }: JoinStep): MachineJoinStep {
-  const about = 2 ** Math.floor(Math.log2(Math.max(1, tries)))
+  const about = 2 ** Math.floor(Math.log2(Math.min(Math.max(1, tries), mostTries)))
   const failing = error !== undefined && state !== 'done'
   return {
     name: name.slice(0, 60),
     state: failing ? 'failed' : state,
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(finishedAt === undefined || failing ? {} : { finishedAt }),
+    ...instantAs('startedAt', startedAt),
+    ...(failing ? {} : instantAs('finishedAt', finishedAt)),
     ...(about > 1 ? { tries: about } : {}),
     ...(error === undefined ? {} : { error: harmless(error) }),
   }
+}
+
+/** An instant that a machine tells, if it is one: API servers refuse a status with any other text in its place. */
+function instantAs<Name extends string>(name: Name, text: string | undefined): { readonly [Key in Name]?: string } {
+  const instant = Date.parse(text ?? '')
+  if (!(instant >= 0 && instant <= lastInstant)) return {}
+  return { [name]: new Date(instant).toISOString() } as { readonly [Key in Name]?: string }
 }
 
 /** How cloud-init went, for people; undefined when it went well or is not known. */
