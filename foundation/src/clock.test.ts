@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createVirtualClock } from '../testing/virtual-clock.ts'
 import { createSystemClock } from './clock.ts'
+import { createSeededRandom } from './random.ts'
 
 describe('virtual clock', () => {
   it('fires timers in the order in which they fall due', async () => {
@@ -52,6 +53,33 @@ describe('virtual clock', () => {
   it('refuses to sleep under a signal that has aborted', async () => {
     const clock = createVirtualClock()
     await expect(clock.sleep(1, AbortSignal.abort('gone'))).rejects.toBe('gone')
+  })
+})
+
+describe('virtual clock, shuffled', () => {
+  const order = async (seed: string) => {
+    const clock = createVirtualClock(0, createSeededRandom(seed))
+    const fired: number[] = []
+    for (let index = 0; index < 8; index++) clock.setTimer(10, () => fired.push(index))
+    clock.setTimer(9, () => fired.push(-1))
+    await clock.advance(10)
+    return fired
+  }
+
+  it('fires what falls due at one instant in an order that the seed decides', async () => {
+    expect(await order('a')).toEqual(await order('a'))
+    expect(await order('a')).not.toEqual(await order('b'))
+    expect((await order('a')).at(0)).toBe(-1)
+    expect((await order('a')).sort((left, right) => left - right)).toEqual([-1, 0, 1, 2, 3, 4, 5, 6, 7])
+  })
+
+  it('goes from timer to timer in steps', async () => {
+    const clock = createVirtualClock(0)
+    clock.setTimer(10, () => {})
+    expect(await clock.step(5)).toBe(false)
+    expect(clock.now()).toBe(5)
+    expect(await clock.step(20)).toBe(true)
+    expect(clock.now()).toBe(10)
   })
 })
 

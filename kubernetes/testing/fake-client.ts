@@ -11,6 +11,7 @@ import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
 import type { Client, DeleteOptions, ListOptions, PatchType, RawRequest, RawResponse } from '../src/client.ts'
+import { createDisruptions } from './fake-disruptions.ts'
 import { createFakeObjects, type FakeObjects } from './fake-objects.ts'
 import { filterOf } from './fake-selection.ts'
 import { createFakeStore, type FakeStore, resourceName } from './fake-store.ts'
@@ -27,9 +28,18 @@ export interface FakeCall {
   readonly body?: unknown
 }
 
+/** One change that an API server carried out, as it is stored. */
+export interface FakeChange {
+  /** Plural of the kind. */
+  readonly target: string
+  readonly before: KubernetesObject | undefined
+  readonly after: KubernetesObject | undefined
+}
+
 /**
  * An API server in memory behind the client's interface. It passes the same conformance suite as the real one. It does not check schemas,
- * default fields, require namespaces to exist, collect garbage or wait grace periods, and under a strategic patch merges no lists but `conditions` and `finalizers`.
+ * default fields, require namespaces to exist or collect garbage, and under a strategic patch merges no lists but `conditions` and `finalizers`.
+ * Grace periods of pods and disruption budgets hold only where it is made `graceful`.
  */
 export interface FakeClient extends Client {
   /** Calls made so far, oldest first. */
@@ -46,6 +56,10 @@ export interface FakeClient extends Client {
   bookmark(): void
   /** Watches under way. */
   watchCount(): number
+  /** Every object of a kind as it is stored, uncopied and unrecorded: not to be changed. */
+  peek<Kind extends KubernetesObject>(resource: Resource<Kind>): readonly Kind[]
+  /** Calls back after each change, before any watch tells of it. Returns how to stop. */
+  onChange(listener: (change: FakeChange) => void): () => void
 }
 
 /** Makes an empty server with one client. */
@@ -53,10 +67,13 @@ export function createFakeClient(options: {
   readonly clock: Clock
   readonly random: Random
   readonly fieldManager?: string
+  /** Whether pods on nodes end only when their kubelet says so, and evictions ask disruption budgets. */
+  readonly graceful?: boolean
 }): FakeClient {
   const { clock, random } = options
   const store = createFakeStore()
   const objects = createFakeObjects(clock, random, store)
+  const disruptions = options.graceful === true ? createDisruptions(clock, store, objects) : undefined
   const watches = createFakeWatches(clock, store)
   const pages = createPages(store, random)
   const calls: FakeCall[] = []
@@ -67,9 +84,14 @@ export function createFakeClient(options: {
     calls.push(call)
     for (const intercept of [...intercepts]) await intercept(call)
   }
-  const verbs = createVerbs(store, objects, begin)
+  const verbs = createVerbs(store, { ...objects, ...disruptions }, begin)
   return {
     ...verbs,
+    peek: <Kind extends KubernetesObject>(resource: Resource<Kind>) => store.all(resource) as readonly Kind[],
+    onChange: (listener) =>
+      store.onEvent(({ resource, before, after }) =>
+        listener({ target: resource.slice(resource.indexOf('/') + 1), before, after }),
+      ),
     list: async <Kind extends KubernetesObject>(resource: Resource<Kind>, list: ListOptions = {}) => {
       await begin({ method: 'list', target: resource.plural })
       return structuredClone(pages.list(resource, list)) as KubernetesList<Kind>
@@ -80,7 +102,7 @@ export function createFakeClient(options: {
     },
     request: async (request) => {
       await begin({ method: 'request', target: request.path, body: request.body })
-      return answer(request) ?? answerKnown(request, verbs)
+      return answer(request) ?? disruptions?.answer(request) ?? answerKnown(request, verbs)
     },
     calls,
     onCall: (intercept) => {
@@ -102,10 +124,14 @@ export function createFakeClient(options: {
   }
 }
 
+type Writer = Omit<FakeObjects, 'delete'> & {
+  delete(resource: Resource<KubernetesObject>, object: KubernetesObject, options?: DeleteOptions): void
+}
+
 type Verbs = Pick<Client, 'get' | 'find' | 'create' | 'replace' | 'replaceStatus' | 'patch' | 'apply' | 'delete'>
 type Begin = (call: FakeCall) => Promise<void>
 
-function createVerbs(store: FakeStore, objects: FakeObjects, begin: Begin): Verbs {
+function createVerbs(store: FakeStore, objects: Writer, begin: Begin): Verbs {
   const applied = new Map<string, KubernetesObject>()
   const out = <Kind extends KubernetesObject>(object: KubernetesObject) => structuredClone(object) as Kind
   const replace = async <Kind extends KubernetesObject>(
@@ -153,7 +179,7 @@ function createVerbs(store: FakeStore, objects: FakeObjects, begin: Begin): Verb
       const live = store.get(resource, key)
       if (live === undefined) return
       requirePreconditions(live, options)
-      objects.delete(resource, live)
+      objects.delete(resource, live, options)
     },
   }
 }

@@ -71,6 +71,7 @@ export function createFakeObjects(clock: Clock, random: Random, store: FakeStore
       throw new Failure('Invalid', 'must be specified for an update', { field: 'metadata.resourceVersion' })
     }
     guard(resource, live, object)
+    requireNoNewFinalizers(live, object, subresource)
     const next = merged(live, object, subresource)
     if (isDeepStrictEqual(next, live)) return live
     if (next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0) {
@@ -103,6 +104,15 @@ function isCustom({ group }: Resource<KubernetesObject>): boolean {
 function requireName(resource: Resource<KubernetesObject>, name: string): void {
   if (name.length <= 253 && subdomain.test(name)) return
   throw new Failure('Invalid', `${resource.kind} "${name}" is invalid`, { field: 'metadata.name' })
+}
+
+/** What is being deleted takes no further guardian. */
+function requireNoNewFinalizers(live: KubernetesObject, next: KubernetesObject, subresource: string | undefined): void {
+  if (subresource !== undefined || live.metadata.deletionTimestamp === undefined) return
+  const present = live.metadata.finalizers ?? []
+  if ((next.metadata.finalizers ?? []).every((name) => present.includes(name))) return
+  const detail = { field: 'metadata.finalizers' }
+  throw new Failure('Invalid', 'no new finalizers can be added if the object is being deleted', detail)
 }
 
 /** Refuses an update of another incarnation or of a state that is not the latest. */

@@ -21,7 +21,7 @@ export interface FakeStore {
   /** Forgets the history, as etcd does when it compacts. */
   compact(): void
   /** Calls back after each change. */
-  onEvent(listener: () => void): () => void
+  onEvent(listener: (event: HistoryEvent) => void): () => void
 }
 
 /** Name of a kind within the store. */
@@ -32,7 +32,7 @@ export function resourceName(resource: Resource<KubernetesObject>): string {
 /** Makes an empty store. */
 export function createFakeStore(): FakeStore {
   const kinds = new Map<string, Map<string, KubernetesObject>>()
-  const listeners = new Set<() => void>()
+  const listeners = new Set<(event: HistoryEvent) => void>()
   let history: HistoryEvent[] = []
   let version = 100
   let compacted = 0
@@ -47,8 +47,9 @@ export function createFakeStore(): FakeStore {
     before: KubernetesObject | undefined,
     after: KubernetesObject | undefined,
   ) => {
-    history.push({ resource: resourceName(resource), version, before, after })
-    for (const listener of [...listeners]) listener()
+    const event = { resource: resourceName(resource), version, before, after }
+    history.push(event)
+    for (const listener of [...listeners]) listener(event)
   }
   const versioned = (object: KubernetesObject): KubernetesObject => {
     version += 1
@@ -74,9 +75,7 @@ export function createFakeStore(): FakeStore {
     },
     version: () => version,
     since: (resource, from) =>
-      from < compacted
-        ? undefined
-        : history.filter((event) => event.version > from && event.resource === resourceName(resource)),
+      from < compacted ? undefined : later(history, from).filter((event) => event.resource === resourceName(resource)),
     compact: () => {
       compacted = version
       history = []
@@ -88,4 +87,11 @@ export function createFakeStore(): FakeStore {
       }
     },
   }
+}
+
+/** The events after a version; watchers are nearly always up to date, so the search begins at the end. */
+function later(history: readonly HistoryEvent[], version: number): readonly HistoryEvent[] {
+  let begin = history.length
+  while (begin > 0 && (history[begin - 1]?.version ?? 0) > version) begin--
+  return history.slice(begin)
 }

@@ -56,16 +56,35 @@ export function startTarget(options: TargetOptions, signal: AbortSignal): Target
     },
     () => {},
   )
-  untilItAnswers({ ...options, log }, signal).then(
-    () => Promise.all(Object.values(informers).map((one) => one.run(signal))),
+  let silentSince: number | undefined
+  const onSilence = () => {
+    silentSince ??= clock.now()
+  }
+  untilItAnswers({ ...options, log }, onSilence, signal).then(
+    () => {
+      silentSince = undefined
+      return Promise.all(Object.values(informers).map((one) => one.run(signal)))
+    },
     () => {},
   )
   const nodeReader = createFreshReader(informers.nodes)
-  return { client, ...informers, budgets, attachments, nodeReader, nodesKnownSince: () => knownSince }
+  return {
+    client,
+    ...informers,
+    budgets,
+    attachments,
+    nodeReader,
+    nodesKnownSince: () => knownSince,
+    silentSince: () => silentSince,
+  }
 }
 
 /** Informers back off for long from a server that is not there; this knocks at short intervals instead, until everything that they need may be read. */
-async function untilItAnswers({ client, clock, log }: TargetOptions, signal: AbortSignal): Promise<void> {
+async function untilItAnswers(
+  { client, clock, log }: TargetOptions,
+  onSilence: () => void,
+  signal: AbortSignal,
+): Promise<void> {
   const limit = { limit: 1 }
   for (let told = false; ; ) {
     signal.throwIfAborted()
@@ -77,6 +96,7 @@ async function untilItAnswers({ client, clock, log }: TargetOptions, signal: Abo
     } catch (error) {
       if (!told) log.info({ error: describe(error) }, 'waiting for the target cluster; servers are made meanwhile')
       told = true
+      onSilence()
     }
     await clock.sleep(knockMilliseconds, signal)
   }

@@ -76,6 +76,42 @@ export const quickSettings: MachineSettings = {
   resourceExhaustedRetryMilliseconds: 600_000,
 }
 
+/** What one incarnation of the controllers sees of the world. */
+export interface RigManagerParts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly control: Client
+  readonly target: Client | undefined
+  readonly driver: Driver
+  readonly log: Log
+}
+
+/** Makes controllers that are set up as a rig's options say. */
+export function createRigManager(
+  options: Omit<RigOptions, 'clock' | 'random' | 'control' | 'target' | 'log'>,
+  parts: RigManagerParts,
+): { readonly manager: Manager; readonly registry: Registry } {
+  const { target, ...others } = parts
+  const registry = new Registry()
+  const manager = createManager({
+    ...others,
+    ...(target === undefined ? {} : { target }),
+    registry,
+    namespace: options.namespace,
+    settings: { ...quickSettings, ...options.settings },
+    tokens: {
+      key: options.tokenKey === null ? undefined : (options.tokenKey ?? Buffer.alloc(32, 7)),
+      extraGroups: 'system:bootstrappers:trellis',
+    },
+    concurrentMachines: 50,
+    concurrentSyncs: 10,
+    orphanPeriodMilliseconds: options.orphanPeriodMilliseconds ?? 900_000,
+    safety: { ...usualSafety, ...options.safety },
+    keepNodesDuringRollout: options.keepNodesDuringRollout ?? true,
+  })
+  return { manager, registry }
+}
+
 /** Makes a rig; the controllers stand still until started. */
 export function createRig(options: RigOptions): Rig {
   const { clock, random, control, namespace, log = createSilentLog() } = options
@@ -95,28 +131,15 @@ export function createRig(options: RigOptions): Rig {
   )
   let starts = 0
   const make = () => {
-    const registry = new Registry()
-    const manager = createManager({
+    const driver = (options.wrapDriver ?? ((bare) => bare))(createSimulatedDriver(cloud))
+    return createRigManager(options, {
       clock,
       random: random.child(`manager-${starts++}`),
       log,
-      registry,
       control,
-      ...(target === undefined ? {} : { target }),
-      driver: (options.wrapDriver ?? ((driver) => driver))(createSimulatedDriver(cloud)),
-      namespace,
-      settings: { ...quickSettings, ...options.settings },
-      tokens: {
-        key: options.tokenKey === null ? undefined : (options.tokenKey ?? Buffer.alloc(32, 7)),
-        extraGroups: 'system:bootstrappers:trellis',
-      },
-      concurrentMachines: 50,
-      concurrentSyncs: 10,
-      orphanPeriodMilliseconds: options.orphanPeriodMilliseconds ?? 900_000,
-      safety: { ...usualSafety, ...options.safety },
-      keepNodesDuringRollout: options.keepNodesDuringRollout ?? true,
+      target,
+      driver,
     })
-    return { manager, registry }
   }
   let current = make()
   let running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined

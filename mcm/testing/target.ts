@@ -33,5 +33,6 @@ export function targetOf(client: Client): TargetContext {
     reports: informer(configMaps),
     tokens: informer<Secret>(secrets),
     nodesKnownSince: () => undefined,
+    silentSince: () => undefined,
   }
 }

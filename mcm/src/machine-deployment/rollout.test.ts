@@ -146,6 +146,15 @@ describe('recreateStep', () => {
   })
 })
 
+describe('a step of a rollout', () => {
+  it('leaves room for machines that are going beside those that are still to be made', () => {
+    // Two are there and one is going, three are wanted: that will be four servers.
+    const newest = { ...view('new', 3, 2, 3), present: 2 }
+    const scaling = rollingStep({ replicas: 3, bounds: { maxSurge: 1, maxUnavailable: 0 }, newest, old: [] })
+    expect(Object.fromEntries(scaling)).toEqual({})
+  })
+})
+
 describe('shareOut', () => {
   it.each([
     { reason: 'one set takes all', views: [view('a', 3)], replicas: 5, wanted: { a: 5 } },
@@ -167,6 +176,18 @@ describe('shareOut', () => {
       views: [view('a', 0, 0, 0, 0), view('b', 0, 0, 0, 60)],
       replicas: 2,
       wanted: { b: 2 },
+    },
+    {
+      reason: 'growth waits for the machines of older sets that are still going',
+      views: [{ ...view('a', 1, 1, 2, 0), present: 1 }, view('b', 1, 1, 1, 60)],
+      replicas: 3,
+      wanted: { b: 2 },
+    },
+    {
+      reason: 'also when only the newest is still wanted',
+      views: [{ ...view('a', 0, 0, 2, 0), present: 0 }, view('b', 1, 1, 1, 60)],
+      replicas: 4,
+      wanted: { b: 3 },
     },
   ])('$reason', ({ views, replicas, wanted }) => {
     expect(Object.fromEntries(shareOut({ replicas, surge: 1, views, newest: views.at(-1) }))).toEqual(wanted)

@@ -1,5 +1,5 @@
 import type { Bounds } from './bounds.ts'
-import { byAge, type SetView, total } from './sets-view.ts'
+import { byAge, type SetView, serversOf, total } from './sets-view.ts'
 
 /** Wanted numbers by name of set; sets that are absent keep theirs. */
 export type Scaling = ReadonlyMap<string, number>
@@ -20,7 +20,7 @@ export function rollingStep({ replicas, bounds, newest, old }: Rollout): Scaling
   const all = [newest, ...old]
   const scaling = new Map<string, number>()
   if (newest.wanted > replicas) scaling.set(newest.name, replicas)
-  const room = replicas + bounds.maxSurge - total(all, ({ wanted, existing }) => Math.max(wanted, existing))
+  const room = replicas + bounds.maxSurge - total(all, serversOf)
   const growth = Math.min(room, replicas - newest.wanted)
   if (growth > 0) scaling.set(newest.name, newest.wanted + growth)
 
@@ -53,7 +53,7 @@ export function recreateStep({ replicas, newest, old }: Rollout): Scaling {
 /** How many machines a set for a new template starts with. */
 export function firstReplicas(replicas: number, bounds: Bounds, old: readonly SetView[], recreate: boolean): number {
   if (recreate) return old.every(({ wanted, existing }) => wanted === 0 && existing === 0) ? replicas : 0
-  const room = replicas + bounds.maxSurge - total(old, ({ wanted, existing }) => Math.max(wanted, existing))
+  const room = replicas + bounds.maxSurge - total(old, serversOf)
   return Math.max(0, Math.min(room, replicas))
 }
 
@@ -75,13 +75,20 @@ export function shareOut({ replicas, surge, views, newest }: Resizing): Scaling 
   const target = newest ?? [...(active.length > 0 ? active : views)].sort(byAge).at(-1)
   if (target === undefined) return new Map()
   if (active.every((view) => view === target)) {
-    return target.wanted === replicas ? new Map() : new Map([[target.name, replicas]])
+    const to = Math.min(replicas, Math.max(target.wanted, replicas + surge - serversElsewhere(views, target)))
+    return target.wanted === to ? new Map() : new Map([[target.name, to]])
   }
   const sum = total(active, ({ wanted }) => wanted)
   const allowed = replicas === 0 ? 0 : replicas + surge
   if (sum > allowed) return shrink(active, sum - allowed)
-  const room = allowed - total(views, ({ wanted, existing }) => Math.max(wanted, existing))
+  const room = allowed - serversElsewhere(views, target) - Math.max(target.wanted, target.present)
   return room > 0 ? new Map([[target.name, target.wanted + room]]) : new Map()
+}
+
+/** Servers of all other sets, those that are still going included: a rollout began their replacement. */
+function serversElsewhere(views: readonly SetView[], one: SetView): number {
+  const others = views.filter((view) => view !== one)
+  return total(others, serversOf)
 }
 
 function shrink(active: readonly SetView[], surplus: number): Scaling {

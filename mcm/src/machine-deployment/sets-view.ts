@@ -45,6 +45,11 @@ export function viewOf(set: MachineSet, machines: readonly Machine[], { now, min
   }
 }
 
+/** Servers that a set comes to: a machine that is going keeps its own until the end, and does not keep the set from making those that it is to have. */
+export function serversOf({ wanted, present, existing }: Pick<SetView, 'wanted' | 'present' | 'existing'>): number {
+  return Math.max(wanted, present) + existing - present
+}
+
 /** Sets from the oldest to the newest; equally old ones by name. */
 export function byAge(left: SetView, right: SetView): number {
   const difference = born(left) - born(right)

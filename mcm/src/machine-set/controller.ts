@@ -64,7 +64,7 @@ async function reconcile(context: MachineSetContext, expectations: Expectations,
   const countable = outstanding === 0
   const decision = decideMachineSet({ set, candidates, countable, now: clock.now() })
   const trouble = await applyAll(context, expectations, set, decision.actions)
-  if (decision.actions.some(({ kind }) => kind === 'remove-finalizer')) {
+  if (trouble === undefined && decision.actions.some(({ kind }) => kind === 'remove-finalizer')) {
     expectations.forget(uid)
     return done
   }
@@ -170,8 +170,36 @@ function trouble(reason: string, error: unknown): Trouble {
 }
 
 async function createOne(context: MachineSetContext, expectations: Expectations, set: MachineSet): Promise<void> {
-  const made = await context.control.create(machines, machineOf(set, context.random.text(5)))
-  expectations.created(set.metadata.uid ?? '', made.metadata.uid ?? '')
+  const uid = set.metadata.uid ?? ''
+  const machine = nextMachine(context, expectations, set)
+  try {
+    const made = await context.control.create(machines, machine)
+    expectations.created(uid, made.metadata.uid ?? '')
+  } catch (error) {
+    if (!isFailure(error, 'Conflict')) {
+      // It may have been made all the same: the next try asks for the same name, so that there are never two.
+      if (!isFailure(error) || isFailure(error, 'Unavailable')) expectations.unanswered(uid, machine.metadata.name)
+      throw error
+    }
+    const taken = await context.control.find(machines, keyOf(machine))
+    if (taken === undefined || controllerOf(taken)?.uid !== uid) throw error
+    expectations.created(uid, taken.metadata.uid ?? '')
+  }
+}
+
+/** The machine to make next: one that was asked for in vain and has not come, or a new one. */
+function nextMachine(
+  { machines: known, random }: MachineSetContext,
+  expectations: Expectations,
+  set: MachineSet,
+): Machine {
+  const machine = machineOf(set, random.text(5))
+  const { namespace } = machine.metadata
+  for (let name = expectations.nextUnanswered(set.metadata.uid ?? ''); name !== undefined; ) {
+    if (known.get({ namespace, name }) === undefined) return { ...machine, metadata: { ...machine.metadata, name } }
+    name = expectations.nextUnanswered(set.metadata.uid ?? '')
+  }
+  return machine
 }
 
 async function applyOne(

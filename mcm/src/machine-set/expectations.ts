@@ -13,6 +13,10 @@ export interface Expectations {
   seen(machineUid: string, state: 'present' | 'leaving' | 'gone'): void
   /** How long until the set may be counted; 0 when nothing is outstanding. */
   outstandingMilliseconds(set: string): number
+  /** A machine of that name was asked for, and nobody knows whether it was made. */
+  unanswered(set: string, name: string): void
+  /** A name that was asked for without an answer, to be asked for again; each is told once. */
+  nextUnanswered(set: string): string | undefined
   forget(set: string): void
 }
 
@@ -24,6 +28,7 @@ export function createExpectations(clock: Clock): Expectations {
   const creations = new Map<string, string>()
   const deletions = new Map<string, string>()
   const outstanding = new Map<string, Map<string, number>>()
+  const names = new Map<string, string[]>()
   /** Events can be faster than the answer to the request that caused them. */
   const early = createRecent(clock)
 
@@ -59,7 +64,12 @@ export function createExpectations(clock: Clock): Expectations {
       entries.clear()
       return 0
     },
+    unanswered: (set, name) => {
+      names.set(set, [...(names.get(set) ?? []), name])
+    },
+    nextUnanswered: (set) => names.get(set)?.shift(),
     forget: (set) => {
+      names.delete(set)
       for (const uid of outstanding.get(set)?.keys() ?? []) {
         creations.delete(uid)
         deletions.delete(uid)

@@ -34,6 +34,8 @@ export interface TargetContext {
   readonly attachments: SharedWatch<VolumeAttachment>
   /** When the nodes became known to this process. */
   nodesKnownSince(): number | undefined
+  /** Since when it has been asked in vain; undefined once it answered, and before it was asked. */
+  silentSince(): number | undefined
 }
 
 /** How bootstrap tokens are made. */

@@ -3,7 +3,14 @@ import { describe, expect, it } from 'vitest'
 import { at, epoch, launched, machineIn, nodeThat, observationOf } from '../../testing/objects.ts'
 import { decideTermination, drainStatement, type TerminationMemory } from './termination.ts'
 
-const none: TerminationMemory = { began: epoch, drained: false, holdsVolumes: false, serverGone: false }
+const none: TerminationMemory = {
+  began: epoch,
+  lookedForServer: false,
+  lookedForNode: false,
+  drained: false,
+  holdsVolumes: false,
+  serverGone: false,
+}
 const leaving = { deletionTimestamp: at(0) }
 const terminating = (changes: Parameters<typeof launched>[1] = {}) =>
   launched('Terminating', {
@@ -86,6 +93,34 @@ describe('decideTermination', () => {
       step: 'delete-server',
     },
     {
+      reason: 'a machine that knows of no server may have one',
+      machine: machineIn('Terminating', { metadata: leaving }),
+      memory: none,
+      node: undefined,
+      step: 'look-for-server',
+    },
+    {
+      reason: 'unless the cloud says that it has none',
+      machine: machineIn('Terminating', { metadata: leaving }),
+      memory: { ...none, lookedForServer: true },
+      node: undefined,
+      step: 'delete-server',
+    },
+    {
+      reason: 'a machine that was never seen as a node may be one since a moment',
+      machine: terminating({ status: { conditions: [] } }),
+      memory: none,
+      node: undefined,
+      step: 'look-for-node',
+    },
+    {
+      reason: 'unless the API server itself says that it is not',
+      machine: terminating({ status: { conditions: [] } }),
+      memory: { ...none, lookedForNode: true },
+      node: undefined,
+      step: 'delete-server',
+    },
+    {
       reason: 'the node object follows the server',
       machine: terminating(),
       memory: { ...none, drained: true, serverGone: true },
@@ -116,9 +151,13 @@ describe('decideTermination', () => {
     expect(decideTermination(forced, none, epoch + 60_000).kind).toBe('delete-server')
   })
 
-  it('does not wait for it if the machine never was a node', () => {
-    const observed = observationOf(terminating({ status: { conditions: [] } }), { target: { kind: 'unknown' } })
-    expect(decideTermination(observed, none, epoch + 1000).kind).toBe('delete-server')
+  it('does not wait long for it if the machine never was seen as a node', () => {
+    const machine = terminating({ status: { conditions: [] } })
+    const justStarted = observationOf(machine, { target: { kind: 'unknown' } })
+    expect(decideTermination(justStarted, none, epoch + 1000).kind).toBe('wait')
+    const silent = observationOf(machine, { target: { kind: 'unknown', silentSince: epoch } })
+    expect(decideTermination(silent, none, epoch + 59_999).kind).toBe('wait')
+    expect(decideTermination(silent, none, epoch + 60_000).kind).toBe('delete-server')
   })
 
   it('is not held by a class that never was, if there never was a server', () => {
@@ -128,7 +167,8 @@ describe('decideTermination', () => {
       description: 'MachineClass small does not exist',
     })
     const empty = machineIn('Terminating', { metadata: leaving })
-    expect(decideTermination(observationOf(empty, { classView }), none, epoch).kind).toBe('finish')
+    const looked = { ...none, lookedForServer: true }
+    expect(decideTermination(observationOf(empty, { classView }), looked, epoch).kind).toBe('finish')
     expect(decideTermination(observationOf(terminating(), { classView }), none, epoch)).toMatchObject({
       kind: 'blocked',
       reason: 'The server cannot be deleted: MachineClass small does not exist; create it anew to go on',

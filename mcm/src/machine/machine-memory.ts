@@ -27,12 +27,15 @@ export interface LeavingMemory {
   holdsVolumes: boolean
   /** Whether its Node says that it is going. */
   announced: boolean
+  lookedForServer: boolean
+  lookedForNode: boolean
   serverGone: boolean
   /** Looks at a server that is being deleted. */
   deletionLooks: number
   deletionFailures: number
   deletionNotBefore: number
   cleanUpFailures: number
+  cleanUpFailedSince?: number
   /** The finalizer is off: what the informer still shows is a ghost. */
   finished: boolean
   /** When the drain's progress was last written. */
@@ -75,6 +78,8 @@ function emptyMemory(): MachineMemory {
       drained: false,
       holdsVolumes: false,
       announced: false,
+      lookedForServer: false,
+      lookedForNode: false,
       serverGone: false,
       deletionLooks: 0,
       deletionFailures: 0,

@@ -11,7 +11,7 @@ export type TargetView =
   /** There is none: machines end up Available. */
   | { readonly kind: 'none' }
   /** Its API server has not answered yet in the life of this process. */
-  | { readonly kind: 'unknown' }
+  | { readonly kind: 'unknown'; readonly silentSince?: number }
   /** Its nodes are known, since that instant. */
   | { readonly kind: 'known'; readonly since: number }
 

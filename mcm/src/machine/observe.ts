@@ -35,8 +35,9 @@ export function tokenIdOf({ tokens }: Pick<MachineContext, 'tokens'>, machine: M
 function targetView({ target, apiServers }: MachineContext): TargetView {
   if (target === undefined) return { kind: 'none' }
   const known = target.nodesKnownSince()
-  if (known === undefined) return { kind: 'unknown' }
-  return { kind: 'known', since: Math.max(known, apiServers.recoveredAt() ?? known) }
+  if (known !== undefined) return { kind: 'known', since: Math.max(known, apiServers.recoveredAt() ?? known) }
+  const silentSince = target.silentSince()
+  return silentSince === undefined ? { kind: 'unknown' } : { kind: 'unknown', silentSince }
 }
 
 /** The class as it is; for a machine that is to go, as it was last, should it or a secret of it be missing: what was made must not outlive it. */

@@ -1,21 +1,16 @@
-import { configMaps, secrets } from '@trellis/api/core/configuration'
-import { type Node, nodes } from '@trellis/api/core/node'
-import { joinReportName, joinReportNamespace } from '@trellis/api/join-report'
 import type { Machine } from '@trellis/api/machine/machine'
 import { machineCodeOf } from '@trellis/cloudprovider/contract/machine-codes'
-import { describe, isFailure } from '@trellis/foundation/failure'
+import { describe } from '@trellis/foundation/failure'
 import { pauseMilliseconds } from '@trellis/foundation/retry'
 import { again, blocked, done, type Outcome } from '@trellis/kubernetes/controller'
 import type { DrainProgress } from '../drain/drain-node.ts'
 import type { ClassView } from '../machine-class/resolve.ts'
-import { tokenNamespace, tokenSecretName } from './bootstrap-token.ts'
-import type { MachineContext, TargetContext } from './context.ts'
+import { cleanUp, isCleanUpHopeless, releaseNode } from './clean-up.ts'
+import type { MachineContext } from './context.ts'
 import { drainMachine, endDrain, releaseMachineVolumes } from './drain-machine.ts'
 import type { MachineMemory } from './machine-memory.ts'
-import { releasePatch } from './node-template.ts'
-import { nodeNameOf, wasNode } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
-import { observeMachine, tokenIdOf } from './observe.ts'
+import { observeMachine } from './observe.ts'
 import {
   decideTermination,
   deletionFailedStatement,
@@ -27,8 +22,9 @@ import {
   type TerminationStep,
   terminatingCondition,
 } from './termination.ts'
+import { lookForNode, lookForServer } from './whereabouts.ts'
 import { removeFinalizer, writeStatus } from './write.ts'
-import { patchNode, stateNodeCondition } from './write-node.ts'
+import { stateNodeCondition } from './write-node.ts'
 
 /** Everything that a step of a termination acts upon. */
 interface Leaving {
@@ -63,8 +59,8 @@ export async function terminate(leaving: Leaving, name: string): Promise<Outcome
 }
 
 function terminationMemory({ leaving }: MachineMemory): TerminationMemory {
-  const { began, drained, holdsVolumes, serverGone } = leaving
-  return { began, drained, holdsVolumes, serverGone }
+  const { began, drained, holdsVolumes, serverGone, lookedForServer, lookedForNode } = leaving
+  return { began, drained, holdsVolumes, serverGone, lookedForServer, lookedForNode }
 }
 
 /** Takes one step; undefined means that the next may follow. */
@@ -80,6 +76,10 @@ async function take(
     case 'state':
       await writeStatus(context, machine, step.statement)
       return undefined
+    case 'look-for-server':
+      return lookForServer(leaving, observed)
+    case 'look-for-node':
+      return lookForNode(leaving, observed)
     case 'drain':
       return drain(leaving, observed)
     case 'release-volumes':
@@ -202,18 +202,6 @@ async function deleteNode({ context, memory }: Leaving, observed: MachineObserva
   return finish({ context, memory }, observed)
 }
 
-/** Lets go of a Node, and deletes it unless somebody else has already. */
-async function releaseNode(target: TargetContext, node: Node): Promise<void> {
-  const { name, uid, deletionTimestamp } = node.metadata
-  const patch = releasePatch(node)
-  try {
-    if (patch !== undefined) await patchNode(target, name, patch)
-  } catch (error) {
-    if (!isFailure(error, 'NotFound')) throw error
-  }
-  if (deletionTimestamp === undefined) await target.client.delete(nodes, { name }, uid === undefined ? {} : { uid })
-}
-
 /** The informers may show the Node, the report and the token for a moment longer: what follows their deletion does not wait for that. */
 async function finish(
   { context, memory }: Pick<Leaving, 'context' | 'memory'>,
@@ -221,32 +209,18 @@ async function finish(
 ): Promise<Outcome> {
   const { machine } = observed
   const { leaving } = memory
-  const most = 5
+  const { clock } = context
   try {
-    if (leaving.cleanUpFailures < most) await cleanUp(context, observed)
+    if (!isCleanUpHopeless(leaving, clock.now())) await cleanUp(context, observed)
   } catch (error) {
     leaving.cleanUpFailures++
+    leaving.cleanUpFailedSince ??= clock.now()
     throw error
   }
   await removeFinalizer(context, machine)
   leaving.finished = true
-  context.times.deleted(machine, context.clock.now() - (leaving.began ?? context.clock.now()))
+  context.times.deleted(machine, clock.now() - (leaving.began ?? clock.now()))
   context.events.flock(machine, 'MachinesGone', 'gone with all that was theirs')
   context.log.info({ machine: machine.metadata.name }, 'machine deleted')
   return done
-}
-
-async function cleanUp(context: MachineContext, observed: MachineObservation): Promise<void> {
-  const { machine, tokenSecret, node, target } = observed
-  const client = context.target?.client
-  if (client === undefined) return
-  const reportKey = { namespace: joinReportNamespace, name: joinReportName(machine.metadata.name) }
-  const tokenKey = { namespace: tokenNamespace, name: tokenSecretName(tokenIdOf(context, machine)) }
-  // Also a report that cannot be read.
-  if (context.target?.reports.get(reportKey) !== undefined) await client.delete(configMaps, reportKey)
-  if (tokenSecret !== undefined) await client.delete(secrets, tokenKey)
-  const name = nodeNameOf(machine)
-  const neverSeen = node === undefined && target.kind === 'known' && !wasNode(machine)
-  // A kubelet may have registered its Node just before its server was deleted, later than the informer could tell.
-  if (neverSeen && name !== undefined) await client.delete(nodes, { name })
 }

@@ -1,11 +1,11 @@
 import type { Machine } from '@trellis/api/machine/machine'
-import { machineErrorCodes, machineLabels, machineNodeConditions } from '@trellis/api/machine/well-known'
+import { machineErrorCodes, machineNodeConditions } from '@trellis/api/machine/well-known'
 import { isDrained, mayHoldVolumes, withDrained, withDrainProgress } from '../drain/condition.ts'
 import { forceWaitMilliseconds } from '../drain/decide.ts'
 import type { DrainProgress } from '../drain/drain-node.ts'
 import { forcingLabel } from '../drain/force.ts'
 import type { ClassView } from '../machine-class/resolve.ts'
-import { conditionsFor, illnessOf, wasNode } from './node-view.ts'
+import { conditionsFor, illnessOf, nodeNameOf, wasNode } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { phaseOf, type StatusStatement } from './phase.ts'
 import type { NodeConditionStatement } from './write-node.ts'
@@ -14,6 +14,10 @@ import type { NodeConditionStatement } from './write-node.ts'
 export interface TerminationMemory {
   /** When this process first saw it go. */
   readonly began: number | undefined
+  /** Whether the cloud said that there is no server. */
+  readonly lookedForServer: boolean
+  /** Whether the API server itself said that there is no Node. */
+  readonly lookedForNode: boolean
   /** Whether the drain is over. */
   readonly drained: boolean
   /** Whether volumes may still be attached, and must be detached by force. */
@@ -24,6 +28,10 @@ export interface TerminationMemory {
 /** The next thing to do for a machine that is going, or what to wait for. */
 export type TerminationStep =
   | { readonly kind: 'state'; readonly statement: StatusStatement }
+  /** The machine may have a server that it does not know of: the cloud is to be asked. */
+  | { readonly kind: 'look-for-server' }
+  /** The machine may have become a node without the informer having told: to be asked of the API server itself. */
+  | { readonly kind: 'look-for-node' }
   | { readonly kind: 'drain' }
   | { readonly kind: 'release-volumes' }
   | { readonly kind: 'delete-server'; readonly view: ClassView }
@@ -33,6 +41,8 @@ export type TerminationStep =
   | { readonly kind: 'blocked'; readonly statement: StatusStatement; readonly reason: string }
 
 const recheckMilliseconds = 10_000
+/** How long a cluster must have been silent until a machine that was never seen as its node goes without having been looked for there. */
+const silencePatienceMilliseconds = 60_000
 
 /** Decides the next step of a machine that has a deletion timestamp. Every step may be repeated. */
 export function decideTermination(
@@ -69,10 +79,22 @@ export function isPastHope(
 function drainStep(observed: MachineObservation, memory: TerminationMemory, now: number): TerminationStep | undefined {
   const { machine, target, node } = observed
   if (target.kind === 'none' || memory.drained || isDrained(machine)) return undefined
+  if (node !== undefined) return { kind: 'drain' }
+  if (isPastHope(observed, memory, now)) return undefined
+  // The process may have been lost between making the server and writing its name down.
+  if (nodeNameOf(machine) === undefined && !memory.lookedForServer) return { kind: 'look-for-server' }
+  const hadNode = wasNode(machine)
   if (target.kind === 'unknown') {
-    return wasNode(machine) && !isPastHope(observed, memory, now) ? awaitTarget(machine, now) : undefined
+    // A machine may have become a node since anybody looked: only a cluster that does not answer for long is not asked.
+    const isSilent = now - (target.silentSince ?? now) >= silencePatienceMilliseconds
+    return hadNode || (hadServer(machine) && !isSilent) ? awaitTarget(machine, now) : undefined
   }
-  return node === undefined ? undefined : { kind: 'drain' }
+  // Nodes come up faster than watches tell of them.
+  return hadServer(machine) && !hadNode && !memory.lookedForNode ? { kind: 'look-for-node' } : undefined
+}
+
+function hadServer(machine: Machine): boolean {
+  return machine.spec?.providerID !== undefined || nodeNameOf(machine) !== undefined
 }
 
 /** Volumes are detached before the server goes, also when another process drained it. */
@@ -128,9 +150,7 @@ function serverStep(
     return { kind: 'wait', statement: {}, milliseconds: recheckMilliseconds }
   }
   // A machine that never had a server must not be held by a class that never was.
-  if (machine.spec?.providerID === undefined && machine.metadata.labels?.[machineLabels.node] === undefined) {
-    return undefined
-  }
+  if (!hadServer(machine)) return undefined
   const remedy = classView.reason.kind === 'missing' ? '; create it anew to go on' : ''
   const description = `The server cannot be deleted: ${classView.reason.description}${remedy}`
   return {

@@ -1,0 +1,297 @@
+import { machineDeployments } from '@trellis/api/machine/machine-deployment'
+import type { Driver } from '@trellis/cloudprovider/contract/driver'
+import type { SimulatedSettings } from '@trellis/cloudprovider/simulated/settings'
+import { describe, InvariantError } from '@trellis/foundation/failure'
+import { createSeededRandom, type Random } from '@trellis/foundation/random'
+import { type Action, createUsers, drawAction, plantClasses } from './actions.ts'
+import { Breach, type Invariant } from './breach.ts'
+import { type Census, unfinished } from './convergence.ts'
+import { noOrphans, noSkippedDrains, noSurvivors } from './endings.ts'
+import { drawRates, type FaultRates } from './faults.ts'
+import { noLostUpdates } from './lost-updates.ts'
+import { noSurplus } from './surplus.ts'
+import { createWorld, namespace, type World } from './world.ts'
+
+/** An action and when it is done, in seconds from the beginning. */
+export type Step = Action & { readonly at: number }
+
+/** One run, wholly determined. */
+export interface Script {
+  readonly seed: string
+  readonly rates: FaultRates
+  readonly cloud: SimulatedSettings
+  readonly joinMilliseconds: number
+  readonly steps: readonly Step[]
+  readonly shuffle?: boolean
+  /** Loses the process at that write, counted from 1. */
+  readonly crashAt?: { readonly write: number; readonly moment: 'before' | 'after' }
+}
+
+/** How a run ended. */
+export interface RunResult {
+  /** The promise that was broken. */
+  readonly breach: Breach | undefined
+  /** What happened, where it was asked for. */
+  readonly trace: readonly string[]
+  readonly writes: number
+  /** Virtual time that everything took to be as wanted after the last fault. */
+  readonly settledAfterMilliseconds: number
+}
+
+/** How a run may be meddled with. */
+export interface RunOptions {
+  readonly traces?: boolean
+  readonly tamper?: (driver: Driver) => Driver
+}
+
+const minute = 60_000
+/** After the last fault everything is as wanted within this time, and stays so. */
+const settleMilliseconds = 150 * minute
+const quietMilliseconds = 12 * minute
+
+/** The script of a seed. */
+export function scriptOf(seed: string): Script {
+  const random = createSeededRandom(`simulation/${seed}`)
+  const length = 300 + random.integer(1500)
+  const count = 5 + random.integer(25)
+  const instants = Array.from({ length: count }, () => random.integer(length)).sort((left, right) => left - right)
+  const replicas = 1 + random.integer(4)
+  const first: Step = { at: 0, do: 'create-deployment', name: 'alpha', replicas }
+  const app: Step = { at: 1, do: 'app', name: 'app-0', replicas: random.integer(5) }
+  return {
+    seed,
+    rates: random.integer(8) === 0 ? { ...drawRates(random), crash: 0.1 } : drawRates(random),
+    cloud: drawCloud(random),
+    joinMilliseconds: random.integer(60_000),
+    steps: [first, app, ...instants.map((at) => ({ at, ...drawAction(random) }))],
+    shuffle: random.integer(2) === 0,
+  }
+}
+
+function drawCloud(random: Random): SimulatedSettings {
+  const maybe = <Value>(value: Value) => (random.integer(2) === 0 ? value : undefined)
+  const lag = maybe(random.integer(30_000))
+  const callsPerSecond = maybe(4 + random.integer(10))
+  return {
+    createMilliseconds: random.integer(60_000),
+    deleteMilliseconds: random.integer(20_000),
+    callMilliseconds: random.integer(500),
+    jitter: random.fraction() / 2,
+    answersEarly: random.integer(2) === 0,
+    needsInitialization: random.integer(4) === 0,
+    ...(lag === undefined ? {} : { visibilityLagMilliseconds: lag }),
+    ...(callsPerSecond === undefined ? {} : { callsPerSecond }),
+  }
+}
+
+/** Carries a script out, checking every invariant after every step. */
+export async function runScript(script: Script, options: RunOptions = {}): Promise<RunResult> {
+  const trace: string[] = []
+  const began = { at: 0 }
+  const note = (what: () => string) => {
+    if (options.traces !== true) return
+    const seconds = ((world.clock.now() - began.at) / 1000).toFixed(3)
+    trace.push(`${seconds.padStart(9)} s  ${what()}`)
+  }
+  const random = createSeededRandom(`world/${script.seed}`)
+  const world: World = createWorld({ ...script, random, note, ...(options.tamper ? { tamper: options.tamper } : {}) })
+  began.at = world.clock.now()
+  const watchdogs = watchOver(world)
+  let settled = 0
+  let breach: Breach | undefined
+  try {
+    await plantClasses(world.control, namespace)
+    if (script.crashAt !== undefined) world.faults.crashAt(script.crashAt.write, script.crashAt.moment)
+    world.start()
+    await storm(world, watchdogs, script.steps)
+    settled = await calmDown(world, watchdogs)
+    await takeDown(world, watchdogs)
+  } catch (error) {
+    if (!(error instanceof Breach)) throw error
+    note(() => error.message)
+    breach = error
+  }
+  return { breach, trace, writes: world.faults.writes(), settledAfterMilliseconds: settled }
+}
+
+interface Watchdogs {
+  readonly all: readonly Invariant[]
+  /** Lets a user act, or the world. */
+  perform(action: Action): Promise<void>
+}
+
+function watchOver(world: World): Watchdogs {
+  const surplus = noSurplus(world)
+  const updates = noLostUpdates(world)
+  const sound: Invariant = {
+    check: () => {
+      const error = world.collapse()
+      if (error !== undefined) throw new Breach('no collapse', describe(error))
+    },
+  }
+  const { control, target, clock } = world
+  const mayBeReady = (nodeName: string) =>
+    world.cloud.servers().some(({ machineName, state }) => machineName === nodeName && state === 'running')
+  const onDeletion = surplus.userDeletes
+  const users = createUsers({ control, target, namespace, now: clock.now, onDeletion, mayBeReady })
+  return {
+    all: [surplus, updates, sound, noOrphans(world), noSurvivors(world), noSkippedDrains(world)],
+    perform: async (action) => {
+      world.note(() => `*** ${JSON.stringify(action)}`)
+      let byUser = false
+      await updates.userActs(async () => {
+        byUser = await users.act(action)
+      })
+      if (!byUser) await actOnWorld(world, action)
+    },
+  }
+}
+
+async function actOnWorld(world: World, action: Action): Promise<void> {
+  const { cloud, faults, quota, random, workloads } = world
+  faults.disturb()
+  switch (action.do) {
+    case 'delete-server': {
+      const servers = cloud.servers()
+      const server = servers[action.pick % Math.max(1, servers.length)]
+      if (server !== undefined) void cloud.remove(server).catch(() => {})
+      return
+    }
+    case 'create-server': {
+      const tags = { 'kubernetes.io/cluster/test': '1', 'kubernetes.io/role/node': '1' }
+      const wish = {
+        machineName: action.name,
+        machineType: 'small',
+        region: 'region',
+        zone: 'zone',
+        tags,
+        userData: '',
+      }
+      // Nobody gave it a token to join with.
+      cloud.script({ operation: 'join', machine: `^${action.name}$` })
+      void cloud.create(wish, tags).catch(() => {})
+      return
+    }
+    case 'quota':
+      if (action.servers === undefined) delete quota['*']
+      else quota['*'] = action.servers
+      return
+    case 'fail-next':
+      return cloud.script({ operation: action.operation, times: action.times })
+    case 'app': {
+      const app = workloads.apps.find(({ name }) => name === action.name)
+      if (app !== undefined) app.replicas = action.replicas
+      else await workloads.add(drawApp(random.child(action.name), action))
+      return
+    }
+    case 'outage':
+      faults.outages[action.cluster] = action.down
+      if (action.down) world.breakWatches()
+      return
+    case 'break-watches':
+      return world.breakWatches()
+    case 'forget-history':
+      world.control.compact()
+      world.target.compact()
+      return
+    case 'crash':
+      return world.crash()
+    case 'stop':
+      void world.stop()
+      return
+    case 'start':
+      return world.start()
+    default:
+      throw new InvariantError(`nobody does ${action.do}`)
+  }
+}
+
+function drawApp(random: Random, { name, replicas }: { readonly name: string; readonly replicas: number }) {
+  const guarded = random.integer(2) === 0
+  const minAvailable = random.integer(3)
+  const stopMilliseconds = random.integer(30_000)
+  return { name, replicas, graceSeconds: 30, stopMilliseconds, ...(guarded ? { minAvailable } : {}) }
+}
+
+/** Steps through virtual time up to an instant, checking after every step. Controllers that went down come back after a while. */
+async function passTime(world: World, { all }: Watchdogs, until: number): Promise<void> {
+  let restartAt: number | undefined
+  for (;;) {
+    for (const invariant of all) invariant.check()
+    const now = world.clock.now()
+    if (world.isUp()) restartAt = undefined
+    else restartAt ??= now + 100 + world.faults.random.integer(30_000)
+    if (restartAt !== undefined && now >= restartAt) world.start()
+    const fired = await world.clock.step(Math.min(until, Math.max(now, restartAt ?? until)))
+    if (!fired && world.clock.now() >= until) return
+  }
+}
+
+async function storm(world: World, watchdogs: Watchdogs, steps: readonly Step[]): Promise<void> {
+  const began = world.clock.now()
+  for (const { at, ...action } of steps) {
+    await passTime(world, watchdogs, began + at * 1000)
+    await watchdogs.perform(action)
+  }
+}
+
+/** Ends every fault and waits until all is as wanted, and then whether it stays so without a single write. */
+async function calmDown(world: World, watchdogs: Watchdogs): Promise<number> {
+  await endTrouble(world, watchdogs)
+  const began = world.clock.now()
+  let problems = unfinished(censusOf(world))
+  while (problems.length > 0) {
+    if (world.clock.now() - began > settleMilliseconds) throw new Breach('convergence', problems.join('; '))
+    await passTime(world, watchdogs, world.clock.now() + minute / 2)
+    problems = unfinished(censusOf(world))
+  }
+  const settled = world.clock.now() - began
+  // What is written when everything is as wanted has to end.
+  await passTime(world, watchdogs, world.clock.now() + quietMilliseconds)
+  const before = world.faults.writes()
+  await passTime(world, watchdogs, world.clock.now() + quietMilliseconds)
+  const busy = world.faults.writes() - before
+  const changed = unfinished(censusOf(world))
+  if (changed.length > 0) throw new Breach('convergence', `it did not stay so: ${changed.join('; ')}`)
+  if (busy > 0) throw new Breach('quiet', `${busy} writes while nothing happens`)
+  return settled
+}
+
+async function endTrouble(world: World, { perform }: Watchdogs): Promise<void> {
+  world.note(() => '*** all trouble ends')
+  world.faults.cease()
+  world.faults.outages.control = false
+  world.faults.outages.target = false
+  delete world.quota['*']
+  world.faults.disturb()
+  for (const { metadata } of world.control.peek(machineDeployments)) {
+    await perform({ do: 'pause', name: metadata.name, paused: false })
+  }
+  for (const _ of world.target.peek({ group: '', version: 'v1', kind: 'Node', plural: 'nodes', namespaced: false })) {
+    // Nodes that are sick for no reason stay sick: their machines are to be replaced.
+  }
+}
+
+/** Deletes everything and waits until nothing is left. */
+async function takeDown(world: World, watchdogs: Watchdogs): Promise<void> {
+  for (const { metadata } of world.control.peek(machineDeployments)) {
+    await watchdogs.perform({ do: 'delete-deployment', name: metadata.name })
+  }
+  const began = world.clock.now()
+  const left = () => [
+    ...unfinished(censusOf(world)),
+    ...world.control.peek(machineDeployments).map(({ metadata }) => metadata.name),
+  ]
+  while (left().length > 0) {
+    if (world.clock.now() - began > settleMilliseconds) throw new Breach('clean end', left().join('; '))
+    await passTime(world, watchdogs, world.clock.now() + minute / 2)
+  }
+}
+
+function censusOf({ control, target, cloud }: World): Census {
+  return {
+    control: control.peek,
+    target: target.peek,
+    servers: () => cloud.servers().map(({ machineName }) => machineName),
+  }
+}

@@ -1,0 +1,10 @@
+import { describe, it } from 'vitest'
+import { scriptOf } from './run.ts'
+import { expectToHold, itHoldsFor } from './seeds.ts'
+
+const chosen = process.env.TRELLIS_SEED
+
+describe('the simulation', () => {
+  if (chosen === undefined) itHoldsFor(0, 50)
+  else it(`keeps its promises with the seed ${chosen}`, { timeout: 120_000 }, () => expectToHold(scriptOf(chosen)))
+})

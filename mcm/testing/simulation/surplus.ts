@@ -1,0 +1,76 @@
+import { type Machine, machines } from '@trellis/api/machine/machine'
+import { type MachineDeployment, machineDeployments } from '@trellis/api/machine/machine-deployment'
+import { machineLabels } from '@trellis/api/machine/well-known'
+import { isLeaving, phaseOf } from '../../src/machine/phase.ts'
+import { boundsOf, wantedReplicas } from '../../src/machine-deployment/bounds.ts'
+import { Breach, type Invariant } from './breach.ts'
+import type { World } from './world.ts'
+
+/** How long controllers may go on acting upon what a user has changed meanwhile: the longest that watches lag behind and requests are under way. */
+const staleMilliseconds = 120_000
+
+/** What bounds one deployment. */
+interface Ledger {
+  readonly limits: { readonly at: number; readonly limit: number }[]
+}
+
+/**
+ * Never more servers than replicas + maxSurge. Precisely: whenever a machine is made, the machines of its deployment, those included that are still
+ * going, number at most replicas + maxSurge (the largest of the last two minutes, since nobody can know sooner), not counting machines that go
+ * because they failed, because a user deleted them or their Node, or because the deployment shrank: their successors do not wait for their end.
+ * Each machine has at most one server, and no server is made for a machine that does not exist.
+ */
+export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: string): void } {
+  const { clock, control, cloud } = world
+  const ledgers = new Map<string, Ledger>()
+  const excused = new Set<string>()
+  const byUser = new Set<string>()
+  let broken: Breach | undefined
+  const record = (deployment: MachineDeployment | undefined, name: string) => {
+    const ledger = ledgers.get(name) ?? { limits: [] }
+    ledgers.set(name, ledger)
+    const limit = deployment === undefined ? 0 : wantedReplicas(deployment) + boundsOf(deployment).maxSurge
+    if (ledger.limits.at(-1)?.limit !== limit) ledger.limits.push({ at: clock.now(), limit })
+  }
+  const limitOf = (name: string) => {
+    const limits = ledgers.get(name)?.limits ?? []
+    const since = clock.now() - staleMilliseconds
+    const current = limits.findLastIndex(({ at }) => at <= since)
+    return Math.max(0, ...limits.slice(Math.max(0, current)).map(({ limit }) => limit))
+  }
+  const shrankLately = (name: string) => (ledgers.get(name)?.limits.at(-1)?.limit ?? 0) < limitOf(name)
+  const onMachine = (before: Machine | undefined, after: Machine | undefined) => {
+    const machine = after ?? before
+    const name = machine?.metadata.labels?.[machineLabels.deploymentName]
+    const { uid = '' } = machine?.metadata ?? {}
+    if (machine === undefined || name === undefined) return
+    if (after !== undefined && isLeaving(after) && (before === undefined || !isLeaving(before))) {
+      if (phaseOf(after) === 'Failed' || byUser.has(uid) || byUser.has(machine.metadata.name) || shrankLately(name))
+        excused.add(uid)
+    }
+    if (before !== undefined || after === undefined) return
+    const siblings = control.peek(machines).filter(({ metadata }) => metadata.labels?.name === name)
+    const counted = siblings.filter(({ metadata }) => !excused.has(metadata.uid ?? ''))
+    if (counted.length <= limitOf(name)) return
+    const list = counted.map((one) => `${one.metadata.name} (${isLeaving(one) ? 'leaving ' : ''}${phaseOf(one)})`)
+    broken ??= new Breach('no surplus', `${name} may have ${limitOf(name)} machines and has ${list.join(', ')}`)
+  }
+  control.onChange(({ target, before, after }) => {
+    if (target === machineDeployments.plural) {
+      const name = (after ?? before)?.metadata.name ?? ''
+      record(after as MachineDeployment | undefined, name)
+    }
+    if (target === machines.plural) onMachine(before as Machine | undefined, after as Machine | undefined)
+  })
+  return {
+    userDeletes: (uidOrNode) => void byUser.add(uidOrNode),
+    check: () => {
+      if (broken !== undefined) throw broken
+      const names = cloud.servers().filter(({ state }) => state !== 'deleting')
+      const twice = names.find(({ machineName }, index) =>
+        names.some((other, rank) => rank < index && other.machineName === machineName),
+      )
+      if (twice !== undefined) throw new Breach('no surplus', `${twice.machineName} has two servers`)
+    },
+  }
+}

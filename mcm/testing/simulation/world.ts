@@ -1,0 +1,226 @@
+import { type Node, nodes } from '@trellis/api/core/node'
+import type { Driver } from '@trellis/cloudprovider/contract/driver'
+import { withLimit } from '@trellis/cloudprovider/contract/with-limit'
+import { withRetry } from '@trellis/cloudprovider/contract/with-retry'
+import { createSimulatedCloud, type SimulatedCloud } from '@trellis/cloudprovider/simulated/cloud'
+import { createSimulatedDriver } from '@trellis/cloudprovider/simulated/driver'
+import { type NodeMaker, startNodeMaker } from '@trellis/cloudprovider/simulated/nodes'
+import type { SimulatedSettings } from '@trellis/cloudprovider/simulated/settings'
+import { Failure } from '@trellis/foundation/failure'
+import { createSilentLog } from '@trellis/foundation/log'
+import type { Random } from '@trellis/foundation/random'
+import { createVirtualClock, type VirtualClock } from '@trellis/foundation/testing/virtual-clock'
+import { createFakeClient, type FakeClient } from '@trellis/kubernetes/testing/fake-client'
+import type { MachineSettings } from '../../src/machine/settings.ts'
+import type { Manager } from '../../src/manager.ts'
+import { epoch } from '../objects.ts'
+import { createRigManager } from '../rig.ts'
+import { createFaults, type FaultRates, type Faults } from './faults.ts'
+import { createLife, type Life } from './life.ts'
+import { createUnreliableClient, type UnreliableClient } from './unreliable-client.ts'
+import { createUnreliableDriver } from './unreliable-driver.ts'
+import { startWorkloads, type Workloads } from './workloads.ts'
+
+/** Namespace of the machines. */
+export const namespace = 'shoot--local--first'
+
+/** Limits of the simulated controllers: short, so that a run sees many of them pass. */
+export const limits = {
+  creationTimeoutMilliseconds: 480_000,
+  healthTimeoutMilliseconds: 240_000,
+  drainTimeoutMilliseconds: 360_000,
+  orphanPeriodMilliseconds: 600_000,
+  resourceExhaustedRetryMilliseconds: 120_000,
+  /** How long after its server's end a Node is called NotReady. */
+  nodeLossMilliseconds: 40_000,
+} as const
+
+const settings: Partial<MachineSettings> = limits
+
+/** What a world is made of. */
+export interface WorldOptions {
+  readonly random: Random
+  readonly rates: FaultRates
+  readonly cloud: SimulatedSettings
+  readonly joinMilliseconds: number
+  /** Fires what falls due at one instant in random order. */
+  readonly shuffle?: boolean
+  /** A driver of one's own in front of the cloud, to prove that the invariants notice. */
+  readonly tamper?: (driver: Driver) => Driver
+  /** Told of everything that happens; asked for text only where somebody listens. */
+  readonly note: (what: () => string) => void
+}
+
+/** What is there beside the controllers. */
+export interface Surroundings {
+  readonly clock: VirtualClock
+  readonly random: Random
+  readonly control: FakeClient
+  readonly target: FakeClient
+  readonly cloud: SimulatedCloud
+  /** How long the cloud hides a server that it made. */
+  readonly lagMilliseconds: number
+  /** How many servers the cloud has for us; may be changed at any time. */
+  readonly quota: Record<string, number>
+  readonly nodeMaker: NodeMaker
+  readonly workloads: Workloads
+  readonly faults: Faults
+  readonly note: WorldOptions['note']
+}
+
+/** The controllers' process: any number of lives, one after another. */
+export interface Process {
+  /** Whether controllers run. */
+  isUp(): boolean
+  /** When the present controllers were started. */
+  startedAt(): number
+  start(): void
+  /** Ends the controllers between two instructions. */
+  crash(): void
+  /** Asks them to end, as an update of them does, and waits. */
+  stop(): Promise<void>
+  breakWatches(): void
+  /** Calls back before the cloud is asked to delete a server. */
+  onServerDeletion(listener: (machineName: string) => void): void
+  /** Why controllers ended by themselves, which they never should. */
+  collapse(): unknown
+}
+
+/** Controllers in virtual time between two API servers in memory and a simulated cloud, with everything that can go wrong between them. */
+export interface World extends Surroundings, Process {}
+
+/** Makes a world in which controllers are yet to be started. */
+export function createWorld(options: WorldOptions): World {
+  const { random, note } = options
+  const clock = createVirtualClock(epoch, options.shuffle === true ? random.child('shuffle') : undefined)
+  const control = createFakeClient({ clock, random: random.child('control') })
+  const target = createFakeClient({ clock, random: random.child('target'), graceful: true })
+  const quota: Record<string, number> = {}
+  const cloud = createSimulatedCloud({ clock, random: random.child('cloud') }, { ...options.cloud, quota })
+  const nodeMaker = startNodeMaker(
+    {
+      clock,
+      random: random.child('nodes'),
+      log: createSilentLog(),
+      cloud,
+      client: target,
+      joinMilliseconds: options.joinMilliseconds,
+    },
+    new AbortController().signal,
+  )
+  const kubeletLives = (nodeName: string) =>
+    cloud.servers().some(({ machineName, state }) => machineName === nodeName && state === 'running') &&
+    isReady(target.peek(nodes).find(({ metadata }) => metadata.name === nodeName))
+  const workloads = startWorkloads({ clock, random: random.child('workloads'), client: target, kubeletLives })
+  loseNodes({ clock, target, cloud, nodeMaker })
+  const faults = createFaults(random.child('faults'), options.rates, { now: clock.now, note })
+  const lagMilliseconds = options.cloud.visibilityLagMilliseconds ?? 0
+  const base = { lagMilliseconds, clock, random, control, target, cloud, quota, nodeMaker, workloads, faults, note }
+  return { ...base, ...createProcess(base, options) }
+}
+
+interface Incarnation {
+  readonly life: Life
+  readonly clients: readonly UnreliableClient[]
+  readonly manager: Manager
+  readonly stop: AbortController
+  readonly ended: Promise<void>
+}
+
+function createProcess(base: Surroundings, options: WorldOptions): Process {
+  const { clock, faults, note } = base
+  const deletionListeners: ((machineName: string) => void)[] = []
+  let current: Incarnation | undefined
+  let starts = 0
+  let startedAt = clock.now()
+  let collapse: unknown
+  const isUp = () => current !== undefined && !current.life.isOver()
+  const start = () => {
+    if (isUp()) return
+    const generation = ++starts
+    startedAt = clock.now()
+    note(() => `controllers start, life ${generation}`)
+    const life = createLife(clock)
+    const common = { clock, life, faults, note, mayHaunt: () => starts === generation }
+    const control = createUnreliableClient({
+      ...common,
+      client: base.control,
+      cluster: 'control',
+      onWrite: (what) => note(what),
+    })
+    const target = createUnreliableClient({
+      ...common,
+      client: base.target,
+      cluster: 'target',
+      onWrite: (what) => note(what),
+    })
+    const bare = createSimulatedDriver(base.cloud)
+    const unreliable = createUnreliableDriver({
+      driver: options.tamper?.(bare) ?? bare,
+      life,
+      faults,
+      note,
+      onDelete: (machineName) => {
+        for (const listener of deletionListeners) listener(machineName)
+      },
+    })
+    const random = base.random.child(`manager-${generation}`)
+    // As the process itself does it.
+    const limit = { concurrency: 50, perSecond: 100, burst: 200 }
+    const driver = withRetry({ clock: life.clock, random }, withLimit({ clock: life.clock }, unreliable, limit))
+    const { manager } = createRigManager(
+      { namespace, settings, orphanPeriodMilliseconds: limits.orphanPeriodMilliseconds },
+      { clock: life.clock, random, log: createSilentLog(), control, target, driver },
+    )
+    const stop = new AbortController()
+    const ended = manager.run(stop.signal).catch((error: unknown) => {
+      collapse ??= error
+    })
+    current = { life, clients: [control, target], manager, stop, ended }
+  }
+  return {
+    isUp,
+    start,
+    startedAt: () => startedAt,
+    collapse: () => collapse,
+    crash: () => {
+      note(() => 'the process is lost')
+      current?.life.end()
+    },
+    stop: async () => {
+      note(() => 'controllers are asked to stop')
+      const stopping = current
+      stopping?.stop.abort(new Failure('Unavailable', 'the simulation stops the controllers'))
+      let over = false
+      stopping?.life.onEnd(() => {
+        over = true
+      })
+      void stopping?.ended.then(() => {
+        over = true
+      })
+      const end = clock.now() + 60_000
+      while (!over && !stopping?.life.isOver() && clock.now() < end) await clock.sleep(100)
+      stopping?.life.end()
+    },
+    breakWatches: () => {
+      for (const client of current?.clients ?? []) client.breakWatches()
+    },
+    onServerDeletion: (listener: (machineName: string) => void) => void deletionListeners.push(listener),
+  }
+}
+
+function isReady(node: Node | undefined): boolean {
+  return node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True'
+}
+
+/** Plays what calls a Node NotReady when its kubelet is no longer heard of. */
+function loseNodes({ clock, target, cloud, nodeMaker }: Pick<World, 'clock' | 'target' | 'cloud' | 'nodeMaker'>): void {
+  cloud.onChange((server, change) => {
+    if (change !== 'gone') return
+    clock.setTimer(limits.nodeLossMilliseconds, () => {
+      const replaced = cloud.servers().some(({ machineName }) => machineName === server.machineName)
+      const node = target.peek(nodes).find(({ metadata }) => metadata.name === server.machineName)
+      if (!replaced && node !== undefined) void nodeMaker.setReady(server.machineName, false).catch(() => {})
+    })
+  })
+}
