@@ -281,7 +281,7 @@ describe('the manager in virtual time', () => {
     await rig[Symbol.asyncDispose]()
   })
 
-  it('gets there through any conflict, lost answer and outage of the API server', async () => {
+  it('gets there through any conflict, lost answer and outage of the API server', { timeout: 60_000 }, async () => {
     for (const seed of Array.from({ length: 25 }, (_, index) => `faults-${index}`)) {
       const { clock, client, rig, random } = await setUp(
         6,
