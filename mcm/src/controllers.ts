@@ -23,6 +23,7 @@ import type { ApiServerGuard } from './safety/api-servers.ts'
 import { createFreezeReconciler, type FreezeReconciler } from './safety/freeze.ts'
 import { collectOrphans } from './safety/orphans.ts'
 import { createShortages } from './safety/shortages.ts'
+import { collectTraces } from './safety/traces.ts'
 
 /** Local copies of everything in the namespace that the controllers look at. */
 export interface Informers {
@@ -63,10 +64,21 @@ export async function runControllers(parts: ControllersOptions, signal: AbortSig
   }
   await Promise.all([
     ...Object.values(controllers).map((controller, index) => runAfter(parts, controller, index, signal)),
-    ...(runs(options, 'machinesafetyorphanvms') ? [collectOrphans(orphans, signal)] : []),
+    ...(runs(options, 'machinesafetyorphanvms')
+      ? [collectOrphans(orphans, signal), collectLeftTraces(parts, signal)]
+      : []),
     lookAgain(parts, controllers, signal),
     nodes?.run(signal),
   ])
+}
+
+async function collectLeftTraces(
+  { options, informers, target }: ControllersOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (target === undefined) return
+  const { machines } = informers
+  await collectTraces({ ...options, target, machines, periodMilliseconds: options.orphanPeriodMilliseconds }, signal)
 }
 
 /** Whether this process runs a controller. */

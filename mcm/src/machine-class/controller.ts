@@ -1,6 +1,7 @@
 import { type Secret, secrets } from '@trellis/api/core/configuration'
 import type { Machine } from '@trellis/api/machine/machine'
 import { type MachineClass, machineClasses } from '@trellis/api/machine/machine-class'
+import { machineFinalizers } from '@trellis/api/machine/well-known'
 import { type KubernetesObject, keyOf, type Resource } from '@trellis/api/meta'
 import type { Client } from '@trellis/kubernetes/client'
 import { type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
@@ -84,9 +85,12 @@ function followChanges(
       const left = before?.spec?.class?.name
       const come = after?.spec?.class?.name
       if (left === come) return
-      // Only the first and the last machine of a class make a difference. A machine that is updated in place changes its class.
+      // Only the first and the last machine of a class make a difference; the first may come in a crowd. A machine that is updated in place changes its class.
       for (const name of [left, come]) {
-        if (name !== undefined && machines.countByIndex('class', name) <= 1) controller.enqueue(name)
+        if (name === undefined) continue
+        const finalizers = classes.get({ namespace, name })?.metadata.finalizers ?? []
+        const guarded = finalizers.includes(machineFinalizers.object)
+        if (!guarded || machines.countByIndex('class', name) <= 1) controller.enqueue(name)
       }
     }),
   ]

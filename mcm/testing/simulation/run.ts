@@ -1,5 +1,4 @@
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
-import type { Driver } from '@trellis/cloudprovider/contract/driver'
 import type { SimulatedSettings } from '@trellis/cloudprovider/simulated/settings'
 import { describe, InvariantError } from '@trellis/foundation/failure'
 import { createSeededRandom, type Random } from '@trellis/foundation/random'
@@ -10,7 +9,7 @@ import { noOrphans, noSkippedDrains, noSurvivors } from './endings.ts'
 import { drawRates, type FaultRates } from './faults.ts'
 import { noLostUpdates } from './lost-updates.ts'
 import { noSurplus } from './surplus.ts'
-import { createWorld, namespace, type World } from './world.ts'
+import { createWorld, namespace, type World, type WorldOptions } from './world.ts'
 
 /** An action and when it is done, in seconds from the beginning. */
 export type Step = Action & { readonly at: number }
@@ -41,7 +40,10 @@ export interface RunResult {
 /** How a run may be meddled with. */
 export interface RunOptions {
   readonly traces?: boolean
-  readonly tamper?: (driver: Driver) => Driver
+  /** Puts a broken driver in front of the cloud. */
+  readonly tamper?: WorldOptions['tamper']
+  /** Does harm that nothing in a run does, to see whether it is noticed. */
+  readonly sabotage?: (world: World) => void
 }
 
 const minute = 60_000
@@ -103,6 +105,7 @@ export async function runScript(script: Script, options: RunOptions = {}): Promi
     await plantClasses(world.control, namespace)
     if (script.crashAt !== undefined) world.faults.crashAt(script.crashAt.write, script.crashAt.moment)
     world.start()
+    options.sabotage?.(world)
     await storm(world, watchdogs, script.steps)
     settled = await calmDown(world, watchdogs)
     await takeDown(world, watchdogs)
@@ -266,9 +269,6 @@ async function endTrouble(world: World, { perform }: Watchdogs): Promise<void> {
   world.faults.disturb()
   for (const { metadata } of world.control.peek(machineDeployments)) {
     await perform({ do: 'pause', name: metadata.name, paused: false })
-  }
-  for (const _ of world.target.peek({ group: '', version: 'v1', kind: 'Node', plural: 'nodes', namespaced: false })) {
-    // Nodes that are sick for no reason stay sick: their machines are to be replaced.
   }
 }
 

@@ -16,7 +16,8 @@ interface Ledger {
 
 /**
  * Never more servers than replicas + maxSurge. Precisely: whenever a machine is made, the machines of its deployment, those included that are still
- * going, number at most replicas + maxSurge (the largest of the last two minutes, since nobody can know sooner), not counting machines that go
+ * going, number at most replicas + maxSurge (the largest of the last two minutes in which the controllers could see, since
+ * nobody can know sooner), not counting machines that go
  * because they failed, because a user deleted them or their Node, or because the deployment shrank: their successors do not wait for their end.
  * Each machine has at most one server, and no server is made for a machine that does not exist.
  */
@@ -26,6 +27,16 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
   const excused = new Set<string>()
   const byUser = new Set<string>()
   let broken: Breach | undefined
+  /** When the controllers could last not know anything, and until when. */
+  let blind: { readonly since: number; until: number } | undefined
+  const look = () => {
+    const now = clock.now()
+    const isBlind = !world.isUp() || world.faults.outages.control
+    if (blind !== undefined && now - blind.until > staleMilliseconds) blind = undefined
+    if (!isBlind) return
+    blind ??= { since: now, until: now }
+    blind.until = now
+  }
   const record = (deployment: MachineDeployment | undefined, name: string) => {
     const ledger = ledgers.get(name) ?? { limits: [] }
     ledgers.set(name, ledger)
@@ -34,7 +45,7 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
   }
   const limitOf = (name: string) => {
     const limits = ledgers.get(name)?.limits ?? []
-    const since = clock.now() - staleMilliseconds
+    const since = Math.min(clock.now(), blind?.since ?? clock.now()) - staleMilliseconds
     const current = limits.findLastIndex(({ at }) => at <= since)
     return Math.max(0, ...limits.slice(Math.max(0, current)).map(({ limit }) => limit))
   }
@@ -65,6 +76,7 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
   return {
     userDeletes: (uidOrNode) => void byUser.add(uidOrNode),
     check: () => {
+      look()
       if (broken !== undefined) throw broken
       const names = cloud.servers().filter(({ state }) => state !== 'deleting')
       const twice = names.find(({ machineName }, index) =>

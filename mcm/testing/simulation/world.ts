@@ -46,7 +46,7 @@ export interface WorldOptions {
   /** Fires what falls due at one instant in random order. */
   readonly shuffle?: boolean
   /** A driver of one's own in front of the cloud, to prove that the invariants notice. */
-  readonly tamper?: (driver: Driver) => Driver
+  readonly tamper?: (driver: Driver, cloud: SimulatedCloud) => Driver
   /** Told of everything that happens; asked for text only where somebody listens. */
   readonly note: (what: () => string) => void
 }
@@ -156,7 +156,7 @@ function createProcess(base: Surroundings, options: WorldOptions): Process {
     })
     const bare = createSimulatedDriver(base.cloud)
     const unreliable = createUnreliableDriver({
-      driver: options.tamper?.(bare) ?? bare,
+      driver: options.tamper?.(bare, base.cloud) ?? bare,
       life,
       faults,
       note,
