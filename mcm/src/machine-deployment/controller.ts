@@ -1,4 +1,3 @@
-import { findCondition } from '@trellis/api/conditions'
 import type { Machine } from '@trellis/api/machine/machine'
 import {
   type MachineDeployment,
@@ -6,7 +5,6 @@ import {
   machineDeployments,
 } from '@trellis/api/machine/machine-deployment'
 import type { MachineSet } from '@trellis/api/machine/machine-set'
-import { machineConditionReasons } from '@trellis/api/machine/well-known'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
 import { flockMilliseconds } from '../common/flock.ts'
 import { controllerOf } from '../common/ownership.ts'
@@ -17,6 +15,7 @@ import type { MachineDeploymentContext } from './context.ts'
 import { decideMachineDeployment } from './decide.ts'
 import { createNodeMarker, type NodeMarker } from './node-marker.ts'
 import { type DeploymentTrouble, progressDeadline } from './status.ts'
+import { createTroubleTeller, type TroubleTeller } from './tell-trouble.ts'
 import { findUnseen } from './unseen.ts'
 
 /** The part of the machine deployment controller that works on one deployment; its key is the deployment's name. */
@@ -28,18 +27,26 @@ export interface MachineDeploymentReconciler {
 
 /** Makes the reconciler. */
 export function createMachineDeploymentReconciler(context: MachineDeploymentContext): MachineDeploymentReconciler {
-  const marker = createNodeMarker(context)
+  const passing = { context, marker: createNodeMarker(context), troubles: createTroubleTeller(context.events) }
   return {
-    reconcile: (name) => reconcile(context, marker, name),
+    reconcile: (name) => reconcile(passing, name),
     follow: (controller) => followChanges(context, controller),
   }
 }
 
-async function reconcile(context: MachineDeploymentContext, marker: NodeMarker, name: string): Promise<Outcome> {
+/** What passes share. */
+interface Passing {
+  readonly context: MachineDeploymentContext
+  readonly marker: NodeMarker
+  readonly troubles: TroubleTeller
+}
+
+async function reconcile({ context, marker, troubles }: Passing, name: string): Promise<Outcome> {
   const { namespace, deploymentReader, setReader, clock } = context
   const deployment = deploymentReader.get({ namespace, name })
   if (deployment === undefined) {
     marker.forget(name)
+    troubles.forget(name)
     return done
   }
   const machinesOf = rememberedMachines(context)
@@ -58,7 +65,10 @@ async function reconcile(context: MachineDeploymentContext, marker: NodeMarker, 
     clock.now(),
   )
   await applyAll(context, deployment, decision.actions)
-  if (decision.status !== undefined) await writeStatus(context, deployment, decision.status)
+  if (decision.status !== undefined) {
+    troubles.tell(deployment, decision.status)
+    await writeStatus(context, deployment, decision.status)
+  }
   const marked = await marker.apply(name, decision.nodeMarks)
   return nextLook(context, deployment, decision.machines, marked)
 }
@@ -119,12 +129,6 @@ async function writeStatus(
   deployment: MachineDeployment,
   status: MachineDeploymentStatus,
 ): Promise<void> {
-  const { type } = machineConditionReasons.replicaFailure
-  const trouble = findCondition(status.conditions, type)
-  const before = findCondition(deployment.status?.conditions, type)
-  if (trouble !== undefined && trouble.message !== before?.message) {
-    context.events.warn(deployment, trouble.reason ?? type, trouble.message ?? '')
-  }
   const { namespace, deploymentReader, control } = context
   // What this pass wrote to the deployment before gave it another version.
   const latest = deploymentReader.get({ namespace, name: deployment.metadata.name }) ?? deployment

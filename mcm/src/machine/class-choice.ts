@@ -41,3 +41,8 @@ export function describeAvoided(avoided: readonly AvoidedClass[]): string {
     .map(({ className, until, reason }) => `${reason}; class ${className} is avoided until ${instantText(until + 999)}`)
     .join('; ')
 }
+
+/** The names of the classes that such a text says are avoided. */
+export function avoidedClassesIn(text: string): ReadonlySet<string> {
+  return new Set([...text.matchAll(/; class (\S+) is avoided until /g)].map(([, className = '']) => className))
+}

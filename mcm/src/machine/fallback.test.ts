@@ -1,4 +1,5 @@
 import { findCondition } from '@trellis/api/conditions'
+import { events } from '@trellis/api/core/event'
 import type { Machine } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
@@ -102,6 +103,18 @@ describe('a shortage', () => {
     await clock.advance(15 * minute)
     expect((rig.cloud.calls().create ?? 0) - before).toBeLessThanOrEqual(10)
     expect(waiting(await rig.machines())).toHaveLength(50)
+    await rig[Symbol.asyncDispose]()
+  })
+
+  it('is told once about the deployment, however long it lasts and however many wait', async () => {
+    const { clock, client, rig } = await setUp(6, { '*': 2 })
+    await clock.advance(5 * minute)
+    await scale(client, namespace, 'pool', 9)
+    await clock.advance(10 * minute)
+    const told = (await client.list(events, { namespace })).items.filter(
+      ({ regarding, reason }) => regarding?.kind === 'MachineDeployment' && reason === 'ResourceExhausted',
+    )
+    expect(told.map(({ series }) => series?.count ?? 1)).toEqual([1])
     await rig[Symbol.asyncDispose]()
   })
 
