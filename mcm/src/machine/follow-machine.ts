@@ -65,7 +65,9 @@ export async function followHealth(following: Following, observed: MachineObserv
   const decision = decideHealth(observed, context.clock.now())
   if (decision.kind === 'keep') {
     const { phase, operation } = decision.statement
-    await writeStatus(context, machine, decision.statement)
+    // What is known of its server says more than its Node does: two statements would follow each other without end.
+    if (phase === 'Running' || !isServerLost(following, machine))
+      await writeStatus(context, machine, decision.statement)
     tellHealth(context, machine, phase, operation?.description ?? '')
     if (decision.milliseconds === undefined) return done
     return followServer(following, observed, decision.milliseconds)
@@ -74,6 +76,12 @@ export async function followHealth(following: Following, observed: MachineObserv
     const confirmed = decideHealth(fresh, context.clock.now())
     return confirmed.kind === 'fail' ? confirmed.statement : undefined
   })
+}
+
+/** Whether looks in its present phase have proved that the machine's server is gone. */
+function isServerLost({ memory }: Following, machine: Machine): boolean {
+  const { looks } = memory
+  return looks !== undefined && looks.lookedAt >= phaseSince(machine) && looks.bad >= convincingLooks
 }
 
 /** Watches over the server of a machine that is ill: one that was taken away will not get well, whatever the health timeout. */
@@ -89,8 +97,8 @@ async function followServer(
     const before = memory.looks !== undefined && memory.looks.lookedAt >= since ? memory.looks : undefined
     memory.looks = await lookAtLostServer(context, observed, { before, signal })
   }
-  const { bad = 0, why = '' } = memory.looks ?? {}
-  if (bad >= convincingLooks) {
+  const { why = '' } = memory.looks ?? {}
+  if (isServerLost(following, observed.machine)) {
     return giveUp(following, observed, (fresh) => {
       const recovered = decideHealth(fresh, clock.now()).statement.phase === 'Running'
       return recovered ? undefined : serverLostStatement(why)

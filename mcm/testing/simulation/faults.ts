@@ -76,6 +76,9 @@ export function drawRates(random: Random): FaultRates {
   return Object.fromEntries(entries) as unknown as FaultRates
 }
 
+/** Far more writes than anything that ends makes at one instant. */
+const mostWritesAtOnce = 1000
+
 /** Which clusters do not answer at all just now. */
 export interface Outages {
   control: boolean
@@ -103,6 +106,8 @@ export interface Faults {
   crashNow(): 'before' | 'after' | undefined
   /** Writes so far. */
   writes(): number
+  /** Whether so many writes came at one instant that they would never have ended; the process was lost at the last. */
+  stormed(): boolean
 }
 
 /** Makes faults out of chance. */
@@ -114,6 +119,7 @@ export function createFaults(
   let rates = initial
   let last = ports.now()
   let writes = 0
+  let burst = { at: Number.NaN, count: 0 }
   let planned: { readonly write: number; readonly moment: 'before' | 'after' } | undefined
   const disturb = () => {
     last = ports.now()
@@ -142,8 +148,11 @@ export function createFaults(
       planned = { write, moment }
     },
     writes: () => writes,
+    stormed: () => burst.count > mostWritesAtOnce,
     crashNow: () => {
       writes++
+      burst = burst.at === ports.now() ? { ...burst, count: burst.count + 1 } : { at: ports.now(), count: 1 }
+      if (burst.count > mostWritesAtOnce) return 'before'
       if (planned?.write === writes) {
         disturb()
         return planned.moment

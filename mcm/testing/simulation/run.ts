@@ -128,6 +128,7 @@ function watchOver(world: World): Watchdogs {
   const updates = noLostUpdates(world)
   const sound: Invariant = {
     check: () => {
+      if (world.faults.stormed()) throw new Breach('no storm', 'writes follow each other without a pause')
       const error = world.collapse()
       if (error !== undefined) throw new Breach('no collapse', describe(error))
     },
