@@ -9,7 +9,7 @@ export type Around = <Answer>(
 
 /** The same driver with `around` put around each of its calls. Capabilities that it lacks stay absent. */
 export function decorate(driver: Driver, around: Around): Driver {
-  const { getVolumeIds, getConsoleOutput, listLeftovers, deleteLeftover } = driver
+  const { deleteServer, getVolumeIds, getConsoleOutput, listLeftovers, deleteLeftover } = driver
   return {
     provider: driver.provider,
     createMachine: (request, options) =>
@@ -22,6 +22,12 @@ export function decorate(driver: Driver, around: Around): Driver {
       around('getMachineStatus', () => driver.getMachineStatus(request, options), options?.signal),
     listMachines: (settings, options) =>
       around('listMachines', () => driver.listMachines(settings, options), options?.signal),
+    ...(deleteServer === undefined
+      ? {}
+      : {
+          deleteServer: (request, options) =>
+            around('deleteServer', () => deleteServer.call(driver, request, options), options?.signal),
+        }),
     ...(listLeftovers === undefined
       ? {}
       : {

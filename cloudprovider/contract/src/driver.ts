@@ -31,6 +31,11 @@ export interface ProviderMachine {
   readonly initialized: boolean
 }
 
+/** One server of a machine that has, or may have, several. */
+export interface ServerRequest extends MachineRequest {
+  readonly providerId: string
+}
+
 /** What became of a deletion: it goes on, call again; or there is nothing (left). */
 export type MachineDeletion = 'deleting' | 'gone'
 
@@ -75,6 +80,11 @@ export interface Driver {
   initializeMachine(request: MachineRequest, options?: CallOptions): Promise<ProviderMachine>
   /** Removes every server of that machine and all that was made for it. None there is success. */
   deleteMachine(request: MachineRequest, options?: CallOptions): Promise<MachineDeletion>
+  /**
+   * Capability: removes this one server, if it is one of the machine's, and neither the machine's others nor what was made for them. None there is success,
+   * and so is one that is another machine's or another cluster's: those stay.
+   */
+  deleteServer?(request: ServerRequest, options?: CallOptions): Promise<MachineDeletion>
   /** `NotFound`: no server. `Conflict`: several. A server that failed is an answer, not a fault. */
   getMachineStatus(request: MachineRequest, options?: CallOptions): Promise<ProviderMachine>
   /** Machine names by provider id of all servers that carry the class's cluster tag and the node role tag. */

@@ -9,6 +9,7 @@ const labels: Readonly<Record<DriverOperation, string>> = {
   createMachine: 'create_machine',
   initializeMachine: 'initialize_machine',
   deleteMachine: 'delete_machine',
+  deleteServer: 'delete_server',
   getMachineStatus: 'get_machine_status',
   listMachines: 'list_machine',
   listLeftovers: 'list_leftovers',

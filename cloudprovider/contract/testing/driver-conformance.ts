@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { MachineRequest } from '../src/driver.ts'
 import { type DriverHarness, requestFor, type With } from './harness.ts'
 import { describeLeftovers } from './leftover-conformance.ts'
+import { describeSeveralServers } from './several-servers-conformance.ts'
 
 export type { DriverHarness } from './harness.ts'
 
@@ -27,6 +28,7 @@ export function describeDriver(
     describeCreation(withHarness)
     describeDeletion(withHarness)
     describeListing(withHarness)
+    describeSeveralServers(withHarness)
     describeLeftovers(withHarness)
     describeRefusals(withHarness, invalidSpecs)
   })

@@ -1,7 +1,8 @@
 import { type DriverHarness, describeDriver } from '@trellis/cloudprovider/contract/testing/driver-conformance'
+import { Failure } from '@trellis/foundation/failure'
 import { describe, expect, it } from 'vitest'
 import { createCloudDouble } from '../testing/cloud-double.ts'
-import { createLocalDriver } from './driver.ts'
+import { createLocalDriver, providerIdOf } from './driver.ts'
 import { parseCredentials } from './provider-spec.ts'
 
 const secret = { userData: 'x', endpoint: 'https://198.18.0.1:8443', token: 't', caBundle: 'ca' }
@@ -31,6 +32,11 @@ async function open(): Promise<DriverHarness> {
       }
     },
     servers: async () => cloud.servers.size,
+    duplicate: (machineName) => {
+      const present = [...cloud.servers.values()].find(({ name }) => name === machineName)
+      if (present === undefined) throw new Failure('NotFound', `${machineName} has no server`)
+      return providerIdOf(present.network, cloud.duplicate(present.id))
+    },
     loseNextCreation: cloud.loseNextCreation,
     [Symbol.asyncDispose]: async () => {},
   }

@@ -1,4 +1,10 @@
-import type { ClassSettings, Driver, MachineRequest, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
+import type {
+  ClassSettings,
+  Driver,
+  MachineDeletion,
+  MachineRequest,
+  ProviderMachine,
+} from '@trellis/cloudprovider/contract/driver'
 import { carries, machineNameTag, ownershipTags } from '@trellis/cloudprovider/contract/tags'
 import { Failure, isFailure } from '@trellis/foundation/failure'
 import { type CallOptions, type CloudClient, createCloudClient, type Server } from './client.ts'
@@ -52,9 +58,13 @@ export function createLocalDriver(options: LocalDriverOptions = {}): Driver & Di
     },
     deleteMachine: async (request, call) => {
       const { spec, client } = open(request)
+      return remove(client, await findAll(client, spec, request, call), call)
+    },
+    deleteServer: async (request, call) => {
+      const { spec, client } = open(request)
       const servers = await findAll(client, spec, request, call)
-      const outcomes = await Promise.all(servers.map((server) => client.deleteServer(server.id, call)))
-      return outcomes.includes('deleting') ? 'deleting' : 'gone'
+      const doomed = servers.filter((server) => providerIdOf(spec.network, server) === request.providerId)
+      return remove(client, doomed, call)
     },
     getMachineStatus: async (request, call) => {
       const { spec, client } = open(request)
@@ -100,6 +110,15 @@ function createClients(connect: (credentials: LocalCredentials) => CloudClient) 
       clients.clear()
     },
   }
+}
+
+async function remove(
+  client: CloudClient,
+  servers: readonly Server[],
+  call: CallOptions | undefined,
+): Promise<MachineDeletion> {
+  const outcomes = await Promise.all(servers.map((server) => client.deleteServer(server.id, call)))
+  return outcomes.includes('deleting') ? 'deleting' : 'gone'
 }
 
 async function findAll(

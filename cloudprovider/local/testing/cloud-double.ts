@@ -10,6 +10,8 @@ export interface CloudDouble {
   settle(): void
   /** The next server to be made ends up failed, for this reason. */
   failNext(failure: NonNullable<Server['failure']>): void
+  /** Makes one more server like this one, which the real cloud never does: names are unique there. */
+  duplicate(id: string): Server
   /** The answer to the next creation is lost. */
   loseNextCreation(): void
 }
@@ -22,6 +24,13 @@ export function createCloudDouble(): CloudDouble {
   let lose = false
   const double: Omit<CloudDouble, 'connect'> = {
     servers,
+    duplicate: (id) => {
+      const present = servers.get(id)
+      if (present === undefined) throw new Failure('NotFound', `there is no server ${id}`)
+      const server: Server = { ...present, id: `srv-${++count}` }
+      servers.set(server.id, server)
+      return server
+    },
     failNext: (failure) => void failures.push(failure),
     loseNextCreation: () => {
       lose = true

@@ -46,6 +46,8 @@ export interface SimulatedCloud {
   /** Calls so far, by operation. */
   calls(): Readonly<Record<string, number>>
   create(wish: ServerWish, owned: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<SimulatedServer>
+  /** Makes a server without asking whether its machine has one already, as a cloud does whose clients go wrong. */
+  duplicate(wish: ServerWish): SimulatedServer
   initialize(server: SimulatedServer, signal?: AbortSignal): Promise<void>
   remove(server: SimulatedServer, signal?: AbortSignal): Promise<void>
   /** Servers as status and list show them, after one call's time. */
@@ -97,6 +99,7 @@ export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedS
       gate.leave('create', wish.machineName)
       return server
     },
+    duplicate: servers.place,
     initialize: async (server, signal) => {
       gate.enter('initialize', server.machineName, signal)
       await gate.pause(settings.callMilliseconds, signal)

@@ -1,4 +1,4 @@
-import type { Driver, MachineRequest, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
+import type { Driver, MachineDeletion, MachineRequest, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
 import { carries, ownershipTags } from '@trellis/cloudprovider/contract/tags'
 import { Failure } from '@trellis/foundation/failure'
 import type { SimulatedCloud, SimulatedServer } from './cloud.ts'
@@ -22,6 +22,14 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
     }
     return first
   }
+  const remove = async (
+    doomed: readonly SimulatedServer[],
+    signal: AbortSignal | undefined,
+  ): Promise<MachineDeletion> => {
+    await Promise.all(doomed.map((server) => cloud.remove(server, signal)))
+    const left = new Set(cloud.servers().map(({ id }) => id))
+    return doomed.some(({ id }) => left.has(id)) ? 'deleting' : 'gone'
+  }
   return {
     provider: simulatedProvider,
     createMachine: async (request, { signal } = {}) => {
@@ -43,9 +51,14 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
     deleteMachine: async (request, { signal } = {}) => {
       const found = own(await cloud.look('delete', request.machineName, signal), request)
       cloud.leftovers.takeUp(request.machineName, ownershipTags(parseProviderSpec(request.providerSpec).tags))
-      await Promise.all(found.map((server) => cloud.remove(server, signal)))
-      const left = new Set(cloud.servers().map(({ id }) => id))
-      return found.some(({ id }) => left.has(id)) ? 'deleting' : 'gone'
+      return remove(found, signal)
+    },
+    deleteServer: async (request, { signal } = {}) => {
+      const found = own(await cloud.look('delete', request.machineName, signal), request)
+      return remove(
+        found.filter((server) => providerIdOf(server) === request.providerId),
+        signal,
+      )
     },
     getMachineStatus: async (request, { signal } = {}) => {
       const server = await one('status', request, signal)

@@ -1,10 +1,10 @@
 import { type DriverHarness, describeDriver } from '@trellis/cloudprovider/contract/testing/driver-conformance'
-import { isFailure } from '@trellis/foundation/failure'
+import { Failure, isFailure } from '@trellis/foundation/failure'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { describe, expect, it } from 'vitest'
 import { createSimulatedCloud } from './cloud.ts'
-import { createSimulatedDriver } from './driver.ts'
+import { createSimulatedDriver, providerIdOf } from './driver.ts'
 import { parseSettings, type SimulatedSettings } from './settings.ts'
 
 function openHarness(settings: SimulatedSettings): DriverHarness & ReturnType<typeof parts> {
@@ -21,6 +21,11 @@ function openHarness(settings: SimulatedSettings): DriverHarness & ReturnType<ty
         machineName,
         tags: spec(cluster).tags as Record<string, string>,
       }),
+    duplicate: (machineName) => {
+      const present = all.cloud.servers().find((server) => server.machineName === machineName)
+      if (present === undefined) throw new Failure('NotFound', `${machineName} has no server`)
+      return providerIdOf(all.cloud.duplicate(present))
+    },
     loseNextCreation: () => all.cloud.script({ operation: 'create', when: 'after' }),
     [Symbol.asyncDispose]: async () => {},
   }

@@ -25,8 +25,8 @@ export function uselessLeftovers(
   })
 }
 
-/** Whether the machine has its server and keeps it: then what hangs on no server is not its own. */
-function isSettled(machine: Machine): boolean {
+/** Whether the machine has its server and keeps it: then what hangs on no server, or on another one, is not its own. */
+export function isSettled(machine: Machine): boolean {
   const made = machine.spec?.providerID !== undefined && machine.spec.providerID !== ''
   return made && !isLeaving(machine) && !['', 'Pending', 'CrashLoopBackOff', 'Terminating'].includes(phaseOf(machine))
 }

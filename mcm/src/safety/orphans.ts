@@ -7,7 +7,9 @@ import type { Log } from '@trellis/foundation/log'
 import type { Client } from '@trellis/kubernetes/client'
 import type { Informer } from '@trellis/kubernetes/informer'
 import { type ClassLookup, type ClassView, readClass } from '../machine-class/resolve.ts'
+import { type DuplicateServer, findDuplicates } from './duplicates.ts'
 import { uselessLeftovers } from './leftovers.ts'
+import { createSightings } from './sightings.ts'
 
 /** All that collecting orphans works with. */
 export interface OrphanContext {
@@ -20,7 +22,7 @@ export interface OrphanContext {
   readonly machines: Informer<Machine>
   readonly lookup: ClassLookup
   readonly periodMilliseconds: number
-  /** Leftovers that are younger are left alone. */
+  /** Leftovers that are younger, and second servers of a machine that were not seen for so long, are left alone. */
   readonly graceMilliseconds: number
 }
 
@@ -43,7 +45,7 @@ export function findOrphans(
     .map(([providerId, machineName]) => ({ providerId, machineName }))
 }
 
-/** Deletes servers without a machine and what servers left behind, once per period and soon after machines went or were found to have several servers, until the signal aborts. Never throws. */
+/** Deletes servers without a machine, second servers of a machine and what servers left behind, once per period and soon after machines went or were found to have several servers, until the signal aborts. Never throws. */
 export async function collectOrphans(context: OrphanContext, signal: AbortSignal): Promise<void> {
   const { clock, log, periodMilliseconds } = context
   const collector = createOrphanCollector(context)
@@ -98,9 +100,14 @@ function createAlarm(clock: Clock, signal: AbortSignal) {
 /** Searches clouds for what nobody owns any more. */
 export interface OrphanCollector {
   /** One search over all classes. What one class or deletion fails with keeps no other from being searched. Returns what was deleted. */
-  collect(
-    signal: AbortSignal,
-  ): Promise<{ readonly servers: readonly Orphan[]; readonly leftovers: readonly Leftover[] }>
+  collect(signal: AbortSignal): Promise<Collected>
+}
+
+/** What one search deleted. */
+export interface Collected {
+  readonly servers: readonly Orphan[]
+  readonly duplicates: readonly DuplicateServer[]
+  readonly leftovers: readonly Leftover[]
 }
 
 /** Something found at a cloud, and the class through which it can be deleted. */
@@ -109,9 +116,10 @@ interface Found<Thing> {
   readonly view: ClassView
 }
 
-/** Makes a collector; it remembers when it saw leftovers first, for clouds that do not tell their age. */
+/** Makes a collector; it remembers when it saw leftovers and second servers first, for clouds that do not tell their age. */
 export function createOrphanCollector(context: OrphanContext): OrphanCollector {
-  const firstSeen = new Map<string, number>()
+  const seenLeftovers = createSightings()
+  const seenDuplicates = createSightings()
   return {
     collect: async (signal) => {
       const views = usableClasses(context)
@@ -125,15 +133,27 @@ export function createOrphanCollector(context: OrphanContext): OrphanCollector {
         'leftovers',
         async ({ settings }) => (await context.driver.listLeftovers?.(settings, { signal })) ?? [],
       )
-      for (const id of firstSeen.keys()) if (!leftovers.has(id)) firstSeen.delete(id)
       const now = context.clock.now()
-      for (const id of leftovers.keys()) if (!firstSeen.has(id)) firstSeen.set(id, now)
-      if (servers.size + leftovers.size === 0) return { servers: [], leftovers: [] }
+      const firstSeen = seenLeftovers.note(leftovers.keys(), now)
+      if (servers.size + leftovers.size === 0) {
+        seenDuplicates.note([], now)
+        return { servers: [], duplicates: [], leftovers: [] }
+      }
       // Asked of the API server itself: an informer may be behind, and a wrong answer here costs a server.
       const present = await context.control.list<Machine>(machines, { namespace: context.namespace })
       const byName = new Map(present.items.map((machine) => [machine.metadata.name, machine]))
+      const names = new Map([...servers].map(([id, { thing }]) => [id, thing.machineName]))
+      const duplicates = findDuplicates({ servers: names, machines: byName })
+      const duplicatesSeen = seenDuplicates.note(
+        duplicates.map(({ providerId }) => providerId),
+        now,
+      )
+      const doomed = duplicates.filter(
+        ({ providerId }) => now - (duplicatesSeen.get(providerId) ?? now) >= context.graceMilliseconds,
+      )
       return {
-        servers: await deleteServers(context, servers, byName, signal),
+        servers: await deleteServers(context, servers, findOrphans(names, new Set(byName.keys())), signal),
+        duplicates: await deleteDuplicates(context, servers, doomed, signal),
         leftovers: await deleteLeftovers(context, { leftovers, byName, firstSeen }, signal),
       }
     },
@@ -167,15 +187,16 @@ async function search<Thing extends { readonly id: string }>(
   return found
 }
 
+type FoundServers = ReadonlyMap<string, Found<{ readonly id: string; readonly machineName: string }>>
+
 async function deleteServers(
   { driver, log }: OrphanContext,
-  servers: ReadonlyMap<string, Found<{ readonly id: string; readonly machineName: string }>>,
-  byName: ReadonlyMap<string, Machine>,
+  servers: FoundServers,
+  orphans: readonly Orphan[],
   signal: AbortSignal,
 ): Promise<readonly Orphan[]> {
-  const names = new Map([...servers].map(([id, { thing }]) => [id, thing.machineName]))
   const deleted: Orphan[] = []
-  for (const orphan of findOrphans(names, new Set(byName.keys()))) {
+  for (const orphan of orphans) {
     const { providerId, machineName } = orphan
     const view = servers.get(providerId)?.view
     if (view === undefined) continue
@@ -185,6 +206,35 @@ async function deleteServers(
       deleted.push(orphan)
     } catch (error) {
       log.warn({ providerId, error: describe(error) }, 'a server without a machine could not be deleted')
+    }
+  }
+  return deleted
+}
+
+async function deleteDuplicates(
+  { driver, log }: OrphanContext,
+  servers: FoundServers,
+  duplicates: readonly DuplicateServer[],
+  signal: AbortSignal,
+): Promise<readonly DuplicateServer[]> {
+  const deleted: DuplicateServer[] = []
+  for (const duplicate of duplicates) {
+    const { providerId, machineName } = duplicate
+    const view = servers.get(providerId)?.view
+    if (view === undefined) continue
+    if (driver.deleteServer === undefined) {
+      log.warn(
+        { providerId, machine: machineName },
+        'a machine has a second server, which its driver cannot delete alone',
+      )
+      continue
+    }
+    log.warn({ providerId, machine: machineName }, 'deleting a second server of a machine')
+    try {
+      await driver.deleteServer({ machineName, providerId, ...view.settings }, { signal })
+      deleted.push(duplicate)
+    } catch (error) {
+      log.warn({ providerId, error: describe(error) }, 'a second server of a machine could not be deleted')
     }
   }
   return deleted

@@ -40,7 +40,7 @@ export function createUnreliableDriver(options: UnreliableDriverOptions): Driver
   }
 }
 
-const acting: readonly DriverOperation[] = ['createMachine', 'deleteMachine', 'initializeMachine']
+const acting: readonly DriverOperation[] = ['createMachine', 'deleteMachine', 'deleteServer', 'initializeMachine']
 
 async function exchange<Value>(
   { life, faults, note }: UnreliableDriverOptions,
