@@ -50,6 +50,8 @@ export const machineAnnotations = {
   honourMinReadySeconds: 'machine.sapcloud.io/honour-min-ready-seconds',
   /** Machine: how long it took to join. */
   joinDuration: 'node.machine.sapcloud.io/machine-join-duration',
+  /** Machine: JSON of a digest by path of those fields of its class that its server was given and can be given anew while it runs; ours. */
+  appliedProviderFields: 'machine.sapcloud.io/applied-provider-fields',
   /** Machine or Node: `now`, `when-failed`, `auto-preserved` or `false`. */
   preserve: 'node.machine.sapcloud.io/preserve',
   /** Machine: the Node's value of {@link machineAnnotations.preserve} that was acted on last. */

@@ -9,7 +9,8 @@ export type Around = <Answer>(
 
 /** The same driver with `around` put around each of its calls. Capabilities that it lacks stay absent. */
 export function decorate(driver: Driver, around: Around): Driver {
-  const { deleteServer, getVolumeIds, getConsoleOutput, listLeftovers, deleteLeftover } = driver
+  const { deleteServer, getVolumeIds, getConsoleOutput, listLeftovers, deleteLeftover, updateMachine, mutableFields } =
+    driver
   return {
     provider: driver.provider,
     createMachine: (request, options) =>
@@ -51,6 +52,13 @@ export function decorate(driver: Driver, around: Around): Driver {
       : {
           getConsoleOutput: (request, lines, options) =>
             around('getConsoleOutput', () => getConsoleOutput.call(driver, request, lines, options), options?.signal),
+        }),
+    ...(mutableFields === undefined ? {} : { mutableFields }),
+    ...(updateMachine === undefined
+      ? {}
+      : {
+          updateMachine: (request, options) =>
+            around('updateMachine', () => updateMachine.call(driver, request, options), options?.signal),
         }),
   }
 }

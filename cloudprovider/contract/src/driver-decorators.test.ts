@@ -163,6 +163,25 @@ describe('withMetrics', () => {
     const metrics = (driver: Driver) => withMetrics({ clock: createVirtualClock(), registry: new Registry() }, driver)
     expect(metrics(bare).getConsoleOutput).toBeUndefined()
     expect(metrics({ ...bare, getConsoleOutput: async () => 'x' }).getConsoleOutput).toBeTypeOf('function')
+    expect(Object.keys(metrics(bare))).not.toEqual(expect.arrayContaining(['mutableFields']))
+    expect(metrics(bare).updateMachine).toBeUndefined()
+  })
+
+  it('counts changes of servers, and says still what can be changed', async () => {
+    const registry = new Registry()
+    const asked: string[] = []
+    const able: Driver = {
+      ...driverWith(never),
+      mutableFields: ['tags'],
+      updateMachine: async ({ machineName }) => void asked.push(machineName),
+    }
+    const driver = withMetrics({ clock: createVirtualClock(), registry }, able)
+    await driver.updateMachine?.(request)
+    expect(asked).toEqual([request.machineName])
+    expect(driver.mutableFields).toEqual(['tags'])
+    expect(await registry.metrics()).toContain(
+      'mcm_cloud_api_requests_total{provider="test",service="update_machine"} 1',
+    )
   })
 })
 

@@ -73,6 +73,7 @@ export interface Driver {
   /**
    * Makes the server of a machine, or adopts the one that carries its name already: repeats never make a second one, also when the answer of an earlier call
    * was lost. A server that turned out unusable is removed, and its reason thrown, so that the next call begins anew.
+   * What {@link Driver.updateMachine} could change is on an adopted server as this request has it.
    * `Exhausted`: quota or stock. `Invalid`: the class can never work; names the field.
    */
   createMachine(request: CreateMachineRequest, options?: CallOptions): Promise<ProviderMachine>
@@ -100,7 +101,17 @@ export interface Driver {
   getVolumeIds?(request: VolumeIdsRequest, options?: CallOptions): Promise<readonly string[]>
   /** Capability: the last lines that the server wrote to its console. */
   getConsoleOutput?(request: MachineRequest, lines: number, options?: CallOptions): Promise<string>
+  /**
+   * Capability, together with {@link Driver.updateMachine}: paths in `providerSpec` of what can be changed on a server while it runs, as in `tags` or `network.securityGroups`.
+   * The same for the life of the driver.
+   */
+  readonly mutableFields?: readonly string[]
+  /**
+   * Brings the mutable fields of the machine's server up to the class, and touches nothing else: what marks the server as ours stays, and so do other machines' servers.
+   * Repeats are harmless. `NotFound`: no server. `Conflict`: several. `Invalid`: the class can never work; names the field.
+   */
+  updateMachine?(request: MachineRequest, options?: CallOptions): Promise<void>
 }
 
 /** Names of the port's methods. */
-export type DriverOperation = Exclude<keyof Driver, 'provider'>
+export type DriverOperation = Exclude<keyof Driver, 'provider' | 'mutableFields'>

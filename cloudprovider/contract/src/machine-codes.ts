@@ -16,7 +16,12 @@ const codeByKind: Readonly<Record<FailureKind, MachineErrorCode>> = {
 }
 
 /** Operations whose `Conflict` means that one machine has several servers. */
-const severalServers: readonly DriverOperation[] = ['getMachineStatus', 'deleteMachine', 'initializeMachine']
+const severalServers: readonly DriverOperation[] = [
+  'getMachineStatus',
+  'deleteMachine',
+  'initializeMachine',
+  'updateMachine',
+]
 
 /** The code that `status.lastOperation.errorCode` gets for an error of a driver; `Internal` for what is not a failure. */
 export function machineCodeOf(error: unknown, operation?: DriverOperation): MachineErrorCode {

@@ -16,6 +16,7 @@ const labels: Readonly<Record<DriverOperation, string>> = {
   deleteLeftover: 'delete_leftover',
   getVolumeIds: 'get_volume_ids',
   getConsoleOutput: 'get_console_output',
+  updateMachine: 'update_machine',
 }
 
 const buckets = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]

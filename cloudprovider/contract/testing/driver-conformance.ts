@@ -4,6 +4,7 @@ import type { MachineRequest } from '../src/driver.ts'
 import { type DriverHarness, requestFor, type With } from './harness.ts'
 import { describeLeftovers } from './leftover-conformance.ts'
 import { describeSeveralServers } from './several-servers-conformance.ts'
+import { describeUpdates } from './update-conformance.ts'
 
 export type { DriverHarness } from './harness.ts'
 
@@ -30,6 +31,7 @@ export function describeDriver(
     describeListing(withHarness)
     describeSeveralServers(withHarness)
     describeLeftovers(withHarness)
+    describeUpdates(withHarness)
     describeRefusals(withHarness, invalidSpecs)
   })
 }

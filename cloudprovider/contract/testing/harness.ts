@@ -18,6 +18,16 @@ export interface DriverHarness extends AsyncDisposable {
   duplicate?(machineName: string): string
   /** Makes the cloud hold something that was made for a machine of a cluster and belongs to no server; absent when the cloud has no such things. */
   leaveBehind?(machineName: string, cluster: string): void
+  /** What can be changed on servers that run; absent when the driver lacks the capability. */
+  readonly mutable?: MutableHarness
+}
+
+/** How a test changes mutable fields, and sees what became of them. */
+export interface MutableHarness {
+  /** A valid change of providerSpec that touches nothing but mutable fields. */
+  readonly change: Readonly<Record<string, unknown>>
+  /** The mutable fields of the machine's server in a cluster, as the cloud itself has them. */
+  fields(machineName: string, cluster: string): Promise<unknown>
 }
 
 /** Runs one test in front of an empty cloud. */

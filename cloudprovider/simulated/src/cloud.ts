@@ -19,7 +19,8 @@ export interface SimulatedServer {
   readonly machineType: string
   readonly region: string
   readonly zone: string
-  readonly tags: Readonly<Record<string, string>>
+  /** What marks the server as ours never changes. */
+  tags: Readonly<Record<string, string>>
   readonly userData: string
   readonly address: string
   readonly createdAt: number
@@ -49,6 +50,8 @@ export interface SimulatedCloud {
   /** Makes a server without asking whether its machine has one already, as a cloud does whose clients go wrong. */
   duplicate(wish: ServerWish): SimulatedServer
   initialize(server: SimulatedServer, signal?: AbortSignal): Promise<void>
+  /** Gives a server these tags, and takes away all others. */
+  retag(server: SimulatedServer, tags: SimulatedServer['tags'], signal?: AbortSignal): Promise<void>
   remove(server: SimulatedServer, signal?: AbortSignal): Promise<void>
   /** Servers as status and list show them, after one call's time. */
   look(
@@ -94,6 +97,7 @@ export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedS
       gate.enter('create', wish.machineName, signal, (kind) => leftovers.leave({ ...wish, kind }))
       leftovers.takeUp(wish.machineName, owned)
       const server = find(wish, owned) ?? servers.place(wish)
+      server.tags = wish.tags
       await gate.pause(answersEarly ? settings.callMilliseconds : settings.createMilliseconds, signal)
       if (!answersEarly) servers.boot(server)
       gate.leave('create', wish.machineName)
@@ -105,6 +109,12 @@ export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedS
       await gate.pause(settings.callMilliseconds, signal)
       server.initialized = true
       gate.leave('initialize', server.machineName)
+    },
+    retag: async (server, tags, signal) => {
+      gate.enter('update', server.machineName, signal)
+      await gate.pause(settings.callMilliseconds, signal)
+      server.tags = tags
+      gate.leave('update', server.machineName)
     },
     remove: async (server, signal) => {
       servers.beginRemoval(server)

@@ -48,6 +48,11 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
       await cloud.initialize(server, signal)
       return describe(server)
     },
+    mutableFields: ['tags'],
+    updateMachine: async (request, { signal } = {}) => {
+      const server = await one('status', request, signal)
+      await cloud.retag(server, parseProviderSpec(request.providerSpec).tags, signal)
+    },
     deleteMachine: async (request, { signal } = {}) => {
       const found = own(await cloud.look('delete', request.machineName, signal), request)
       cloud.leftovers.takeUp(request.machineName, ownershipTags(parseProviderSpec(request.providerSpec).tags))

@@ -23,7 +23,7 @@ const scriptedFailureSchema = Type.Object(
   {
     operation: Type.Unsafe<ScriptedOperation>({
       type: 'string',
-      enum: ['create', 'initialize', 'delete', 'status', 'list', 'leftovers', 'boot', 'join'],
+      enum: ['create', 'initialize', 'update', 'delete', 'status', 'list', 'leftovers', 'boot', 'join'],
     }),
     /** Regular expression that the machine's name must match; every machine when absent. */
     machine: Type.Optional(Type.String()),
@@ -42,7 +42,16 @@ const scriptedFailureSchema = Type.Object(
 )
 
 /** What a scripted failure strikes: a call, the boot of a server (it ends up failed), or its joining (it never does). */
-export type ScriptedOperation = 'create' | 'initialize' | 'delete' | 'status' | 'list' | 'leftovers' | 'boot' | 'join'
+export type ScriptedOperation =
+  | 'create'
+  | 'initialize'
+  | 'update'
+  | 'delete'
+  | 'status'
+  | 'list'
+  | 'leftovers'
+  | 'boot'
+  | 'join'
 
 /** Something that will go wrong. */
 export type ScriptedFailure = Static<typeof scriptedFailureSchema>

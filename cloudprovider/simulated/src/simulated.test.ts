@@ -26,6 +26,14 @@ function openHarness(settings: SimulatedSettings): DriverHarness & ReturnType<ty
       if (present === undefined) throw new Failure('NotFound', `${machineName} has no server`)
       return providerIdOf(all.cloud.duplicate(present))
     },
+    mutable: {
+      change: { tags: { ...(spec('one').tags as Record<string, string>), team: 'blue' } },
+      fields: async (machineName, cluster) =>
+        all.cloud
+          .servers()
+          .find((server) => server.machineName === machineName && `kubernetes.io/cluster/${cluster}` in server.tags)
+          ?.tags,
+    },
     loseNextCreation: () => all.cloud.script({ operation: 'create', when: 'after' }),
     [Symbol.asyncDispose]: async () => {},
   }

@@ -1,5 +1,8 @@
 import type { MachineTemplate } from '@trellis/api/machine/common'
+import type { Machine } from '@trellis/api/machine/machine'
+import type { MachineClass } from '@trellis/api/machine/machine-class'
 import { sameJson } from '@trellis/mcm/common/equality'
+import { livePathsOf, valueAt } from '@trellis/mcm/machine/live-fields'
 import { decisivePart } from '@trellis/mcm/machine-deployment/template-hash'
 
 /** A field that differs. */
@@ -8,6 +11,14 @@ export interface Change {
   readonly field: string
   readonly before: string
   readonly after: string
+}
+
+/** What an edit of a class means. */
+export interface ClassChanges {
+  /** What only new servers follow. */
+  readonly changes: readonly Change[]
+  /** What the machine controller changes on servers that run. */
+  readonly live: readonly Change[]
 }
 
 /** Where the parts of a template that decide over replacement stand in a deployment. */
@@ -27,6 +38,22 @@ export function decisiveChanges(
   return Object.entries(decisivePaths).flatMap(([part, path]) =>
     changesBetween(Reflect.get(left, part), Reflect.get(right, part), path),
   )
+}
+
+/** The changes of a class, sorted by what becomes of its servers: its machines themselves say which fields change on those that run. */
+export function classChanges(before: MachineClass, after: MachineClass, machines: readonly Machine[]): ClassChanges {
+  const { metadata: _before, ...was } = before
+  const { metadata: _after, ...is } = after
+  const paths = [...new Set(machines.flatMap(livePathsOf))].sort()
+  const live = paths.flatMap((path) =>
+    changesBetween(valueAt(was.providerSpec, path), valueAt(is.providerSpec, path), `providerSpec.${path}`),
+  )
+  const told = new Set(live.map(({ field }) => field))
+  const all = changesBetween(was, is, '').map(({ field, ...change }) => ({
+    ...change,
+    field: field.replace(/^\./, ''),
+  }))
+  return { changes: all.filter(({ field }) => !told.has(field)), live }
 }
 
 /** Every field below `path` in which two values differ. */

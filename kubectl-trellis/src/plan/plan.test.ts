@@ -5,9 +5,10 @@ import type { MachineDeployment } from '@trellis/api/machine/machine-deployment'
 import { controllerReference } from '@trellis/mcm/common/ownership'
 import { newSetOf } from '@trellis/mcm/machine-deployment/new-set'
 import { epoch, launched } from '@trellis/mcm/testing/objects'
-import { deploymentOf } from '@trellis/mcm/testing/rig'
+import { classFor, deploymentOf } from '@trellis/mcm/testing/rig'
 import { describe, expect, it } from 'vitest'
 import { blockersAmong } from './budgets.ts'
+import { classChanges } from './changes.ts'
 import { type DeploymentPlan, planDeployment } from './decide.ts'
 import { renderPlan } from './render.ts'
 
@@ -139,6 +140,52 @@ describe('the plan of a deployment', () => {
       'spec.selector must select something',
     ])
     expect(planOf(1, () => {}, false).problems).toEqual(['MachineClass small does not exist: new machines wait for it'])
+  })
+})
+
+describe('the plan of a class', () => {
+  const written = { 'machine.sapcloud.io/applied-provider-fields': '{"network.groups":"1","tags":"2"}' }
+  const able = launched('Running', { metadata: { annotations: written } })
+  const shown = (providerSpec: object, machines: readonly Machine[]) => {
+    const plain = classFor('ns')
+    const before = { ...plain, providerSpec: { machineType: 'small', tags: { 'a.b/c': '1' } } }
+    const after = { ...before, providerSpec: { ...before.providerSpec, ...providerSpec } }
+    const plan = {
+      class: 'small',
+      namespace: 'ns',
+      ...classChanges(before, after, machines),
+      machines: machines.length,
+    }
+    return renderPlan({ deployments: [], classes: [plan] })
+  }
+
+  it('says what reaches servers that run, and what does not', () => {
+    const edit = { machineType: 'large', tags: { 'a.b/c': '2', team: 'blue' }, network: { groups: ['x'], name: 'n' } }
+    expect(shown(edit, [able, launched('Running')])).toMatchInlineSnapshot(`
+      "machineclass ns/small: 2 machines were made from it before; changes marked live reach the servers that run, other changes count for new servers
+        ~ providerSpec.network.groups: (none) → ["x"] (live)
+        ~ providerSpec.tags["a.b/c"]: 1 → 2 (live)
+        ~ providerSpec.tags.team: (none) → blue (live)
+        ~ providerSpec.machineType: small → large
+        ~ providerSpec.network: (none) → {"groups":["x"],"name":"n"}
+      "
+    `)
+  })
+
+  it('says so when all of it does', () => {
+    expect(shown({ tags: {} }, [able])).toMatchInlineSnapshot(`
+      "machineclass ns/small: 1 machine was made from it before; changes marked live reach the servers that run
+        ~ providerSpec.tags["a.b/c"]: 1 → (none) (live)
+      "
+    `)
+  })
+
+  it('promises nothing where no machine says that its server can be changed', () => {
+    expect(shown({ tags: {} }, [launched('Running')])).toMatchInlineSnapshot(`
+      "machineclass ns/small: 1 machine was made from it before; changes count for new servers
+        ~ providerSpec.tags["a.b/c"]: 1 → (none)
+      "
+    `)
   })
 })
 

@@ -9,17 +9,16 @@ import { controllerOf } from '@trellis/mcm/common/ownership'
 import { connect } from '../cluster.ts'
 import type { CommandOptions, CommandPorts } from '../command.ts'
 import { type Blocker, findBlockers } from './budgets.ts'
-import { type Change, changesBetween } from './changes.ts'
+import { type ClassChanges, classChanges } from './changes.ts'
 import { type DeploymentPlan, planDeployment } from './decide.ts'
 import { dryRun } from './dry-run.ts'
 import { renderPlan } from './render.ts'
 
 /** A changed class and the machines that have it. */
-export interface ClassPlan {
+export interface ClassPlan extends ClassChanges {
   readonly class: string
   readonly namespace: string
-  readonly changes: readonly Change[]
-  /** Machines made from it; they keep their servers as they are. */
+  /** Machines made from it; they keep their servers. */
   readonly machines: number
 }
 
@@ -31,6 +30,8 @@ export interface Plan {
   })[]
   readonly classes: readonly ClassPlan[]
 }
+
+const noChanges: ClassChanges = { changes: [], live: [] }
 
 /** Prints what applying a file would do to machines; changes nothing. */
 export async function planFile(options: CommandOptions, ports: CommandPorts): Promise<number> {
@@ -92,16 +93,7 @@ async function planClass(client: Client, after: MachineClass): Promise<ClassPlan
     client.find(machineClasses, keyOf(after)),
     client.list(machines, { namespace }),
   ])
-  const { metadata: _before, ...was } = before ?? { metadata: undefined }
-  const { metadata: _after, ...is } = after
-  return {
-    class: name,
-    namespace,
-    changes: before === undefined ? [] : changesBetween(was, is, '').map(withoutDot),
-    machines: all.items.filter(({ spec }) => spec?.class?.name === name).length,
-  }
-}
-
-function withoutDot({ field, ...change }: Change): Change {
-  return { ...change, field: field.replace(/^\./, '') }
+  const own = all.items.filter(({ spec }) => spec?.class?.name === name)
+  const changes = before === undefined ? noChanges : classChanges(before, after, own)
+  return { class: name, namespace, ...changes, machines: own.length }
 }

@@ -74,9 +74,16 @@ function budgets({ blockers, machines }: Planned): readonly string[] {
   return ['', ...lines]
 }
 
-function renderClass({ namespace, class: name, changes, machines }: ClassPlan): string {
+function renderClass({ namespace, class: name, changes, live, machines }: ClassPlan): string {
   const count = machines === 1 ? '1 machine was made from it' : `${machines} machines were made from it`
-  const what = changes.length === 0 ? `no changes; ${count}` : `${count} before; changes count for new servers`
-  const lines = changes.map(({ field, before, after }) => `  ~ ${field}: ${before} → ${after}`)
+  const scopes = [
+    ...(live.length === 0 ? [] : ['changes marked live reach the servers that run']),
+    ...(changes.length === 0 ? [] : [`${live.length === 0 ? '' : 'other '}changes count for new servers`]),
+  ]
+  const what = scopes.length === 0 ? `no changes; ${count}` : `${count} before; ${scopes.join(', ')}`
+  const lines = [
+    ...live.map(({ field, before, after }) => `  ~ ${field}: ${before} → ${after} (live)`),
+    ...changes.map(({ field, before, after }) => `  ~ ${field}: ${before} → ${after}`),
+  ]
   return [`machineclass ${namespace}/${name}: ${what}`, ...lines].join('\n')
 }

@@ -5,6 +5,7 @@ import type { KubernetesObject } from '@trellis/api/meta'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
 import { tokenMachineAnnotation } from './bootstrap-token.ts'
 import type { MachineContext } from './context.ts'
+import { followClass, updatesAtATime } from './follow-class.ts'
 import { type Following, followHealth, followJoining } from './follow-machine.ts'
 import { followNodeLoss } from './follow-node-loss.ts'
 import { followPreservation } from './follow-preservation.ts'
@@ -23,6 +24,7 @@ import { isLeaving, phaseOf } from './phase.ts'
 import { createStandstill, type Standstill } from './standstill.ts'
 import { syncNode } from './sync-node.ts'
 import { terminate } from './terminate.ts'
+import { createTurns, type Turns } from './turns.ts'
 import { addFinalizer } from './write.ts'
 import { zoneOf } from './zone.ts'
 
@@ -46,9 +48,10 @@ export function createMachineReconciler(context: MachineContext): MachineReconci
   const standstill = createStandstill(context)
   const pacer = createPacer(context.clock, { burst: 10, everyMilliseconds: 30_000 })
   let wake: (name: string) => void = () => {}
+  const turns = createTurns(updatesAtATime, (name) => wake(name))
   return {
     reconcile: (name, signal) =>
-      reconcile({ context, memories, permits, standstill, pacer, signal, wake: () => wake(name) }, name),
+      reconcile({ context, memories, permits, standstill, pacer, turns, signal, wake: () => wake(name) }, name),
     follow: (controller) => {
       wake = controller.enqueue
       context.shortages.onTurn(controller.enqueue)
@@ -71,12 +74,14 @@ interface Pass {
   readonly standstill: Standstill
   /** Paces what need not be written down at once. */
   readonly pacer: Pacer
+  /** Of servers that are changed to follow their class. */
+  readonly turns: Turns
   readonly signal: AbortSignal
   readonly wake: () => void
 }
 
 async function reconcile(
-  { context, memories, permits, standstill, pacer, signal, wake }: Pass,
+  { context, memories, permits, standstill, pacer, turns, signal, wake }: Pass,
   name: string,
 ): Promise<Outcome> {
   const machine = context.machineReader.get({ namespace: context.namespace, name })
@@ -103,7 +108,12 @@ async function reconcile(
   if (launching !== undefined) return launching
   const kept = await followPreservation(following, observed)
   if (kept?.settled === false) return kept.outcome
-  const outcomes = [await follow(following, observed), await noteJoin(following, observed, pacer), kept?.outcome]
+  const outcomes = [
+    await follow(following, observed),
+    await noteJoin(following, observed, pacer),
+    await followClass(following, observed, turns),
+    kept?.outcome,
+  ]
   return outcomes.filter((outcome) => outcome !== undefined).reduce(sooner)
 }
 

@@ -14,6 +14,7 @@ import {
   nextTry,
   staleNodeStatement,
 } from './launch.ts'
+import { liveFields } from './live-fields.ts'
 import type { MachineMemory } from './machine-memory.ts'
 import { isNodeOf } from './node-loss.ts'
 import type { MachineObservation } from './observation.ts'
@@ -79,7 +80,7 @@ async function tryLaunch(
   log.info({ machine: machine.metadata.name, providerId: made.providerId }, 'server made')
   const stale = await staleNode(context, machine, made)
   if (stale !== undefined) return giveBack(context, machine, { made, view, signal })
-  const patch = launchPatch(machine, made)
+  const patch = launchPatch(machine, made, liveFields(context.driver, view.settings.providerSpec))
   const patched = patch === undefined ? machine : await patchMachine(context, machine, patch)
   const conditions = withoutAvoided(patched)
   const statement = launchedStatement(made, context.target !== undefined)

@@ -112,6 +112,13 @@ describe('launchPatch', () => {
       spec: { providerID: made.providerId },
     })
     expect(launchPatch(after, made)).toBeUndefined()
+    expect(launchPatch(after, made, '{"tags":"1"}')).toMatchObject({
+      metadata: { annotations: { 'machine.sapcloud.io/applied-provider-fields': '{"tags":"1"}' } },
+    })
+    const said = { ...after.metadata.annotations, 'machine.sapcloud.io/applied-provider-fields': '{"tags":"1"}' }
+    const again = { ...after, metadata: { ...after.metadata, annotations: said } }
+    expect(launchPatch(again, made, '{"tags":"1"}')).toBeUndefined()
+    expect(launchPatch(again, made, '{"tags":"2"}')).toBeDefined()
   })
 })
 

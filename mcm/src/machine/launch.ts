@@ -7,6 +7,7 @@ import type { Random } from '@trellis/foundation/random'
 import { pauseMilliseconds } from '@trellis/foundation/retry'
 import { formatDuration } from '../common/duration.ts'
 import { type ClassView, flawOf } from '../machine-class/resolve.ts'
+import { appliedFields } from './live-fields.ts'
 import type { MachineObservation } from './observation.ts'
 import { createdAt, phaseOf, type StatusStatement } from './phase.ts'
 import type { EffectiveSettings } from './settings.ts'
@@ -92,21 +93,29 @@ function givenUp(machine: Machine, settings: EffectiveSettings): StatusStatement
   }
 }
 
-/** What the machine's main object says once its server is there; undefined when it says so already. */
-export function launchPatch(machine: Machine, made: ProviderMachine): object | undefined {
+/**
+ * What the machine's main object says once its server is there; undefined when it says so already. `fields` are those of {@link liveFields} that
+ * the server was made with, absent where they are not known.
+ */
+export function launchPatch(machine: Machine, made: ProviderMachine, fields?: string): object | undefined {
   const { labels, annotations } = machine.metadata
   const priority = annotations?.[machineAnnotations.priority]
   if (
     labels?.[machineLabels.node] === made.nodeName &&
     machine.spec?.providerID === made.providerId &&
-    priority !== undefined
+    priority !== undefined &&
+    (fields === undefined || appliedFields(machine) === fields)
   ) {
     return undefined
+  }
+  const said = {
+    ...(priority === undefined ? { [machineAnnotations.priority]: '3' } : {}),
+    ...(fields === undefined ? {} : { [machineAnnotations.appliedProviderFields]: fields }),
   }
   return {
     metadata: {
       labels: { [machineLabels.node]: made.nodeName },
-      ...(priority === undefined ? { annotations: { [machineAnnotations.priority]: '3' } } : {}),
+      ...(Object.keys(said).length === 0 ? {} : { annotations: said }),
     },
     spec: { providerID: made.providerId },
   }

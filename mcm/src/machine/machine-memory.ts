@@ -2,11 +2,14 @@ import type { Machine } from '@trellis/api/machine/machine'
 import type { DrainSession } from '../drain/session.ts'
 import type { JoiningMemory } from './joining.ts'
 import type { LaunchTries } from './launch.ts'
+import type { UpdateTries } from './live-fields.ts'
 import type { ServerLooks } from './server-loss.ts'
 
 /** What this process remembers of one machine beside the API: pauses, looks, a drain under way. Losing it costs time, never correctness. */
 export interface MachineMemory {
   tries?: LaunchTries
+  /** Tries to change its server that failed since one succeeded. */
+  updateTries?: UpdateTries | undefined
   joining: JoiningMemory
   /** What the cloud said of its server while it was ill. */
   looks?: ServerLooks

@@ -40,7 +40,13 @@ export function createUnreliableDriver(options: UnreliableDriverOptions): Driver
   }
 }
 
-const acting: readonly DriverOperation[] = ['createMachine', 'deleteMachine', 'deleteServer', 'initializeMachine']
+const acting: readonly DriverOperation[] = [
+  'createMachine',
+  'deleteMachine',
+  'deleteServer',
+  'initializeMachine',
+  'updateMachine',
+]
 
 async function exchange<Value>(
   { life, faults, note }: UnreliableDriverOptions,
