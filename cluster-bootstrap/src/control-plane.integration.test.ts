@@ -180,10 +180,10 @@ describe('the add-ons', () => {
       metadata: { name: 'bootstrap-token-abcdef', namespace: 'kube-system' },
     }
     await machines.create(secrets, { ...token, type: 'bootstrap.kubernetes.io/token', stringData: bootstrapToken() })
-    await expect(machines.list(secrets, { namespace: 'default' })).rejects.toMatchObject({ kind: 'Unauthorized' })
+    await expect(machines.list(secrets, { namespace: 'default' })).rejects.toMatchObject({ kind: 'Forbidden' })
     const cloud = await clientOf('cloud-controller-manager')
     expect((await cloud.list(nodes)).items.length).toBe(1)
-    await expect(cloud.list(secrets)).rejects.toMatchObject({ kind: 'Unauthorized' })
+    await expect(cloud.list(secrets)).rejects.toMatchObject({ kind: 'Forbidden' })
   })
 
   it('let a machine join with its token, and its certificates be signed', async () => {
@@ -218,7 +218,7 @@ describe('the add-ons', () => {
     expect(answer).toMatch(/named trellis-join/)
     await machine.apply(configMaps, { ...map('trellis-join-node-a'), data: { report: '{}' } })
     await expect(machine.create(configMaps, map('other'))).rejects.toThrow(/trellis-join/)
-    await expect(machine.list(secrets, { namespace: 'kube-system' })).rejects.toMatchObject({ kind: 'Unauthorized' })
+    await expect(machine.list(secrets, { namespace: 'kube-system' })).rejects.toMatchObject({ kind: 'Forbidden' })
   })
 })
 

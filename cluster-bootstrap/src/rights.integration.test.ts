@@ -75,10 +75,10 @@ describe('the rights of cluster-bootstrap', () => {
   })
 
   it('do not reach nodes, nor cluster-wide rights', async () => {
-    await expect(garden.pod.client.list(nodes)).rejects.toMatchObject({ kind: 'Unauthorized' })
+    await expect(garden.pod.client.list(nodes)).rejects.toMatchObject({ kind: 'Forbidden' })
     const role = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: 'mine' } }
     await expect(garden.pod.client.create(clusterRoles, role)).rejects.toMatchObject({
-      kind: 'Unauthorized',
+      kind: 'Forbidden',
     })
   })
 })

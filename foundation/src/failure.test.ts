@@ -16,6 +16,8 @@ describe('failure', () => {
     [new Failure('Conflict', ''), true],
     [new Failure('Invalid', ''), false],
     [new Failure('Unauthorized', ''), false],
+    [new Failure('Forbidden', ''), false],
+    [new Failure('Timeout', ''), true],
     [new Failure('NotFound', ''), false],
     [new InvariantError('bug'), false],
     [new TypeError('unknown'), true],

@@ -1,8 +1,9 @@
 /**
  * Every way in which something outside this process can let us down. Callers branch on the kind and never on the text.
  * - `NotFound`: the thing does not exist. `Conflict`: it exists otherwise, or changed meanwhile.
- * - `Invalid`: the request can never succeed as it is. `Unauthorized`: not with these credentials.
+ * - `Invalid`: the request can never succeed as it is. `Unauthorized`: not with these credentials. `Forbidden`: they are valid, but lack the right.
  * - `Exhausted`: quota or capacity is used up. `Throttled`: too many requests. `Unavailable`: try again later.
+ * - `Timeout`: a cloud took the call and never answered; it may have acted.
  * - `Gone`: what we resumed from no longer exists; begin anew. `Unimplemented`: the other side cannot do this.
  */
 export type FailureKind =
@@ -10,9 +11,11 @@ export type FailureKind =
   | 'Conflict'
   | 'Invalid'
   | 'Unauthorized'
+  | 'Forbidden'
   | 'Exhausted'
   | 'Throttled'
   | 'Unavailable'
+  | 'Timeout'
   | 'Gone'
   | 'Unimplemented'
 
@@ -57,7 +60,7 @@ export function isFailure(error: unknown, ...kinds: readonly FailureKind[]): err
 /** Whether trying the same again later can help. Unknown errors are assumed to pass. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof InvariantError) return false
-  return !isFailure(error, 'Invalid', 'Unauthorized', 'Unimplemented', 'NotFound')
+  return !isFailure(error, 'Invalid', 'Unauthorized', 'Forbidden', 'Unimplemented', 'NotFound')
 }
 
 /** One line for people: the message, its causes and the remedy. */

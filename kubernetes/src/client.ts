@@ -81,7 +81,7 @@ export interface RawResponse {
 
 /**
  * One API server. Objects are plain JSON. Every method throws a `Failure` of the closed kinds:
- * 404 `NotFound`, 409 `Conflict`, 400/422 `Invalid` (with the field of the first cause), 401/403 `Unauthorized`, 410 `Gone`,
+ * 404 `NotFound`, 409 `Conflict`, 400/422 `Invalid` (with the field of the first cause), 401 `Unauthorized`, 403 `Forbidden`, 410 `Gone`,
  * 429 `Throttled` (with Retry-After), 5xx, timeouts and broken connections `Unavailable`.
  */
 export interface Client {

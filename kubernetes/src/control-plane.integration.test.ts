@@ -79,7 +79,7 @@ describe('a client of a real API server', () => {
   it('is refused what its name may not do', async () => {
     const { user } = await kubeconfig()
     using client = await connect({ user: { ...user, impersonate: { user: 'nobody', groups: ['a', 'b'] } } })
-    await expect(client.list(list.resource, list.options)).rejects.toMatchObject({ kind: 'Unauthorized' })
+    await expect(client.list(list.resource, list.options)).rejects.toMatchObject({ kind: 'Forbidden' })
     await expect(client.list(list.resource, list.options)).rejects.toThrow('"nobody"')
   })
 

@@ -9,7 +9,7 @@ describe('a refusal', () => {
     [400, 'Invalid'],
     [401, 'Unauthorized'],
     [402, 'Invalid'],
-    [403, 'Unauthorized'],
+    [403, 'Forbidden'],
     [404, 'NotFound'],
     [405, 'Unimplemented'],
     [406, 'Unimplemented'],

@@ -76,7 +76,7 @@ export function kindOf(code: number): FailureKind {
 const kindsByCode: Readonly<Record<number, FailureKind>> = {
   400: 'Invalid',
   401: 'Unauthorized',
-  403: 'Unauthorized',
+  403: 'Forbidden',
   404: 'NotFound',
   405: 'Unimplemented',
   406: 'Unimplemented',

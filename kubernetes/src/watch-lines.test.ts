@@ -55,7 +55,7 @@ describe('an event', () => {
     [410, 'Gone'],
     [429, 'Throttled'],
     [500, 'Unavailable'],
-    [403, 'Unauthorized'],
+    [403, 'Forbidden'],
   ] as const)('of type ERROR with code %i is thrown as %s', (code, kind) => {
     const line = JSON.stringify({ type: 'ERROR', object: { kind: 'Status', code, message: 'because' } })
     try {

@@ -12,6 +12,7 @@ const bodyLimitBytes = 256 * 1024
 const statusOf: Readonly<Record<FailureKind, number>> = {
   Invalid: 400,
   Unauthorized: 401,
+  Forbidden: 403,
   Exhausted: 403,
   NotFound: 404,
   Conflict: 409,
@@ -19,6 +20,7 @@ const statusOf: Readonly<Record<FailureKind, number>> = {
   Throttled: 429,
   Unimplemented: 501,
   Unavailable: 503,
+  Timeout: 504,
 }
 
 /** What answering needs beside the services. `authorize` throws `Unauthorized` when the request may not pass. */

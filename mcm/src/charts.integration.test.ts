@@ -85,7 +85,7 @@ describe('the chart of the manager', () => {
       { timeout: 30_000, interval: 100 },
     )
     expect(troubles.filter((text) => text.includes('forbidden'))).toEqual([])
-    await expect(limited.list(machines)).rejects.toMatchObject({ kind: 'Unauthorized' })
+    await expect(limited.list(machines)).rejects.toMatchObject({ kind: 'Forbidden' })
   })
 
   it('refuses values that it does not know', async () => {

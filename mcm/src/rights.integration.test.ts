@@ -228,6 +228,6 @@ it('the charts give the manager every right that it needs, and none that it does
   const used = new Set(requests.map(({ what }) => what))
   const unused = [...(await granted())].filter((right) => !used.has(right)).sort()
   expect(unused.filter((right) => !seldomUsed.some(([pattern]) => pattern.test(right)))).toEqual([])
-  await expect(target.list(configMaps, { namespace: 'default' })).rejects.toMatchObject({ kind: 'Unauthorized' })
-  await expect(control.list(machines)).rejects.toMatchObject({ kind: 'Unauthorized' })
+  await expect(target.list(configMaps, { namespace: 'default' })).rejects.toMatchObject({ kind: 'Forbidden' })
+  await expect(control.list(machines)).rejects.toMatchObject({ kind: 'Forbidden' })
 })

@@ -4,7 +4,6 @@ import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
 import type { Driver } from './driver.ts'
-import { machineCodeOf } from './machine-codes.ts'
 import { carries, ownershipTags } from './tags.ts'
 import { withLimit } from './with-limit.ts'
 import { withMetrics } from './with-metrics.ts'
@@ -49,6 +48,7 @@ describe('withRetry', () => {
 
   it.each([
     { kind: 'Exhausted' as const, reason: 'a shortage is not a hiccup' },
+    { kind: 'Forbidden' as const, reason: 'the right is not there a second later' },
     { kind: 'Invalid' as const, reason: 'it can never work' },
   ])('does not repeat a status that is $kind: $reason', async ({ kind }) => {
     let calls = 0
@@ -158,6 +158,17 @@ describe('withMetrics', () => {
     )
   })
 
+  it('counts a call that was told to end as Canceled, whatever it was told', async () => {
+    const registry = new Registry()
+    const stop = AbortSignal.abort(new Failure('Unavailable', 'the process ends'))
+    const driver = withMetrics(
+      { clock: createVirtualClock(), registry },
+      driverWith(async () => stop.throwIfAborted() ?? new Map()),
+    )
+    await expect(driver.listMachines(settings, { signal: stop })).rejects.toBe(stop.reason)
+    expect(await registry.metrics()).toContain('operation="list_machine",error_code="Canceled"} 1')
+  })
+
   it('keeps absent capabilities absent and present ones present', () => {
     const bare = driverWith(never)
     const metrics = (driver: Driver) => withMetrics({ clock: createVirtualClock(), registry: new Registry() }, driver)
@@ -182,31 +193,6 @@ describe('withMetrics', () => {
     expect(await registry.metrics()).toContain(
       'mcm_cloud_api_requests_total{provider="test",service="update_machine"} 1',
     )
-  })
-})
-
-describe('machineCodeOf', () => {
-  it.each([
-    ['NotFound', 'NotFound'],
-    ['Conflict', 'AlreadyExists'],
-    ['Invalid', 'InvalidArgument'],
-    ['Unauthorized', 'Unauthenticated'],
-    ['Exhausted', 'ResourceExhausted'],
-    ['Throttled', 'Unavailable'],
-    ['Unavailable', 'Unavailable'],
-    ['Gone', 'Aborted'],
-    ['Unimplemented', 'Unimplemented'],
-  ] as const)('%s is %s', (kind, code) => {
-    expect(machineCodeOf(new Failure(kind, ''))).toBe(code)
-  })
-
-  it('calls several servers of one machine OutOfRange', () => {
-    expect(machineCodeOf(new Failure('Conflict', ''), 'getMachineStatus')).toBe('OutOfRange')
-    expect(machineCodeOf(new Failure('Conflict', ''), 'createMachine')).toBe('AlreadyExists')
-  })
-
-  it('calls what is no failure Internal', () => {
-    expect(machineCodeOf(new TypeError('x'))).toBe('Internal')
   })
 })
 

@@ -2,7 +2,7 @@ import type { Clock } from '@trellis/foundation/clock'
 import { Counter, Histogram, type Registry } from 'prom-client'
 import { decorate } from './decorate.ts'
 import type { Driver, DriverOperation } from './driver.ts'
-import { machineCodeOf } from './machine-codes.ts'
+import { callCodeOf } from './machine-codes.ts'
 
 /** The operation as metrics have always named it. */
 const labels: Readonly<Record<DriverOperation, string>> = {
@@ -60,7 +60,7 @@ export function withMetrics(
     labelNames: ['provider', 'operation', 'error_code'],
     registers,
   })
-  return decorate(driver, async (operation, call) => {
+  return decorate(driver, async (operation, call, signal) => {
     const began = clock.now()
     const label = labels[operation]
     requests.inc({ provider, service: label })
@@ -68,7 +68,7 @@ export function withMetrics(
       return await call()
     } catch (error) {
       failures.inc({ provider, service: label })
-      driverFailures.inc({ provider, operation: label, error_code: machineCodeOf(error, operation) })
+      driverFailures.inc({ provider, operation: label, error_code: callCodeOf(error, operation, signal) })
       throw error
     } finally {
       const seconds = (clock.now() - began) / 1000

@@ -16,7 +16,7 @@ const fewSeconds: RetrySettings = {
   deadlineMilliseconds: 5000,
 }
 
-/** Repeats calls that failed as `Throttled` or `Unavailable` for a few seconds, so that a hiccup of the cloud is not a failed machine. Longer troubles are the caller's. */
+/** Repeats calls that failed as `Throttled`, `Unavailable` or `Timeout` for a few seconds, so that a hiccup of the cloud is not a failed machine. Longer troubles are the caller's. */
 export function withRetry(
   { clock, random }: { readonly clock: Clock; readonly random: Random },
   driver: Driver,
@@ -36,4 +36,4 @@ export function withRetry(
 }
 
 const throttled = ['Throttled'] as const
-const passing = ['Throttled', 'Unavailable'] as const
+const passing = ['Throttled', 'Unavailable', 'Timeout'] as const

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { Failure, isFailure } from '@trellis/foundation/failure'
 import { describe, expect, it } from 'vitest'
 import { type CloudClient, createCloudClient, queryOf } from './client.ts'
-import { failureOfAnswer } from './http-caller.ts'
+import { createHttpCaller, failureOfAnswer } from './http-caller.ts'
 
 interface Seen {
   readonly line: string
@@ -56,6 +56,38 @@ function operationsOf(seen: readonly Seen[]): readonly string[] {
     .map((line) => known.find((it) => new RegExp(`^${it.replaceAll('*', '[^/]+')}$`).test(line)) ?? line)
     .sort()
 }
+
+describe('the caller', () => {
+  it('says Timeout when the cloud takes a call and is silent, and Unavailable when it hangs up', async () => {
+    let hangs = false
+    const answer = (request: IncomingMessage) => {
+      if (hangs) request.socket.destroy()
+    }
+    await withCloud(answer, async (_client, _seen, socketPath) => {
+      using caller = createHttpCaller({ socketPath }, 50)
+      await expect(caller.call('GET', '/v1/version', undefined, undefined)).rejects.toMatchObject({ kind: 'Timeout' })
+      hangs = true
+      await expect(caller.call('GET', '/v1/version', undefined, undefined)).rejects.toMatchObject({
+        kind: 'Unavailable',
+      })
+    })
+  })
+
+  it.each([
+    [401, 'Unauthorized'],
+    [403, 'Forbidden'],
+    [408, 'Timeout'],
+    [504, 'Timeout'],
+    [500, 'Unavailable'],
+  ])('folds a bare status %i into %s', (status, kind) => {
+    expect(failureOfAnswer({ status, text: '' }).kind).toBe(kind)
+  })
+
+  it('believes the kind that the cloud names rather than the status', () => {
+    const text = JSON.stringify({ error: { kind: 'Exhausted', message: 'quota' } })
+    expect(failureOfAnswer({ status: 403, text }).kind).toBe('Exhausted')
+  })
+})
 
 describe('the cloud client', () => {
   it('sends each method to its route', async () => {

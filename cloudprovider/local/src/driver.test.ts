@@ -62,6 +62,16 @@ describe('the local driver', () => {
     })
   })
 
+  it.each([
+    { field: 'name', kind: 'Unavailable' },
+    { field: 'image', kind: 'Conflict' },
+  ])('says $kind when the cloud refuses a creation for its $field', async ({ field, kind }) => {
+    const refusal = new Failure('Conflict', 'a server a is still being deleted', { field })
+    const client = { ...createCloudDouble().connect(), createServer: () => Promise.reject(refusal) }
+    const driver = createLocalDriver({ connect: () => client })
+    await expect(driver.createMachine(request)).rejects.toMatchObject({ kind })
+  })
+
   it('gives the reason of a failed server and clears it away', async () => {
     const cloud = createCloudDouble()
     const driver = createLocalDriver({ connect: cloud.connect })

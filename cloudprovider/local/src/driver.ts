@@ -31,21 +31,15 @@ export function createLocalDriver(options: LocalDriverOptions = {}): Driver & Di
     createMachine: async (request, call) => {
       const { spec, client } = open(request)
       const { network, image, flavor, tags } = spec
-      const server = await client.createServer(
-        {
-          name: request.machineName,
-          network,
-          image,
-          flavor,
-          userData: request.userData,
-          tags: { ...tags, [machineNameTag]: request.machineName },
-        },
-        call,
-      )
+      const wish = { name: request.machineName, network, image, flavor, userData: request.userData }
+      const server = await client
+        .createServer({ ...wish, tags: { ...tags, [machineNameTag]: request.machineName } }, call)
+        .catch((error: unknown) => {
+          // The name itself is in the way only while the server that had it goes.
+          throw isFailure(error, 'Conflict') && error.field === 'name' ? stillGoing(request.machineName, error) : error
+        })
       checkOwner(server, spec)
-      if (server.state === 'deleting') {
-        throw new Failure('Conflict', `the server ${server.name} is still being deleted`)
-      }
+      if (server.state === 'deleting') throw stillGoing(server.name)
       if (server.state === 'failed') {
         await client.deleteServer(server.id, call)
         throw failed(server)
@@ -156,6 +150,11 @@ function checkOwner(server: Server, spec: LocalProviderSpec): void {
     field: 'providerSpec.network',
     remedy: 'give each cluster a network of its own',
   })
+}
+
+/** What passes by itself is no conflict. */
+function stillGoing(name: string, cause?: Failure): Failure {
+  return new Failure('Unavailable', `the server ${name} is still being deleted`, cause === undefined ? {} : { cause })
 }
 
 function machineNameOf(server: Server): string {

@@ -1,6 +1,6 @@
 import { Agent as PlainAgent, request as plainRequest, type RequestOptions } from 'node:http'
 import { Agent as SecureAgent, request as secureRequest } from 'node:https'
-import { Failure, type FailureKind } from '@trellis/foundation/failure'
+import { Failure, type FailureKind, isFailure } from '@trellis/foundation/failure'
 
 /** How to reach the cloud: its Unix socket on the host, or its HTTPS endpoint from anywhere inside the cloud. */
 export type CloudAddress =
@@ -13,18 +13,18 @@ export interface CloudAnswer {
   readonly text: string
 }
 
-/** One HTTP exchange with the cloud. Every fault is a `Failure`: the cloud's own kind, field and remedy, or `Unavailable` when it cannot be reached. */
+/** One HTTP exchange with the cloud. Every fault is a `Failure`: the cloud's own kind, field and remedy, `Unavailable` when it cannot be reached, `Timeout` when it does not answer. */
 export interface HttpCaller extends Disposable {
   call(method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<CloudAnswer>
 }
 
 /** Longest silence on a connection before the call counts as failed. */
-const silenceMilliseconds = 30_000
+const usualSilenceMilliseconds = 30_000
 const answerLimitBytes = 16 * 1024 * 1024
 
 /** Makes a caller that keeps connections open between calls, without keeping the process alive for them. */
-export function createHttpCaller(address: CloudAddress): HttpCaller {
-  const transport = createTransport(address)
+export function createHttpCaller(address: CloudAddress, silenceMilliseconds = usualSilenceMilliseconds): HttpCaller {
+  const transport = { ...createTransport(address), silenceMilliseconds }
   return {
     call: (method, path, body, signal) => exchange({ transport, method, path, body, signal }),
     [Symbol.dispose]: () => transport.agent.destroy(),
@@ -37,9 +37,10 @@ interface Transport {
   readonly options: RequestOptions
   /** For error messages. */
   readonly where: string
+  readonly silenceMilliseconds: number
 }
 
-function createTransport(address: CloudAddress): Transport {
+function createTransport(address: CloudAddress): Omit<Transport, 'silenceMilliseconds'> {
   if ('socketPath' in address) {
     const agent = new PlainAgent({ keepAlive: true, maxSockets: 32 })
     return { request: plainRequest, agent, options: { socketPath: address.socketPath }, where: address.socketPath }
@@ -92,7 +93,7 @@ function exchange({ transport, method, path, body, signal }: Exchange): Promise<
       method,
       path,
       headers,
-      timeout: silenceMilliseconds,
+      timeout: transport.silenceMilliseconds,
     }
     const outgoing = transport.request(signal === undefined ? options : { ...options, signal }, (incoming) => {
       const chunks: Buffer[] = []
@@ -110,7 +111,7 @@ function exchange({ transport, method, path, body, signal }: Exchange): Promise<
       })
     })
     outgoing.on('timeout', () =>
-      outgoing.destroy(new Failure('Unavailable', `no answer for ${silenceMilliseconds / 1000} s`)),
+      outgoing.destroy(new Failure('Timeout', `no answer for ${transport.silenceMilliseconds / 1000} s`)),
     )
     outgoing.on('error', fail)
     outgoing.end(content)
@@ -118,7 +119,8 @@ function exchange({ transport, method, path, body, signal }: Exchange): Promise<
 }
 
 function unreachable(transport: Transport, method: string, path: string, cause: unknown): Failure {
-  return new Failure('Unavailable', `the cloud at ${transport.where} did not answer ${method} ${path}`, {
+  const kind = isFailure(cause, 'Timeout') ? 'Timeout' : 'Unavailable'
+  return new Failure(kind, `the cloud at ${transport.where} did not answer ${method} ${path}`, {
     cause,
     remedy: 'check that the localcloud daemon runs; its log is daemon.log in its state directory',
   })
@@ -129,9 +131,11 @@ const kinds: readonly FailureKind[] = [
   'Conflict',
   'Invalid',
   'Unauthorized',
+  'Forbidden',
   'Exhausted',
   'Throttled',
   'Unavailable',
+  'Timeout',
   'Gone',
   'Unimplemented',
 ]
@@ -139,14 +143,16 @@ const kinds: readonly FailureKind[] = [
 const kindByStatus: Readonly<Record<number, FailureKind>> = {
   400: 'Invalid',
   401: 'Unauthorized',
-  403: 'Unauthorized',
+  403: 'Forbidden',
   404: 'NotFound',
+  408: 'Timeout',
   409: 'Conflict',
   410: 'Gone',
   413: 'Invalid',
   422: 'Invalid',
   429: 'Throttled',
   501: 'Unimplemented',
+  504: 'Timeout',
 }
 
 /** Folds an error answer into a failure. The kind that the cloud names wins over the status code. */

@@ -8,9 +8,11 @@ const failureKinds: readonly FailureKind[] = [
   'Conflict',
   'Invalid',
   'Unauthorized',
+  'Forbidden',
   'Exhausted',
   'Throttled',
   'Unavailable',
+  'Timeout',
   'Gone',
   'Unimplemented',
 ]

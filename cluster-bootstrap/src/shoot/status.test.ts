@@ -58,7 +58,8 @@ describe('the status of a shoot', () => {
     { kind: 'Invalid', state: 'Failed', codes: ['ERR_CONFIGURATION_PROBLEM'], giveUp: false },
     { kind: 'Exhausted', state: 'Error', codes: ['ERR_INFRA_QUOTA_EXCEEDED'], giveUp: false },
     { kind: 'Throttled', state: 'Error', codes: ['ERR_INFRA_RATE_LIMITS_EXCEEDED'], giveUp: false },
-    { kind: 'Unauthorized', state: 'Failed', codes: ['ERR_INFRA_UNAUTHORIZED'], giveUp: false },
+    { kind: 'Unauthorized', state: 'Failed', codes: ['ERR_INFRA_UNAUTHENTICATED'], giveUp: false },
+    { kind: 'Forbidden', state: 'Failed', codes: ['ERR_INFRA_UNAUTHORIZED'], giveUp: false },
   ] as const)('is $state after $kind (given up: $giveUp)', ({ kind, state, codes, giveUp }) => {
     const error = new Failure(kind, 'no', { field: 'spec.x', remedy: 'do this' })
     const status = failedStatus('Create', snapshot, [{ task: 'b', error }], { generation: 1, now, giveUp })

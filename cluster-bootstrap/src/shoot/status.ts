@@ -122,6 +122,8 @@ export function errorCodes(error: unknown): ErrorCode[] | undefined {
     case 'Throttled':
       return ['ERR_INFRA_RATE_LIMITS_EXCEEDED']
     case 'Unauthorized':
+      return ['ERR_INFRA_UNAUTHENTICATED']
+    case 'Forbidden':
       return ['ERR_INFRA_UNAUTHORIZED']
     default:
       return undefined

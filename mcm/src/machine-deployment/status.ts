@@ -6,6 +6,7 @@ import type {
   MachineDeploymentStatus,
 } from '@trellis/api/machine/machine-deployment'
 import { machineConditionReasons } from '@trellis/api/machine/well-known'
+import { readMachineCode } from '@trellis/cloudprovider/contract/machine-codes'
 import { sameJson } from '../common/equality.ts'
 import { isLeaving } from '../machine/phase.ts'
 import { failedMachines } from '../machine-set/status.ts'
@@ -67,8 +68,8 @@ function shortageOf(views: readonly SetView[]): DeploymentTrouble | undefined {
   let speaker: Machine | undefined
   let waiting = 0
   for (const machine of views.flatMap(({ machines }) => machines)) {
-    const { currentStatus, lastOperation } = machine.status ?? {}
-    if (currentStatus?.phase !== 'CrashLoopBackOff' || lastOperation?.errorCode !== 'ResourceExhausted') continue
+    const { currentStatus, lastOperation = {} } = machine.status ?? {}
+    if (currentStatus?.phase !== 'CrashLoopBackOff' || readMachineCode(lastOperation) !== 'ResourceExhausted') continue
     waiting++
     if (speaker === undefined || machine.metadata.name < speaker.metadata.name) speaker = machine
   }

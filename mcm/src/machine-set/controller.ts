@@ -178,7 +178,8 @@ async function createOne(context: MachineSetContext, expectations: Expectations,
   } catch (error) {
     if (!isFailure(error, 'Conflict')) {
       // It may have been made all the same: the next try asks for the same name, so that there are never two.
-      if (!isFailure(error) || isFailure(error, 'Unavailable')) expectations.unanswered(uid, machine.metadata.name)
+      if (!isFailure(error) || isFailure(error, 'Unavailable', 'Timeout'))
+        expectations.unanswered(uid, machine.metadata.name)
       throw error
     }
     const taken = await context.control.find(machines, keyOf(machine))

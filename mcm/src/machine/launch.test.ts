@@ -156,7 +156,10 @@ describe('nextTry', () => {
     { reason: 'a passing fault', error: new Failure('Unavailable', ''), first: [500, 1000], longest: 60_000 },
     { reason: 'a shortage', error: new Failure('Exhausted', ''), first: [7500, 15_000], longest: 600_000 },
     { reason: 'a wrong class', error: new Failure('Invalid', ''), first: [5000, 10_000], longest: 180_000 },
-    { reason: 'a bug', error: new TypeError('x'), first: [500, 1000], longest: 60_000 },
+    { reason: 'a call without an answer', error: new Failure('Timeout', ''), first: [500, 1000], longest: 60_000 },
+    { reason: 'a missing right', error: new Failure('Forbidden', ''), first: [5000, 10_000], longest: 180_000 },
+    { reason: 'a name that is taken', error: new Failure('Conflict', ''), first: [5000, 10_000], longest: 180_000 },
+    { reason: 'a bug', error: new TypeError('x'), first: [5000, 10_000], longest: 180_000 },
   ])('$reason: pauses grow to their limit', ({ error, first, longest }) => {
     const all = pauses(error, 20)
     expect(all[0]).toBeGreaterThanOrEqual(first[0] ?? 0)

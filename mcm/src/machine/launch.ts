@@ -1,7 +1,7 @@
 import type { Machine, MachinePhase } from '@trellis/api/machine/machine'
 import { machineAnnotations, machineLabels } from '@trellis/api/machine/well-known'
 import type { ProviderMachine } from '@trellis/cloudprovider/contract/driver'
-import { machineCodeOf } from '@trellis/cloudprovider/contract/machine-codes'
+import { machineCodeOf, machineCodes, readMachineCode } from '@trellis/cloudprovider/contract/machine-codes'
 import { describe, isFailure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
 import { pauseMilliseconds } from '@trellis/foundation/retry'
@@ -79,7 +79,8 @@ function blockedBy(trouble: {
 }
 
 function givenUp(machine: Machine, settings: EffectiveSettings): StatusStatement {
-  const { description = 'no reason is known', errorCode } = machine.status?.lastOperation ?? {}
+  const { description = 'no reason is known' } = machine.status?.lastOperation ?? {}
+  const errorCode = readMachineCode(machine.status?.lastOperation ?? {})
   const last = description.replace(/^No server within \S+: /, '')
   return {
     phase: 'Failed',
@@ -88,7 +89,7 @@ function givenUp(machine: Machine, settings: EffectiveSettings): StatusStatement
       type: 'Create',
       state: 'Failed',
       description: `No server within ${formatDuration(settings.creationTimeoutMilliseconds)}: ${last}`,
-      ...(errorCode === undefined ? {} : { errorCode: errorCode as 'Unknown' }),
+      ...(errorCode === undefined ? {} : { errorCode }),
     },
   }
 }
@@ -179,11 +180,11 @@ export function nextTry(
 ): LaunchTries {
   const { random, settings, classVersion, now } = context
   const failures = (before?.classVersion === classVersion ? before.failures : 0) + 1
-  const backoff = isFailure(error, 'Exhausted')
-    ? { firstMilliseconds: 15_000, longestMilliseconds: settings.resourceExhaustedRetryMilliseconds }
-    : isFailure(error, 'Invalid', 'Unauthorized', 'Unimplemented')
-      ? { firstMilliseconds: 10_000, longestMilliseconds: 180_000 }
-      : { firstMilliseconds: 1000, longestMilliseconds: 60_000 }
+  const backoff = {
+    parked: { firstMilliseconds: 15_000, longestMilliseconds: settings.resourceExhaustedRetryMilliseconds },
+    seldom: { firstMilliseconds: 10_000, longestMilliseconds: 180_000 },
+    soon: { firstMilliseconds: 1000, longestMilliseconds: 60_000 },
+  }[machineCodes[machineCodeOf(error, 'createMachine')].retry]
   const asked = isFailure(error) ? (error.retryAfterMilliseconds ?? 0) : 0
   return { failures, classVersion, notBefore: now + Math.max(asked, pauseMilliseconds(backoff, failures, random)) }
 }

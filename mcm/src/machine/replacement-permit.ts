@@ -1,6 +1,7 @@
 import type { Machine } from '@trellis/api/machine/machine'
 import { machineLabels } from '@trellis/api/machine/well-known'
 import { countOf, percentageOf } from '@trellis/api/number-or-percentage'
+import { readMachineCode } from '@trellis/cloudprovider/contract/machine-codes'
 import { controllerOf } from '../common/ownership.ts'
 import { isLeaving, phaseOf } from './phase.ts'
 
@@ -39,7 +40,7 @@ export function replacementState(machine: Machine): ReplacementState {
     case 'Failed':
       return machine.status?.currentStatus?.preserveExpiryTime === undefined ? 'busy' : 'spared'
     case 'CrashLoopBackOff':
-      return machine.status?.lastOperation?.errorCode === 'ResourceExhausted' ? 'waiting' : 'busy'
+      return readMachineCode(machine.status?.lastOperation ?? {}) === 'ResourceExhausted' ? 'waiting' : 'busy'
     default:
       return 'busy'
   }

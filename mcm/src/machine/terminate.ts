@@ -1,5 +1,5 @@
 import type { Machine } from '@trellis/api/machine/machine'
-import { machineCodeOf } from '@trellis/cloudprovider/contract/machine-codes'
+import { machineCodeOf, machineCodes } from '@trellis/cloudprovider/contract/machine-codes'
 import { describe } from '@trellis/foundation/failure'
 import { pauseMilliseconds } from '@trellis/foundation/retry'
 import { again, blocked, done, type Outcome } from '@trellis/kubernetes/controller'
@@ -37,6 +37,8 @@ interface Leaving {
 
 const deletionLookBackoff = { firstMilliseconds: 250, longestMilliseconds: 5000 }
 const deletionFailureBackoff = { firstMilliseconds: 1000, longestMilliseconds: 60_000 }
+/** For what only somebody's help can end. */
+const deletionRefusedBackoff = { firstMilliseconds: 10_000, longestMilliseconds: 180_000 }
 /** Between two reports of a drain: when its trouble is another, and when only its details are. */
 const newsPauseMilliseconds = 2000
 const statePauseMilliseconds = 30_000
@@ -181,11 +183,13 @@ async function deleteServer(
     return undefined
   } catch (error) {
     signal.throwIfAborted()
-    const pause = pauseMilliseconds(deletionFailureBackoff, ++leaving.deletionFailures, random)
+    const code = machineCodeOf(error, 'deleteMachine')
+    const backoff = machineCodes[code].retry === 'soon' ? deletionFailureBackoff : deletionRefusedBackoff
+    const pause = pauseMilliseconds(backoff, ++leaving.deletionFailures, random)
     leaving.deletionNotBefore = clock.now() + pause
     context.log.warn({ machine: machine.metadata.name, error: describe(error) }, 'a server could not be deleted')
     context.events.warn(machine, 'DeletionFailed', `Cloud provider message - ${describe(error)}`)
-    await writeStatus(context, machine, deletionFailedStatement(machineCodeOf(error, 'deleteMachine'), describe(error)))
+    await writeStatus(context, machine, deletionFailedStatement(code, describe(error)))
     return again(pause)
   }
 }

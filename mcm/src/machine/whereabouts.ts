@@ -15,7 +15,7 @@ export interface Looking {
   readonly signal: AbortSignal
 }
 
-const passing = ['Throttled', 'Unavailable'] as const
+const passing = ['Throttled', 'Unavailable', 'Timeout', 'Gone'] as const
 const nodeWaitMilliseconds = 1000
 const classWaitMilliseconds = 1000
 

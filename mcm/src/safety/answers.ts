@@ -57,5 +57,5 @@ function tellingWatch<Event>(events: AsyncIterable<Event>, tell: AnswerListener)
 
 /** What is no failure is the caller's own doing, such as an abort, and says nothing. */
 function tellFault(error: unknown, tell: AnswerListener): void {
-  if (isFailure(error)) tell(!isFailure(error, 'Unavailable'))
+  if (isFailure(error)) tell(!isFailure(error, 'Unavailable', 'Timeout'))
 }

@@ -1,6 +1,7 @@
 import { type Machine, machines } from '@trellis/api/machine/machine'
 import type { MachineClass } from '@trellis/api/machine/machine-class'
 import type { Driver, Leftover } from '@trellis/cloudprovider/contract/driver'
+import { readMachineCode } from '@trellis/cloudprovider/contract/machine-codes'
 import type { Clock, Timer } from '@trellis/foundation/clock'
 import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
@@ -68,7 +69,7 @@ export async function collectOrphans(context: OrphanContext, signal: AbortSignal
 
 /** Whether the cloud said that one machine has several servers. */
 function isDoubted(machine: Machine | undefined): boolean {
-  return machine?.status?.lastOperation?.errorCode === 'OutOfRange'
+  return readMachineCode(machine?.status?.lastOperation ?? {}) === 'OutOfRange'
 }
 
 /** A clock to wait for, which others may set to an earlier time, also while nobody waits. */
