@@ -42,11 +42,14 @@ export function rollingStep({ replicas, bounds, newest, old }: Rollout): Scaling
   return scaling
 }
 
-/** One step of a Recreate: old sets to nothing, and the newest to its full number once no old machine is left. */
+/**
+ * One step of a Recreate: old sets to nothing, and the newest to its full number once no old machine is left; after a rollback
+ * the newest has old machines of its own, which are going.
+ */
 export function recreateStep({ replicas, newest, old }: Rollout): Scaling {
   const shrinking = old.filter(({ wanted }) => wanted > 0)
   if (shrinking.length > 0) return new Map(shrinking.map(({ name }) => [name, 0]))
-  const gone = old.every(({ existing }) => existing === 0)
+  const gone = old.every(({ existing }) => existing === 0) && newest.existing === newest.present
   return gone && newest.wanted !== replicas ? new Map([[newest.name, replicas]]) : new Map()
 }
 
@@ -67,7 +70,8 @@ export interface Resizing {
 }
 
 /**
- * A change of the wanted number while several sets have machines: growth goes to the newest alone, as far as servers that are still going leave room.
+ * A change of the wanted number while several sets have machines: growth goes to the newest alone, as far as servers that are still going leave room;
+ * its own among them, since after a rollback they are old ones. A set that is alone does not wait for machines that it was told to give up.
  * Shrinkage falls first to the sets whose machines the autoscaler chose, the rest is shared out in proportion, and what does not divide falls to the largest.
  */
 export function shareOut({ replicas, surge, views, newest }: Resizing): Scaling {
@@ -81,7 +85,7 @@ export function shareOut({ replicas, surge, views, newest }: Resizing): Scaling 
   const sum = total(active, ({ wanted }) => wanted)
   const allowed = replicas === 0 ? 0 : replicas + surge
   if (sum > allowed) return shrink(active, sum - allowed)
-  const room = allowed - serversElsewhere(views, target) - Math.max(target.wanted, target.present)
+  const room = allowed - total(views, serversOf)
   return room > 0 ? new Map([[target.name, target.wanted + room]]) : new Map()
 }
 

@@ -1,6 +1,8 @@
 import { type Machine, machines } from '@trellis/api/machine/machine'
 import { type MachineDeployment, machineDeployments } from '@trellis/api/machine/machine-deployment'
+import { type MachineSet, machineSets } from '@trellis/api/machine/machine-set'
 import { machineLabels } from '@trellis/api/machine/well-known'
+import { controllerOf } from '../../src/common/ownership.ts'
 import { isLeaving, phaseOf } from '../../src/machine/phase.ts'
 import { boundsOf, wantedReplicas } from '../../src/machine-deployment/bounds.ts'
 import { Breach, type Invariant } from './breach.ts'
@@ -19,11 +21,13 @@ interface Ledger {
  * going, number at most replicas + maxSurge (the largest of the last two minutes in which the controllers could see, since
  * nobody can know sooner), not counting machines that go
  * because they failed, because a user deleted them or their Node, or because the deployment shrank: their successors do not wait for their end.
+ * What sets were told to have while it was within the bounds they may go on having after a user narrowed these: a failed machine is replaced.
  * Each machine has at most one server, and no server is made for a machine that does not exist.
  */
 export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: string): void } {
   const { clock, control, cloud } = world
   const ledgers = new Map<string, Ledger>()
+  const granted = new Map<string, number>()
   const excused = new Set<string>()
   const byUser = new Set<string>()
   let broken: Breach | undefined
@@ -49,6 +53,11 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
     const current = limits.findLastIndex(({ at }) => at <= since)
     return Math.max(0, ...limits.slice(Math.max(0, current)).map(({ limit }) => limit))
   }
+  const grant = (name: string) => {
+    const sets = control.peek(machineSets).filter((set) => controllerOf(set)?.name === name)
+    const sum = sets.reduce((wanted, set) => wanted + (set.spec?.replicas ?? 0), 0)
+    if (sum <= Math.max(granted.get(name) ?? 0, limitOf(name))) granted.set(name, sum)
+  }
   const shrankLately = (name: string) => (ledgers.get(name)?.limits.at(-1)?.limit ?? 0) < limitOf(name)
   const onMachine = (before: Machine | undefined, after: Machine | undefined) => {
     const machine = after ?? before
@@ -62,7 +71,7 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
     if (before !== undefined || after === undefined) return
     const siblings = control.peek(machines).filter(({ metadata }) => metadata.labels?.name === name)
     const counted = siblings.filter(({ metadata }) => !excused.has(metadata.uid ?? ''))
-    if (counted.length <= limitOf(name)) return
+    if (counted.length <= Math.max(limitOf(name), granted.get(name) ?? 0)) return
     const list = counted.map((one) => `${one.metadata.name} (${isLeaving(one) ? 'leaving ' : ''}${phaseOf(one)})`)
     broken ??= new Breach('no surplus', `${name} may have ${limitOf(name)} machines and has ${list.join(', ')}`)
   }
@@ -70,6 +79,10 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
     if (target === machineDeployments.plural) {
       const name = (after ?? before)?.metadata.name ?? ''
       record(after as MachineDeployment | undefined, name)
+    }
+    if (target === machineSets.plural) {
+      const owner = controllerOf((after ?? before) as MachineSet)?.name
+      if (owner !== undefined) grant(owner)
     }
     if (target === machines.plural) onMachine(before as Machine | undefined, after as Machine | undefined)
   })
