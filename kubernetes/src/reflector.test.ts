@@ -73,6 +73,41 @@ describe('reflector', () => {
     })
   })
 
+  it('passes over what a resumed watch tells again, and does not resume from there', async () => {
+    const clock = createVirtualClock()
+    const asked: (string | undefined)[] = []
+    const at = (name: string, resourceVersion: string): ConfigMap => {
+      const object = configMap('n', name)
+      return { ...object, metadata: { ...object.metadata, resourceVersion } }
+    }
+    const end = { 'k8s.io/initial-events-end': 'true' }
+    const bookmark = { ...at('', '20'), metadata: { ...at('', '20').metadata, annotations: end } }
+    const client: Client = {
+      ...createFakeClient({ clock, random: createSeededRandom('fake') }),
+      watch: async function* (_resource, { resourceVersion } = {}) {
+        asked.push(resourceVersion)
+        if (asked.length === 1) yield { type: 'BOOKMARK', object: bookmark } as never
+        if (asked.length === 2) yield { type: 'MODIFIED', object: at('old', '7') } as never
+        if (asked.length === 3) yield { type: 'ADDED', object: at('new', '21') } as never
+      },
+    }
+    const seen: string[] = []
+    const target = { replaceAll: () => {}, apply: (_type: string, { metadata }: ConfigMap) => seen.push(metadata.name) }
+    const stop = new AbortController()
+    const random = createSeededRandom('reflector')
+    const run = runReflector(
+      { client, resource: configMaps, clock, random, log: createSilentLog() },
+      target,
+      stop.signal,
+    )
+    while (asked.length < 4) await clock.advance(1000)
+    stop.abort()
+    await clock.advance(0)
+    await run
+    expect(seen).toEqual(['new'])
+    expect(asked.slice(0, 4)).toEqual([undefined, '20', '20', '21'])
+  })
+
   it('lists in pages where the server cannot stream, and never asks it to again', async () => {
     await using world = begin({ pageSize: 1 }, ({ options }) => {
       if (options.sendInitialEvents) throw new Failure('Invalid', 'sendInitialEvents is forbidden')

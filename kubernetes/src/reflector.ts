@@ -97,8 +97,11 @@ function createFollower<Kind extends KubernetesObject>(
     })
   const follow = async (events: AsyncIterable<WatchEvent<Kind>>) => {
     for await (const { type, object } of events) {
+      const { resourceVersion } = object.metadata
+      // A repetition of what was told already would lead back in time, and let the next watch begin there.
+      if (type !== 'BOOKMARK' && isRepetition(resourceVersion, resumeFrom)) continue
       if (type !== 'BOOKMARK') target.apply(type, object)
-      resumeFrom = object.metadata.resourceVersion ?? resumeFrom
+      resumeFrom = resourceVersion ?? resumeFrom
     }
   }
   const listPages = async () => {
@@ -129,6 +132,11 @@ function createFollower<Kind extends KubernetesObject>(
       throw error
     }
   }
+}
+
+/** Whether an event is no newer than the moment that a watch is at: resource versions of one kind are decimal numbers that grow. */
+function isRepetition(version: string | undefined, at: string | undefined): boolean {
+  return version !== undefined && at !== undefined && Number(version) <= Number(at)
 }
 
 interface Snapshot<Kind> {

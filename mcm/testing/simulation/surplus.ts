@@ -47,18 +47,19 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
     const limit = deployment === undefined ? 0 : wantedReplicas(deployment) + boundsOf(deployment).maxSurge
     if (ledger.limits.at(-1)?.limit !== limit) ledger.limits.push({ at: clock.now(), limit })
   }
-  const limitOf = (name: string) => {
+  const recentLimits = (name: string) => {
     const limits = ledgers.get(name)?.limits ?? []
     const since = Math.min(clock.now(), blind?.since ?? clock.now()) - staleMilliseconds
     const current = limits.findLastIndex(({ at }) => at <= since)
-    return Math.max(0, ...limits.slice(Math.max(0, current)).map(({ limit }) => limit))
+    return limits.slice(Math.max(0, current)).map(({ limit }) => limit)
   }
+  const limitOf = (name: string) => Math.max(0, ...recentLimits(name))
   const grant = (name: string) => {
     const sets = control.peek(machineSets).filter((set) => controllerOf(set)?.name === name)
     const sum = sets.reduce((wanted, set) => wanted + (set.spec?.replicas ?? 0), 0)
     if (sum <= Math.max(granted.get(name) ?? 0, limitOf(name))) granted.set(name, sum)
   }
-  const shrankLately = (name: string) => (ledgers.get(name)?.limits.at(-1)?.limit ?? 0) < limitOf(name)
+  const shrankLately = (name: string) => recentLimits(name).some((limit) => limit < limitOf(name))
   const onMachine = (before: Machine | undefined, after: Machine | undefined) => {
     const machine = after ?? before
     const name = machine?.metadata.labels?.[machineLabels.deploymentName]
