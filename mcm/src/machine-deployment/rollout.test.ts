@@ -139,6 +139,12 @@ describe('recreateStep', () => {
     { reason: 'old ones go', newest: view('new', 0), old: view('old', 3), wanted: { old: 0 } },
     { reason: 'nothing happens while they go', newest: view('new', 0), old: view('old', 0, 0, 2), wanted: {} },
     { reason: 'then new ones come', newest: view('new', 0), old: view('old', 0), wanted: { new: 3 } },
+    {
+      reason: 'after a rollback the machines of the newest that go are old ones',
+      newest: { ...view('new', 0, 0, 2), present: 0 },
+      old: view('old', 0),
+      wanted: {},
+    },
   ])('$reason', ({ newest, old, wanted }) => {
     expect(
       Object.fromEntries(recreateStep({ replicas: 3, bounds: { maxSurge: 0, maxUnavailable: 3 }, newest, old: [old] })),
@@ -158,6 +164,12 @@ describe('a step of a rollout', () => {
 describe('shareOut', () => {
   it.each([
     { reason: 'one set takes all', views: [view('a', 3)], replicas: 5, wanted: { a: 5 } },
+    {
+      reason: 'growth leaves room for machines of the newest itself that go',
+      views: [view('a', 3, 3, 3, 0), { ...view('b', 1, 1, 2, 60), present: 1 }],
+      replicas: 6,
+      wanted: { b: 3 },
+    },
     {
       reason: 'growth goes to the newest',
       views: [view('a', 3, 3, 3, 0), view('b', 1, 1, 1, 60)],
