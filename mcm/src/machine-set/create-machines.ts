@@ -1,0 +1,72 @@
+import { type Machine, machines } from '@trellis/api/machine/machine'
+import type { MachineSet } from '@trellis/api/machine/machine-set'
+import { machineConditionReasons, machineEventReasons } from '@trellis/api/machine/well-known'
+import { keyOf } from '@trellis/api/meta'
+import { describe, isFailure } from '@trellis/foundation/failure'
+import { settleInTurns } from '../common/in-turns.ts'
+import { controllerOf } from '../common/ownership.ts'
+import type { MachineSetContext } from './context.ts'
+import type { Expectations } from './expectations.ts'
+import { machineOf } from './template.ts'
+import { type Trouble, trouble } from './trouble.ts'
+
+/** Makes that many machines. Creations begin with one and double while they succeed, so that a quota of the API server costs one refusal, not hundreds. */
+export async function createMachines(
+  context: MachineSetContext,
+  expectations: Expectations,
+  set: MachineSet,
+  count: number,
+): Promise<Trouble | undefined> {
+  let made = 0
+  for (let batch = 1; made < count; batch *= 2) {
+    const size = Math.min(batch, count - made)
+    const tries = await settleInTurns(Array.from({ length: size }), () => createOne(context, expectations, set))
+    const failed = tries.find((result) => result.status === 'rejected')
+    made += tries.filter((result) => result.status === 'fulfilled').length
+    if (failed !== undefined) {
+      tellCreations(context, set, made)
+      context.events.warn(set, machineEventReasons.failedCreate, describe(failed.reason))
+      return trouble(machineConditionReasons.replicaFailure.failedCreate, failed.reason)
+    }
+  }
+  tellCreations(context, set, made)
+  return undefined
+}
+
+function tellCreations({ events }: MachineSetContext, set: MachineSet, count: number): void {
+  if (count > 0) events.normal(set, machineEventReasons.successfulCreate, `Created ${count} machine(s)`)
+}
+
+async function createOne(context: MachineSetContext, expectations: Expectations, set: MachineSet): Promise<void> {
+  const uid = set.metadata.uid ?? ''
+  const machine = nextMachine(context, expectations, set)
+  try {
+    const made = await context.control.create(machines, machine)
+    expectations.created(uid, made.metadata.uid ?? '')
+  } catch (error) {
+    if (!isFailure(error, 'Conflict')) {
+      // It may have been made all the same: the next try asks for the same name, so that there are never two.
+      if (!isFailure(error) || isFailure(error, 'Unavailable', 'Timeout'))
+        expectations.unanswered(uid, machine.metadata.name)
+      throw error
+    }
+    const taken = await context.control.find(machines, keyOf(machine))
+    if (taken === undefined || controllerOf(taken)?.uid !== uid) throw error
+    expectations.created(uid, taken.metadata.uid ?? '')
+  }
+}
+
+/** The machine to make next: one that was asked for in vain and has not come, or a new one. */
+function nextMachine(
+  { machines: known, random }: MachineSetContext,
+  expectations: Expectations,
+  set: MachineSet,
+): Machine {
+  const machine = machineOf(set, random.text(5))
+  const { namespace } = machine.metadata
+  for (let name = expectations.nextUnanswered(set.metadata.uid ?? ''); name !== undefined; ) {
+    if (known.get({ namespace, name }) === undefined) return { ...machine, metadata: { ...machine.metadata, name } }
+    name = expectations.nextUnanswered(set.metadata.uid ?? '')
+  }
+  return machine
+}
