@@ -134,14 +134,4 @@ describe('nodes on a real API server', () => {
     })
     expect(rig.cloud.servers()).toHaveLength(1)
   })
-
-  it('writes down how long a machine took to join', async () => {
-    const namespace = await cluster.namespace('measured')
-    const { rig, name } = await rigOfOne(namespace)
-    await using _ = rig
-    await eventually(async () => {
-      const { metadata } = await cluster.client.get(machines, { namespace, name })
-      expect(metadata.annotations?.['node.machine.sapcloud.io/machine-join-duration']).toMatch(/^\d+(s|ms)$/)
-    })
-  })
 })

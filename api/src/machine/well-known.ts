@@ -48,8 +48,6 @@ export const machineAnnotations = {
   effectiveCreationTimeout: 'node.machine.sapcloud.io/effective-creation-timeout',
   /** MachineDeployment, MachineSet: `true` makes `minReadySeconds` delay availability. */
   honourMinReadySeconds: 'machine.sapcloud.io/honour-min-ready-seconds',
-  /** Machine: how long it took to join. */
-  joinDuration: 'node.machine.sapcloud.io/machine-join-duration',
   /** Machine: JSON of a digest by path of those fields of its class that its server was given and can be given anew while it runs; ours. */
   appliedProviderFields: 'machine.sapcloud.io/applied-provider-fields',
   /** Machine or Node: `now`, `when-failed`, `auto-preserved` or `false`. */

@@ -12,11 +12,9 @@ import { followPreservation } from './follow-preservation.ts'
 import { followUpdate } from './follow-update.ts'
 import { isConcerned } from './in-place-node.ts'
 import { isUpdatePhase } from './in-place-update.ts'
-import { createPacer, type Pacer } from './join-duration.ts'
 import { launch } from './launch-machine.ts'
 import { createMachineMemories, type MachineMemories } from './machine-memory.ts'
 import { nodeNameOf } from './node-view.ts'
-import { noteJoin } from './note-join.ts'
 import type { MachineObservation } from './observation.ts'
 import { observeMachine } from './observe.ts'
 import { createReplacementPermits, type ReplacementPermits } from './permits.ts'
@@ -46,12 +44,11 @@ export function createMachineReconciler(context: MachineContext): MachineReconci
   const memories = createMachineMemories()
   const permits = createReplacementPermits({ ...context, zoneOf: (machine) => zoneOf(context, machine) })
   const standstill = createStandstill(context)
-  const pacer = createPacer(context.clock, { burst: 10, everyMilliseconds: 30_000 })
   let wake: (name: string) => void = () => {}
   const turns = createTurns(updatesAtATime, (name) => wake(name))
   return {
     reconcile: (name, signal) =>
-      reconcile({ context, memories, permits, standstill, pacer, turns, signal, wake: () => wake(name) }, name),
+      reconcile({ context, memories, permits, standstill, turns, signal, wake: () => wake(name) }, name),
     follow: (controller) => {
       wake = controller.enqueue
       context.shortages.onTurn(controller.enqueue)
@@ -72,8 +69,6 @@ interface Pass {
   readonly memories: MachineMemories
   readonly permits: ReplacementPermits
   readonly standstill: Standstill
-  /** Paces what need not be written down at once. */
-  readonly pacer: Pacer
   /** Of servers that are changed to follow their class. */
   readonly turns: Turns
   readonly signal: AbortSignal
@@ -81,7 +76,7 @@ interface Pass {
 }
 
 async function reconcile(
-  { context, memories, permits, standstill, pacer, turns, signal, wake }: Pass,
+  { context, memories, permits, standstill, turns, signal, wake }: Pass,
   name: string,
 ): Promise<Outcome> {
   const machine = context.machineReader.get({ namespace: context.namespace, name })
@@ -108,12 +103,7 @@ async function reconcile(
   if (launching !== undefined) return launching
   const kept = await followPreservation(following, observed)
   if (kept?.settled === false) return kept.outcome
-  const outcomes = [
-    await follow(following, observed),
-    await noteJoin(following, observed, pacer),
-    await followClass(following, observed, turns),
-    kept?.outcome,
-  ]
+  const outcomes = [await follow(following, observed), await followClass(following, observed, turns), kept?.outcome]
   return outcomes.filter((outcome) => outcome !== undefined).reduce(sooner)
 }
 

@@ -15,8 +15,6 @@ export interface MachineMemory {
   looks?: ServerLooks
   /** Uid of the Secret of its bootstrap token that was deleted. */
   droppedToken?: string | undefined
-  /** When it may be written down how long the machine took to join. */
-  joinNoteAt?: number
   leaving: LeavingMemory
   /** The drain of its node, while there is one: to delete it, to update it, or to keep it as it is. */
   drain?: DrainSession | undefined
