@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { divisions } from '../testing/divisions.ts'
 import { controllerNames, leaseNameFor, needProvider, selectControllers } from './controller-selection.ts'
 
 const manager = ['machinedeployment', 'machineset']
@@ -41,5 +42,16 @@ describe('--controllers', () => {
     expect([upper, lower].map(leaseNameFor)).toEqual(['machine-controller-manager', 'machine-controller'])
     expect([upper, lower].map(needProvider)).toEqual([false, true])
     expect(leaseNameFor(selectControllers(['*']))).toBe('machine-controller-manager')
+  })
+
+  it.each(divisions)('gives each part of the work a lease of its own: $name', ({ parts }) => {
+    const leases = parts.map((part) => leaseNameFor(selectControllers(part)))
+    expect(new Set(leases).size).toBe(parts.length)
+  })
+
+  it('gives every controller that is alone a lease of its own', () => {
+    const leases = controllerNames.map((name) => leaseNameFor(new Set([name])))
+    expect(new Set(leases).size).toBe(controllerNames.length)
+    expect(leases).toEqual(expect.arrayContaining(['machine-controller', 'machine-controller-manager-machineset']))
   })
 })

@@ -11,6 +11,19 @@ export const controllerNames = [
 ] as const
 export type ControllerName = (typeof controllerNames)[number]
 
+/** Whether a process with this selection runs a controller; without one it runs all. */
+export function runs(selected: ReadonlySet<ControllerName> | undefined, name: ControllerName): boolean {
+  return selected === undefined || selected.has(name)
+}
+
+/** Controllers that look at the cluster that machines join. */
+const lookAtTheTarget: readonly ControllerName[] = ['machine', 'machinedeployment', 'machinesafetyorphanvms']
+
+/** Whether any of these controllers looks at the cluster that machines join. */
+export function needTarget(selected: ReadonlySet<ControllerName> | undefined): boolean {
+  return lookAtTheTarget.some((name) => runs(selected, name))
+}
+
 /** Controllers that call the cloud: a process without them needs no provider. */
 const callTheCloud: readonly ControllerName[] = ['machine', 'machinesafetyorphanvms']
 
@@ -31,12 +44,16 @@ export function needProvider(selected: ReadonlySet<ControllerName>): boolean {
 }
 
 /**
- * The lease under which these controllers run: two processes that share the work, as those of the reference do, must not wait for each
- * other, and two that do the same work must.
+ * The lease under which these controllers run: processes that share the work must not wait for each other, and two that do the same work must.
+ * Those with machine sets and deployments, and those with machines and neither of them, hold the leases of the reference's two processes; every other
+ * part of the work has one of its own, named after the first of its controllers.
  */
 export function leaseNameFor(selected: ReadonlySet<ControllerName>): string {
-  const ownsSets = selected.has('machineset') || selected.has('machinedeployment')
-  return ownsSets ? 'machine-controller-manager' : 'machine-controller'
+  const upper = (['machineset', 'machinedeployment'] as const).filter((name) => selected.has(name))
+  if (upper.length === 2) return 'machine-controller-manager'
+  if (upper[0] !== undefined) return `machine-controller-manager-${upper[0]}`
+  if (selected.has('machine')) return 'machine-controller'
+  return `machine-controller-${controllerNames.find((name) => selected.has(name)) ?? ''}`
 }
 
 function nameOf(entry: string): ControllerName {

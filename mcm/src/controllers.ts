@@ -10,7 +10,7 @@ import { createWorkQueue } from '@trellis/kubernetes/queue'
 import type { QueueMetricsProvider } from '@trellis/kubernetes/queue-prometheus'
 import type { Events } from './common/events.ts'
 import { createFreshReader } from './common/freshness.ts'
-import type { ControllerName } from './controller-selection.ts'
+import { type ControllerName, runs } from './controller-selection.ts'
 import type { MachineTimes, TargetContext } from './machine/context.ts'
 import { createMachineReconciler, type MachineReconciler } from './machine/controller.ts'
 import { createMachineClassReconciler, type MachineClassReconciler } from './machine-class/controller.ts'
@@ -64,7 +64,7 @@ export async function runControllers(parts: ControllersOptions, signal: AbortSig
   }
   await Promise.all([
     ...Object.values(controllers).map((controller, index) => runAfter(parts, controller, index, signal)),
-    ...(runs(options, 'machinesafetyorphanvms')
+    ...(runs(options.controllers, 'machinesafetyorphanvms')
       ? [collectOrphans(orphans, signal), collectLeftTraces(parts, signal)]
       : []),
     lookAgain(parts, controllers, signal),
@@ -79,11 +79,6 @@ async function collectLeftTraces(
   if (target === undefined) return
   const { machines } = informers
   await collectTraces({ ...options, target, machines, periodMilliseconds: options.orphanPeriodMilliseconds }, signal)
-}
-
-/** Whether this process runs a controller. */
-function runs({ controllers }: ManagerOptions, name: ControllerName): boolean {
-  return controllers === undefined || controllers.has(name)
 }
 
 /** Starts a controller after as many start intervals; keys wait in its queue meanwhile. */
@@ -152,6 +147,7 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
   const { options, informers, events, times, target, apiServers } = parts
   const common = { ...options, ...readers, events, classes, times, machines: informers.machines }
   const { sets, deployments } = informers
+  const deploymentsElsewhere = !runs(options.controllers, 'machinedeployment')
   const shortages = createShortages(options, options.settings.resourceExhaustedRetryMilliseconds)
   return {
     machine: createMachineReconciler({
@@ -163,16 +159,22 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
       shortages,
       knownClasses: new Map(),
     }),
-    set: createMachineSetReconciler({ ...common, sets }),
+    set: createMachineSetReconciler({ ...common, sets, deploymentsElsewhere }),
     deployment: createMachineDeploymentReconciler({ ...common, target, sets, deployments }),
-    freeze: createFreezeReconciler({ ...common, sets, deployments, overshoot: options.safety.overshoot }),
+    freeze: createFreezeReconciler({
+      ...common,
+      sets,
+      deployments,
+      deploymentsElsewhere,
+      overshoot: options.safety.overshoot,
+    }),
     machineClass: createMachineClassReconciler({ ...common, classes: informers.classes, secrets: informers.secrets }),
   }
 }
 
 /** The controller of Nodes; there is none without a cluster to join. */
 function createNodeController({ options, informers, target, queues }: ControllersOptions): Controller | undefined {
-  if (target === undefined || !runs(options, 'machine')) return undefined
+  if (target === undefined || !runs(options.controllers, 'machine')) return undefined
   const { clock, random, log } = options
   const reconciler = createNodeReconciler({ ...options, target, machines: informers.machines })
   const queue = createWorkQueue({ clock, random, name: 'node', metrics: queues })
@@ -187,7 +189,7 @@ type Controllers = Readonly<Record<keyof Reconcilers, Controller>>
 function createControllers({ options, queues }: ControllersOptions, reconcilers: Reconcilers): Controllers {
   const { clock, random, log, concurrentMachines, concurrentSyncs } = options
   const controller = (name: ControllerName, concurrency: number, reconcile: Reconcile): Controller => {
-    if (!runs(options, name)) return idle
+    if (!runs(options.controllers, name)) return idle
     const queue = createWorkQueue({ clock, random, name, metrics: queues })
     return createController({ clock, random, log, name, concurrency, reconcile, queue })
   }
@@ -209,10 +211,9 @@ function connect(
 ): void {
   const { machines, deployments } = informers
   const { namespace } = options
-  reconcilers.machine.follow(controllers.machine)
-  reconcilers.set.follow(controllers.set)
-  reconcilers.deployment.follow(controllers.deployment)
-  reconcilers.freeze.follow(controllers.freeze)
+  for (const name of ['machine', 'set', 'deployment', 'freeze'] as const) {
+    if (controllers[name] !== idle) reconcilers[name].follow(controllers[name])
+  }
   reconcilers.machineClass.follow(controllers.machineClass, (className) => {
     for (const { metadata } of machines.byIndex('class', className)) controllers.machine.enqueue(metadata.name)
     for (const { metadata, spec } of deployments.list(namespace)) {

@@ -35,7 +35,10 @@ function flag(fallback: boolean, help: string): Flag {
 const ours: FlagTable = {
   provider: text('', 'Cloud: local or simulated.'),
   'bootstrap-token-key': text('', 'File whose bytes the bootstrap tokens of machines are derived from.'),
-  controllers: text('*', 'Controllers to run: names, * for all, -name for all but one; comma-separated.'),
+  controllers: text(
+    '*',
+    'Controllers to run: names, * for all, -name for all but one; comma-separated. Several processes may share them.',
+  ),
   'simulated-cloud': text('', 'JSON file that says how the simulated cloud behaves.'),
 }
 
@@ -59,7 +62,7 @@ const clustersAndProcess: FlagTable = {
   'leader-elect-resource-lock': text('leases', 'What is locked; leases is all there is.'),
   'leader-elect-resource-name': text(
     '',
-    'Name of the Lease; machine-controller-manager unless told, machine-controller without machine sets and deployments.',
+    'Name of the Lease; unless told machine-controller-manager, machine-controller without machine sets and deployments, and with one of them machine-controller-manager-NAME.',
   ),
   'leader-elect-resource-namespace': text('', 'Namespace of the Lease; that of the machines unless told.'),
   'cloud-provider': text('', 'Another name of --provider.'),

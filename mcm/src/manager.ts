@@ -17,7 +17,7 @@ import { createQueueMetrics } from '@trellis/kubernetes/queue-prometheus'
 import type { Registry } from 'prom-client'
 import type { Events } from './common/events.ts'
 import { createFlocks } from './common/flocks.ts'
-import type { ControllerName } from './controller-selection.ts'
+import { type ControllerName, needTarget, runs } from './controller-selection.ts'
 import { type Informers, runControllers } from './controllers.ts'
 import type { TargetContext, TokenSettings } from './machine/context.ts'
 import { machineIndexes } from './machine/controller.ts'
@@ -76,12 +76,9 @@ export function createManager(given: ManagerOptions): Manager {
   const options = withTellingClients(given, apiServers)
   const { registry, namespace } = options
   const informers = createInformers(options)
-  const times = registerMetrics(
-    registry,
-    { ...informers, frozen: () => apiServers.frozen() !== undefined },
-    namespace,
-    options.log,
-  )
+  const frozen = () => apiServers.frozen() !== undefined
+  const shows = (name: ControllerName) => runs(options.controllers, name)
+  const times = registerMetrics(registry, { ...informers, frozen, shows, namespace }, options.log)
   const queues = createQueueMetrics(options.clock, registry, 'mcm_')
   const unsynced = () =>
     Object.entries(informers)
@@ -114,7 +111,8 @@ export function createManager(given: ManagerOptions): Manager {
         warn: (object, reason, note) => recorder.record(object, { type: 'Warning', reason, note }),
       }
       const running = Object.values(informers).map((informer) => informer.run(signal))
-      target = options.target === undefined ? undefined : startTarget({ ...options, client: options.target }, signal)
+      const client = needTarget(options.controllers) ? options.target : undefined
+      target = client === undefined ? undefined : startTarget({ ...options, client }, signal)
       try {
         await Promise.all(Object.values(informers).map((informer) => informer.synced(signal)))
       } catch (error) {

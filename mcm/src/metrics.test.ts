@@ -9,8 +9,9 @@ import { createQueueMetrics } from '@trellis/kubernetes/queue-prometheus'
 import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
 import { type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
+import { divisions } from '../testing/divisions.ts'
 import { epoch } from '../testing/objects.ts'
-import { createRig, deploymentOf, plant, scale } from '../testing/rig.ts'
+import { createRig, createRigManager, deploymentOf, plant, scale } from '../testing/rig.ts'
 import { idleDriver } from './idle-driver.ts'
 import { createGaugeRegistrar } from './metrics/gauges.ts'
 
@@ -174,6 +175,20 @@ describe('the metrics', () => {
     const text = await registry.metrics()
     expect(text).toContain('mcm_sound 1')
     expect(text).toContain('mcm_misc_scrape_failure_total{kind="broken",binary="machine-controller-manager"} 1')
+  })
+
+  it.each(divisions)('show each object once, divided into $name', ({ parts }) => {
+    const clock = createVirtualClock(epoch)
+    const random = createSeededRandom('metrics')
+    const control = createFakeClient({ clock, random })
+    const common = { clock, random, control, target: control, driver: idleDriver, log: createSilentLog() }
+    const names = parts.flatMap((part) => {
+      const { registry } = createRigManager({ namespace: 'ns' }, { ...common, controllers: new Set(part) })
+      return registry.getMetricsAsArray().map(({ name }) => name)
+    })
+    const shown = names.filter((name) => /_(items_total|info|frozen)$/.test(name)).sort()
+    const all = Object.keys(known).filter((name) => /_(items_total|info|frozen)$/.test(name))
+    expect(shown).toEqual(all.sort())
   })
 
   it('can be registered beside those of queues', () => {

@@ -13,26 +13,32 @@ import { registerDeploymentGauges, registerSetGauges } from './metrics/owner-gau
 
 /** What is counted when metrics are read. */
 export interface MetricSources {
+  readonly namespace: string
   readonly machines: Informer<Machine>
   readonly sets: Informer<MachineSet>
   readonly deployments: Informer<MachineDeployment>
   readonly classes: Informer<MachineClass>
   /** Whether machines are left alone because an API server is down. */
   readonly frozen: () => boolean
+  /** Whether this process shows the objects that a controller works on; processes that share the work must not show one twice. */
+  readonly shows: (name: 'machine' | 'machineset' | 'machinedeployment') => boolean
 }
 
 /** Registers every metric of the controllers under the names that dashboards know, and returns where moments of machines are told. */
-export function registerMetrics(registry: Registry, sources: MetricSources, namespace: string, log: Log): MachineTimes {
+export function registerMetrics(registry: Registry, sources: MetricSources, log: Log): MachineTimes {
+  const { namespace, shows } = sources
   const gauge = createGaugeRegistrar(registry, log)
-  registerMachineGauges(gauge, () => sources.machines.list())
-  registerSetGauges(gauge, () => sources.sets.list())
-  registerDeploymentGauges(gauge, () => sources.deployments.list())
-  gauge({
-    name: 'machine_controller_frozen',
-    help: 'Whether machines are left alone because the API server is down.',
-    labelNames: [],
-    samples: () => [[{}, sources.frozen() ? 1 : 0]],
-  })
+  if (shows('machine')) registerMachineGauges(gauge, () => sources.machines.list())
+  if (shows('machineset')) registerSetGauges(gauge, () => sources.sets.list())
+  if (shows('machinedeployment')) registerDeploymentGauges(gauge, () => sources.deployments.list())
+  if (shows('machine')) {
+    gauge({
+      name: 'machine_controller_frozen',
+      help: 'Whether machines are left alone because the API server is down.',
+      labelNames: [],
+      samples: () => [[{}, sources.frozen() ? 1 : 0]],
+    })
+  }
   return createMachineTimes(registry, gauge, {
     instanceType: (name) => sources.classes.get({ namespace, name })?.nodeTemplate?.instanceType,
     hasDeployment: (inNamespace, name) => sources.deployments.get({ namespace: inNamespace, name }) !== undefined,

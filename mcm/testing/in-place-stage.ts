@@ -9,7 +9,7 @@ import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
 import { nodeUpdateOf } from '../src/machine/in-place-node.ts'
 import type { MachineSettings } from '../src/machine/settings.ts'
 import { epoch } from './objects.ts'
-import { classFor, createRig, deploymentOf, plant } from './rig.ts'
+import { classFor, createRig, deploymentOf, plant, type RigOptions } from './rig.ts'
 import { startUpdateAgent, type UpdateEnd } from './update-agent.ts'
 
 /** Namespace of the machines. */
@@ -25,13 +25,14 @@ export interface Play {
   readonly meanwhile?: (stage: Stage, second: number) => Promise<void>
   readonly seconds?: number
   readonly settings?: Partial<MachineSettings>
+  readonly processes?: RigOptions['processes']
 }
 
 /** Where it is played. */
 export type Stage = Awaited<ReturnType<typeof startStage>>
 
 /** A pool of machines that run, an agent that updates nodes, and a new class to update to. */
-async function startStage({ replicas, strategy, seed, endOf, settings = {} }: Play) {
+async function startStage({ replicas, strategy, seed, endOf, settings = {}, processes = [{}] }: Play) {
   const clock = createVirtualClock(epoch)
   const random = createSeededRandom(seed)
   const client = createFakeClient({ clock, random: random.child('server') })
@@ -45,6 +46,7 @@ async function startStage({ replicas, strategy, seed, endOf, settings = {} }: Pl
       cloud: { createMilliseconds: 10_000, deleteMilliseconds: 5000 },
       joinMilliseconds: 20_000,
       settings,
+      processes,
     }),
   )
   const agent = stack.use(

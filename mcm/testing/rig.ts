@@ -20,6 +20,7 @@ import { createSilentLog, type Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import type { Client } from '@trellis/kubernetes/client'
 import { Registry } from 'prom-client'
+import type { ControllerName } from '../src/controller-selection.ts'
 import type { MachineSettings } from '../src/machine/settings.ts'
 import { createManager, type Manager } from '../src/manager.ts'
 import { type SafetySettings, usualSafety } from '../src/safety/settings.ts'
@@ -42,14 +43,25 @@ export interface RigOptions {
   readonly orphanPeriodMilliseconds?: number
   readonly safety?: Partial<SafetySettings>
   readonly keepNodesDuringRollout?: boolean
+  /** What each of several processes runs that share the work; one process runs everything unless told. */
+  readonly processes?: readonly Process[]
   /** Stands between the manager and the simulated driver. */
   readonly wrapDriver?: (driver: Driver) => Driver
+}
+
+/** One of several processes that share the work. */
+export interface Process {
+  /** All unless told. */
+  readonly controllers?: readonly ControllerName[]
+  /** Stands between the process and the API server of the control cluster. */
+  readonly wrapControl?: (client: Client, clock: Clock) => Client
 }
 
 /** A machine controller manager in front of a simulated cloud whose servers become Nodes. */
 export interface Rig extends AsyncDisposable {
   readonly cloud: SimulatedCloud
   readonly nodeMaker: NodeMaker
+  /** Of the first process. */
   readonly registry: Registry
   readonly manager: Manager
   /** Starts the controllers, or new ones after `stop`. */
@@ -84,6 +96,8 @@ export interface RigManagerParts {
   readonly target: Client | undefined
   readonly driver: Driver
   readonly log: Log
+  /** All unless told. */
+  readonly controllers?: ReadonlySet<ControllerName>
 }
 
 /** Makes controllers that are set up as a rig's options say. */
@@ -130,16 +144,24 @@ export function createRig(options: RigOptions): Rig {
     stopNodes.signal,
   )
   let starts = 0
-  const make = () => {
+  const makeOne = (process: Process, index: number) => {
+    const { controllers, wrapControl = (client: Client) => client } = process
     const driver = (options.wrapDriver ?? ((bare) => bare))(createSimulatedDriver(cloud))
     return createRigManager(options, {
       clock,
-      random: random.child(`manager-${starts++}`),
+      random: random.child(`manager-${starts}${index === 0 ? '' : `-${index}`}`),
       log,
-      control,
+      control: wrapControl(control, clock),
       target,
       driver,
+      ...(controllers === undefined ? {} : { controllers: new Set(controllers) }),
     })
+  }
+  const make = () => {
+    const [first = {}, ...others] = options.processes ?? []
+    const made = { ...makeOne(first, 0), others: others.map((process, index) => makeOne(process, index + 1)) }
+    starts++
+    return made
   }
   let current = make()
   let running: { readonly stop: AbortController; readonly ended: Promise<void> } | undefined
@@ -161,7 +183,9 @@ export function createRig(options: RigOptions): Rig {
       if (starts > 1 || running !== undefined) current = make()
       else starts++
       const controller = new AbortController()
-      running = { stop: controller, ended: current.manager.run(controller.signal) }
+      const managers = [current.manager, ...current.others.map(({ manager }) => manager)]
+      const ended = Promise.all(managers.map((manager) => manager.run(controller.signal))).then(() => {})
+      running = { stop: controller, ended }
     },
     stop,
     machines: async () => (await control.list(machines, { namespace })).items,

@@ -18,7 +18,7 @@ export function createFreshReader<Kind extends KubernetesObject>(informer: Infor
     const key = keyText(keyOf(known))
     const own = written.get(key)
     if (own === undefined) return known
-    if (own.metadata.uid === known.metadata.uid && version(own) > version(known)) return own
+    if (own.metadata.uid === known.metadata.uid && versionOf(own) > versionOf(known)) return own
     written.delete(key)
     return known
   }
@@ -36,15 +36,15 @@ export function createFreshReader<Kind extends KubernetesObject>(informer: Infor
       const known = informer.get(keyOf(object))
       // The watch may have been faster than the answer, with the change or with the end of the object: then there is nothing to keep.
       const isNews =
-        known !== undefined && known.metadata.uid === object.metadata.uid && version(object) > version(known)
+        known !== undefined && known.metadata.uid === object.metadata.uid && versionOf(object) > versionOf(known)
       if (isNews) written.set(keyText(keyOf(object)), object)
       return object
     },
   }
 }
 
-/** Resource versions of one kind are comparable whole numbers since Kubernetes 1.35, and have always been in fact. */
-function version(object: KubernetesObject): bigint {
+/** The version of an object as a number: those of one kind are comparable whole numbers since Kubernetes 1.35, and have always been in fact. 0 for what has none. */
+export function versionOf(object: KubernetesObject): bigint {
   const text = object.metadata.resourceVersion ?? '0'
   return /^\d+$/.test(text) ? BigInt(text) : 0n
 }

@@ -22,4 +22,6 @@ export interface MachineSetContext {
   readonly setReader: FreshReader<MachineSet>
   readonly events: Events
   readonly times: Pick<MachineTimes, 'stale'>
+  /** Whether another process works on the deployments of sets. */
+  readonly deploymentsElsewhere: boolean
 }

@@ -8,8 +8,9 @@ import { controllerOf } from '../common/ownership.ts'
 import { isLeaving } from '../machine/phase.ts'
 import { applyAll } from './apply.ts'
 import { minReadyMilliseconds, nextAvailability } from './availability.ts'
+import { askAgainMilliseconds, type CatchUp, createCatchUp } from './catch-up.ts'
 import type { MachineSetContext } from './context.ts'
-import { decideMachineSet } from './decide.ts'
+import { decideMachineSet, type MachineSetDecision } from './decide.ts'
 import { createExpectations, type Expectations } from './expectations.ts'
 import { machineSetStatus, type SetTrouble } from './status.ts'
 
@@ -23,37 +24,92 @@ export interface MachineSetReconciler {
 /** Makes the reconciler. */
 export function createMachineSetReconciler(context: MachineSetContext): MachineSetReconciler {
   const expectations = createExpectations(context.clock)
+  const catchUp = context.deploymentsElsewhere ? createCatchUp(context) : undefined
+  const passing = { context, expectations, catchUp }
   return {
-    reconcile: (name) => reconcile(context, expectations, name),
+    reconcile: (name) => reconcile(passing, name),
     follow: (controller) => followChanges(context, expectations, controller),
   }
 }
 
-async function reconcile(context: MachineSetContext, expectations: Expectations, name: string): Promise<Outcome> {
-  const { namespace, setReader, machineReader, clock } = context
-  const set = setReader.get({ namespace, name })
-  if (set === undefined) return done
+/** What passes share. */
+interface Passing {
+  readonly context: MachineSetContext
+  readonly expectations: Expectations
+  /** Absent where this process works on deployments too, and so knows what it did to machines. */
+  readonly catchUp: CatchUp | undefined
+}
+
+async function reconcile(passing: Passing, name: string): Promise<Outcome> {
+  const { context, expectations, catchUp } = passing
+  const view = await lookSafely(passing, name)
+  if (view === undefined) return done
+  const { set, decision, uncountedMilliseconds } = view
   const uid = set.metadata.uid ?? ''
-  const outstanding = expectations.outstandingMilliseconds(uid)
-  const candidates = machineReader.freshen(candidatesOf(context, set))
-  const countable = outstanding === 0
-  const decision = decideMachineSet({ set, candidates, countable, now: clock.now() })
   const trouble = await applyAll(context, expectations, set, decision.actions)
   if (trouble === undefined && decision.actions.some(({ kind }) => kind === 'remove-finalizer')) {
     expectations.forget(uid)
+    catchUp?.forget(uid)
     return done
   }
+  const countable = uncountedMilliseconds === 0
   const said = decision.invalid ?? trouble?.said ?? (countable ? undefined : standingTrouble(set))
   if (decision.invalid !== undefined) tellInvalid(context, set, decision.invalid)
-  const status = machineSetStatus(set, decision.owned, said, clock.now())
-  const current = setReader.get({ namespace, name })
-  if (status !== undefined && current?.metadata.resourceVersion === set.metadata.resourceVersion) {
-    setReader.remember(await context.control.replaceStatus(machineSets, { ...set, status }))
-  }
+  await writeStatus(context, view, said)
   if (trouble !== undefined) throw trouble.error
+  return nextLook(context, view)
+}
+
+/** A set, what a pass does about it, and how long it cannot be counted. */
+interface View {
+  readonly set: MachineSet
+  readonly decision: MachineSetDecision
+  readonly uncountedMilliseconds: number
+}
+
+function look({ context, expectations, catchUp }: Passing, name: string): View | undefined {
+  const { namespace, setReader, machineReader, clock } = context
+  const set = setReader.get({ namespace, name })
+  if (set === undefined) return undefined
+  const outstanding = expectations.outstandingMilliseconds(set.metadata.uid ?? '')
+  const uncountedMilliseconds = catchUp?.isAbreast(set) === false ? askAgainMilliseconds : outstanding
+  const candidates = machineReader.freshen(candidatesOf(context, set))
+  const countable = uncountedMilliseconds === 0
+  return {
+    set,
+    uncountedMilliseconds,
+    decision: decideMachineSet({ set, candidates, countable, now: clock.now() }),
+  }
+}
+
+/** Looks; where another process works on deployments, machines are made and deleted only after the API server was asked whether this process sees it all. */
+async function lookSafely(passing: Passing, name: string): Promise<View | undefined> {
+  const { catchUp } = passing
+  const first = look(passing, name)
+  if (first === undefined || catchUp === undefined) return first
+  const { set, decision } = first
+  const counts = decision.actions.some(({ kind }) => kind === 'create' || kind === 'delete')
+  const stays = set.metadata.deletionTimestamp === undefined
+  if (!(stays && counts) && catchUp.isAbreast(set)) return first
+  await catchUp.ask(set)
+  return look(passing, name)
+}
+
+async function writeStatus(
+  { clock, namespace, control, setReader }: MachineSetContext,
+  { set, decision }: View,
+  said: SetTrouble | undefined,
+): Promise<void> {
+  const status = machineSetStatus(set, decision.owned, said, clock.now())
+  const current = setReader.get({ namespace, name: set.metadata.name })
+  if (status === undefined || current?.metadata.resourceVersion !== set.metadata.resourceVersion) return
+  setReader.remember(await control.replaceStatus(machineSets, { ...set, status }))
+}
+
+function nextLook({ clock }: MachineSetContext, { set, decision, uncountedMilliseconds }: View): Outcome {
   const now = clock.now()
   const available = nextAvailability(decision.owned, minReadyMilliseconds(set), now)
-  const counted = countable ? undefined : now + outstanding
+  const counted = uncountedMilliseconds === 0 ? undefined : now + uncountedMilliseconds
   const instants = [counted, available, decision.replaceChosenAt].filter((instant) => instant !== undefined)
   return instants.length === 0 ? done : again(Math.max(0, Math.min(...instants) - now))
 }

@@ -1,4 +1,4 @@
-import type { Machine } from '@trellis/api/machine/machine'
+import { type Machine, machines } from '@trellis/api/machine/machine'
 import { type MachineDeployment, machineDeployments } from '@trellis/api/machine/machine-deployment'
 import { type MachineSet, machineSets } from '@trellis/api/machine/machine-set'
 import { machineAnnotations, machineConditionReasons, machineEventReasons } from '@trellis/api/machine/well-known'
@@ -11,6 +11,7 @@ import type { Informer } from '@trellis/kubernetes/informer'
 import type { Events } from '../common/events.ts'
 import type { FreshReader } from '../common/freshness.ts'
 import { controllerOf } from '../common/ownership.ts'
+import { isLeaving } from '../machine/phase.ts'
 import { createMachineCounts, type MachineCounts } from './machine-count.ts'
 import {
   freezeConditions,
@@ -37,6 +38,8 @@ export interface FreezeContext {
   readonly deploymentReader: FreshReader<MachineDeployment>
   readonly events: Events
   readonly overshoot: OvershootSettings & { readonly periodMilliseconds: number }
+  /** Whether another process works on deployments: then machines may be seen here before the growth that they come from. */
+  readonly deploymentsElsewhere: boolean
 }
 
 /** The part of the safety controllers that stops sets with too many machines; keys are `set/NAME` and `deployment/NAME`. */
@@ -77,6 +80,7 @@ async function reconcileSet({ context, counts, pardons }: Parts, name: string): 
   if (isPardonAsked(set)) pardons.set(uid, count.all)
   else if (count.all <= limits.unfreezeAt) pardons.delete(uid)
   const frozen = mustFreeze({ set, count, limits, pardonedAt: pardons.get(uid) })
+  if (frozen && !isMarked(set) && (await isMisjudged(context, set))) return again(unseenMilliseconds)
   const message = `The machine set has ${count.all} machines; it is frozen from ${limits.freezeAt} on, until there are ${limits.unfreezeAt}`
   const patched = await markSet(context, set, frozen ? message : undefined)
   if (patched && frozen) {
@@ -87,6 +91,33 @@ async function reconcileSet({ context, counts, pardons }: Parts, name: string): 
     context.events.normal(set, machineEventReasons.unfrozeMachineSet, `The machine set goes on: ${why}`)
   }
   return again(context.overshoot.periodMilliseconds)
+}
+
+/** When to look again at a set that is not shown as it is. */
+const unseenMilliseconds = 1000
+
+/**
+ * Whether a set that looks too large is so no longer, or not yet to be judged, by what the API server itself holds: it may have been told to grow, its machines
+ * may be going, or it has not been worked on since it was told to shrink. Asked only where another process works on deployments.
+ */
+async function isMisjudged(context: FreezeContext, set: MachineSet): Promise<boolean> {
+  const { control, namespace, overshoot } = context
+  if (!context.deploymentsElsewhere) return false
+  const held = await control.find(machineSets, keyOf(set))
+  if (held === undefined || isBehind(held)) return true
+  const name = controllerOf(held)?.name
+  const deployment = name === undefined ? undefined : await control.find(machineDeployments, { namespace, name })
+  if (deployment !== undefined && isBehind(deployment)) return true
+  const { items } = await control.list<Machine>(machines, { namespace })
+  const own = items.filter((machine) => controllerOf(machine)?.uid === set.metadata.uid)
+  const count = { all: own.length, leaving: own.filter(isLeaving).length }
+  const limits = overshootLimits(held, deployment, overshoot)
+  return !mustFreeze({ set: held, count, limits, pardonedAt: undefined })
+}
+
+/** Whether an object's spec changed since its controller worked on it last. */
+function isBehind({ metadata, status }: MachineSet | MachineDeployment): boolean {
+  return (status?.observedGeneration ?? 0) < (metadata.generation ?? 0)
 }
 
 /** Makes both marks of a set as they should be; says whether anything was written. */
