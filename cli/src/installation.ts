@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { cacheDirectoryOf } from '@trellis/distribution/cache-directory'
 import { Failure } from '@trellis/foundation/failure'
 
 /** Where one installation of Trellis keeps everything, and the name that prefixes whatever it makes on the host. */
@@ -36,7 +37,7 @@ export function readInstallation(
   return {
     name,
     repositoryDirectory,
-    cacheDirectory: environment.TRELLIS_CACHE ?? '/var/cache/trellis',
+    cacheDirectory: cacheDirectoryOf(environment),
     stateDirectory: environment.TRELLIS_STATE ?? join('/var/lib', suffix),
     runDirectory: environment.TRELLIS_RUN ?? join('/run', suffix),
     publicPrefix,

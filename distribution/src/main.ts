@@ -6,6 +6,7 @@ import { describe, Failure } from '@trellis/foundation/failure'
 import { untilAskedToStop } from '@trellis/foundation/lifetime'
 import { createLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
+import { cacheDirectoryOf } from './cache-directory.ts'
 import { createDistribution } from './distribution.ts'
 import type { ProgressEvent, Source } from './store/part.ts'
 
@@ -15,7 +16,7 @@ async function main(): Promise<void> {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
-      cache: { type: 'string', default: process.env.TRELLIS_CACHE ?? '/var/cache/trellis' },
+      cache: { type: 'string', default: cacheDirectoryOf(process.env) },
       sources: { type: 'string', default: sources.join(',') },
     },
   })

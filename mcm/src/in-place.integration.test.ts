@@ -3,29 +3,17 @@ import { pods } from '@trellis/api/core/pod'
 import type { Machine } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
 import { type MachineDeploymentStrategy, machineDeployments } from '@trellis/api/machine/machine-deployment'
-import { createSystemClock } from '@trellis/foundation/clock'
-import { createSystemRandom } from '@trellis/foundation/random'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { auto, manual } from '../testing/in-place-stage.ts'
-import { type MachineCluster, startMachineCluster } from '../testing/machine-cluster.ts'
 import { podOn, startPodPlayer } from '../testing/pod-player.ts'
-import { classFor, createRig, deploymentOf, plant, type Rig, type RigOptions } from '../testing/rig.ts'
+import { useRealStage } from '../testing/real-stage.ts'
+import { classFor, deploymentOf, plant, type Rig, type RigOptions } from '../testing/rig.ts'
 import { startUpdateAgent, type UpdateAgent, type UpdateEnd } from '../testing/update-agent.ts'
 import { nodeUpdateOf } from './machine/in-place-node.ts'
 import { phaseOf } from './machine/phase.ts'
 
-const clock = createSystemClock()
-const random = createSystemRandom()
-let cluster: MachineCluster
-
-beforeAll(async () => {
-  cluster = await startMachineCluster()
-})
-afterAll(() => cluster?.[Symbol.asyncDispose]())
-
-async function eventually(check: () => Promise<void>): Promise<void> {
-  await vi.waitFor(check, { timeout: 60_000, interval: 100 })
-}
+const stage = useRealStage()
+const { clock, random, eventually } = stage
 
 interface Pool extends AsyncDisposable {
   readonly rig: Rig
@@ -45,14 +33,11 @@ async function poolOf(
     readonly settings?: RigOptions['settings']
   },
 ): Promise<Pool> {
-  const { client } = cluster
+  const { client } = stage
   const { strategy, endOf, settings = {} } = parts
-  await cluster.namespace(namespace)
+  await stage.namespace(namespace)
   const stack = new AsyncDisposableStack()
-  const cloud = { createMilliseconds: 200, deleteMilliseconds: 100 }
-  const rig = stack.use(
-    createRig({ clock, random, control: client, namespace, cloud, joinMilliseconds: 200, settings }),
-  )
+  const rig = stack.use(stage.rig(namespace, { settings }))
   const speeds = { updateMilliseconds: 300, componentsMilliseconds: 200 }
   const agent = stack.use(
     startUpdateAgent({ clock, random, client, ...speeds, ...(endOf === undefined ? {} : { endOf }) }),
@@ -86,7 +71,7 @@ function servers(machines: readonly Machine[]): readonly string[] {
 
 describe('an update in place on a real API server', () => {
   it('keeps every server, drains each node before its update and opens it afterwards', async () => {
-    const { client } = cluster
+    const { client } = stage
     const namespace = 'in-place-auto'
     await using pool = await poolOf(namespace, 4, { strategy: auto(0, 2) })
     const { rig, agent, before } = pool
@@ -134,7 +119,7 @@ describe('an update in place on a real API server', () => {
   })
 
   it('updates the nodes that people choose, tells why one failed, and replaces it in the end', async () => {
-    const { client } = cluster
+    const { client } = stage
     const namespace = 'in-place-manual'
     const wrong = new Set<string>()
     await using pool = await poolOf(namespace, 3, {

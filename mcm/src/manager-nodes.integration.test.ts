@@ -2,69 +2,56 @@ import { type Node, nodes } from '@trellis/api/core/node'
 import { pods } from '@trellis/api/core/pod'
 import { machines } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
-import { createSystemClock } from '@trellis/foundation/clock'
-import { createSystemRandom } from '@trellis/foundation/random'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type MachineCluster, startMachineCluster } from '../testing/machine-cluster.ts'
+import { describe, expect, it } from 'vitest'
 import { podOn, startPodPlayer } from '../testing/pod-player.ts'
-import { createRig, deploymentOf, plant, type Rig, type RigOptions } from '../testing/rig.ts'
+import { useRealStage } from '../testing/real-stage.ts'
+import { deploymentOf, plant, type Rig, type RigOptions } from '../testing/rig.ts'
 import { phaseOf } from './machine/phase.ts'
 
-const clock = createSystemClock()
-const random = createSystemRandom()
 const finalizer = 'node.machine.sapcloud.io/machine-controller'
-let cluster: MachineCluster
-
-beforeAll(async () => {
-  cluster = await startMachineCluster()
-})
-afterAll(() => cluster?.[Symbol.asyncDispose]())
+const stage = useRealStage()
+const { clock, random, eventually } = stage
 
 async function rigOfOne(namespace: string, options: Partial<RigOptions> = {}): Promise<{ rig: Rig; name: string }> {
-  const cloud = { createMilliseconds: 200, deleteMilliseconds: 100 }
-  const rig = createRig({ clock, random, control: cluster.client, namespace, cloud, joinMilliseconds: 200, ...options })
-  await plant(cluster.client, namespace, deploymentOf(namespace, namespace, 1))
+  const rig = stage.rig(namespace, options)
+  await plant(stage.client, namespace, deploymentOf(namespace, namespace, 1))
   rig.start()
-  await eventually(async () => expect((await rig.machines()).map(phaseOf)).toEqual(['Running']))
+  await stage.untilRunning(rig, 1)
   const [machine] = await rig.machines()
   return { rig, name: machine?.metadata.name ?? '' }
 }
 
-async function eventually(check: () => Promise<void>): Promise<void> {
-  await vi.waitFor(check, { timeout: 60_000, interval: 100 })
-}
-
-const nodeNamed = (name: string): Promise<Node> => cluster.client.get(nodes, { name })
+const nodeNamed = (name: string): Promise<Node> => stage.client.get(nodes, { name })
 const preservedOf = ({ status }: Node) => status?.conditions?.find(({ type }) => type === 'Preserved')
 
 describe('nodes on a real API server', () => {
   it('takes a machine with its node, and leaves the finalizers of others alone', async () => {
-    const namespace = await cluster.namespace('guarded')
+    const namespace = await stage.namespace('guarded')
     const { rig, name } = await rigOfOne(namespace)
     await using _ = rig
     const theirs = 'example.com/theirs'
-    await cluster.client.patch(nodes, { name }, { metadata: { finalizers: [theirs] } }, { type: 'strategic' })
+    await stage.client.patch(nodes, { name }, { metadata: { finalizers: [theirs] } }, { type: 'strategic' })
     expect((await nodeNamed(name)).metadata.finalizers?.sort()).toEqual([theirs, finalizer].sort())
-    await cluster.client.delete(nodes, { name })
+    await stage.client.delete(nodes, { name })
     await eventually(async () => {
-      expect(await cluster.client.find(machines, { namespace, name })).toBeUndefined()
+      expect(await stage.client.find(machines, { namespace, name })).toBeUndefined()
       expect((await rig.machines()).map(phaseOf)).toEqual(['Running'])
     })
     expect((await nodeNamed(name)).metadata).toMatchObject({
       finalizers: [theirs],
       deletionTimestamp: expect.any(String),
     })
-    await cluster.client.patch(nodes, { name }, { metadata: { finalizers: null } }, { type: 'merge' })
-    await eventually(async () => expect(await cluster.client.find(nodes, { name })).toBeUndefined())
+    await stage.client.patch(nodes, { name }, { metadata: { finalizers: null } }, { type: 'merge' })
+    await eventually(async () => expect(await stage.client.find(nodes, { name })).toBeUndefined())
   })
 
   it('adds virtual capacity to what a node has, and takes it away again', async () => {
-    const namespace = await cluster.namespace('virtual')
+    const namespace = await stage.namespace('virtual')
     const { rig, name } = await rigOfOne(namespace)
     await using _ = rig
     const nodeTemplate = { capacity: { cpu: 4, gpu: 0, memory: '8Gi' }, instanceType: 'm', region: 'r', zone: 'z' }
     const change = (virtualCapacity: Record<string, string | null> | null) =>
-      cluster.client.patch(
+      stage.client.patch(
         machineClasses,
         { namespace, name: 'small' },
         { nodeTemplate: { ...nodeTemplate, virtualCapacity } },
@@ -96,22 +83,22 @@ describe('nodes on a real API server', () => {
   })
 
   it('keeps a failed machine without its pods, and takes it back when it recovers', async () => {
-    const namespace = await cluster.namespace('kept')
-    await using player = startPodPlayer({ clock, random, client: cluster.client }, namespace, 100)
+    const namespace = await stage.namespace('kept')
+    await using player = startPodPlayer({ clock, random, client: stage.client }, namespace, 100)
     const { rig, name } = await rigOfOne(namespace, { settings: { healthTimeoutMilliseconds: 1500 } })
     await using _ = rig
-    await cluster.client.create(pods, podOn(namespace, 'web', name))
+    await stage.client.create(pods, podOn(namespace, 'web', name))
     const wish = { metadata: { annotations: { 'node.machine.sapcloud.io/preserve': 'when-failed' } } }
-    await cluster.client.patch(nodes, { name }, wish, { type: 'merge' })
+    await stage.client.patch(nodes, { name }, wish, { type: 'merge' })
     await eventually(async () => {
-      const { metadata } = await cluster.client.get(machines, { namespace, name })
+      const { metadata } = await stage.client.get(machines, { namespace, name })
       expect(metadata.annotations).toMatchObject({
         'node.machine.sapcloud.io/last-applied-node-preserve-value': 'when-failed',
       })
     })
     await rig.nodeMaker.setReady(name, false)
     await eventually(async () => {
-      const machine = await cluster.client.get(machines, { namespace, name })
+      const machine = await stage.client.get(machines, { namespace, name })
       const node = await nodeNamed(name)
       expect(machine.status?.currentStatus).toMatchObject({ phase: 'Failed', preserveExpiryTime: expect.any(String) })
       expect(machine.status?.conditions).toContainEqual(expect.objectContaining({ type: 'Preserved', status: 'True' }))
@@ -123,7 +110,7 @@ describe('nodes on a real API server', () => {
     expect(player.ended.map((pod) => pod.name)).toEqual(['web'])
     await rig.nodeMaker.setReady(name, true)
     await eventually(async () => {
-      const machine = await cluster.client.get(machines, { namespace, name })
+      const machine = await stage.client.get(machines, { namespace, name })
       const node = await nodeNamed(name)
       expect(machine.status?.currentStatus?.phase).toBe('Running')
       expect(machine.status?.currentStatus).not.toHaveProperty('preserveExpiryTime')

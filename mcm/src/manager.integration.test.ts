@@ -7,67 +7,28 @@ import { joinReportName } from '@trellis/api/join-report'
 import { machines } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
-import { createSystemClock } from '@trellis/foundation/clock'
-import { createSystemRandom } from '@trellis/foundation/random'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { type MachineCluster, startMachineCluster } from '../testing/machine-cluster.ts'
+import { describe, expect, it } from 'vitest'
+import { startMachineCluster } from '../testing/machine-cluster.ts'
 import { podOn, startPodPlayer } from '../testing/pod-player.ts'
-import {
-  classFor,
-  classSecret,
-  createRig,
-  deploymentOf,
-  plant,
-  type Rig,
-  type RigOptions,
-  scale,
-} from '../testing/rig.ts'
+import { useRealStage } from '../testing/real-stage.ts'
+import { classFor, classSecret, deploymentOf, plant, scale } from '../testing/rig.ts'
 import { phaseOf } from './machine/phase.ts'
 
-const clock = createSystemClock()
-const random = createSystemRandom()
-let cluster: MachineCluster
-
-beforeAll(async () => {
-  cluster = await startMachineCluster()
-})
-afterAll(() => cluster?.[Symbol.asyncDispose]())
-
 const quickCloud = { createMilliseconds: 300, deleteMilliseconds: 200, jitter: 0.3 }
-
-function rigFor(namespace: string, options: Partial<RigOptions> = {}): Rig {
-  return createRig({
-    clock,
-    random,
-    control: cluster.client,
-    namespace,
-    cloud: quickCloud,
-    joinMilliseconds: 300,
-    ...options,
-  })
-}
-
-async function eventually(check: () => Promise<void>, timeout = 60_000): Promise<void> {
-  await vi.waitFor(check, { timeout, interval: 100 })
-}
-
-async function untilRunning(rig: Rig, count: number): Promise<void> {
-  await eventually(async () => {
-    expect((await rig.machines()).map(phaseOf)).toEqual(Array.from({ length: count }, () => 'Running'))
-  })
-}
+const stage = useRealStage({ cloud: quickCloud, joinMilliseconds: 300 })
+const { clock, random, eventually, untilRunning, rig: rigFor } = stage
 
 describe('the manager on a real API server', () => {
   it('follows 0 → 20 → 5 → 0 and leaves nothing behind', async () => {
-    const namespace = await cluster.namespace('scaling')
+    const namespace = await stage.namespace('scaling')
     await using rig = rigFor(namespace)
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'scaling', 0))
+    await plant(stage.client, namespace, deploymentOf(namespace, 'scaling', 0))
     rig.start()
-    await scale(cluster.client, namespace, 'scaling', 20)
+    await scale(stage.client, namespace, 'scaling', 20)
     await untilRunning(rig, 20)
     expect(rig.cloud.peak()).toBe(20)
     const [machine] = await rig.machines()
-    const node = await cluster.client.get(nodes, { name: machine?.metadata.labels?.node ?? '' })
+    const node = await stage.client.get(nodes, { name: machine?.metadata.labels?.node ?? '' })
     expect(node.metadata.labels).toMatchObject({
       'node.gardener.cloud/machine-name': machine?.metadata.name,
       pool: 'scaling',
@@ -80,17 +41,17 @@ describe('the manager on a real API server', () => {
         reason: 'NewMachineSetAvailable',
       })
     })
-    await scale(cluster.client, namespace, 'scaling', 5)
+    await scale(stage.client, namespace, 'scaling', 5)
     await eventually(async () => {
       expect(rig.cloud.servers()).toHaveLength(5)
       expect(await rig.machines()).toHaveLength(5)
     })
-    await scale(cluster.client, namespace, 'scaling', 0)
+    await scale(stage.client, namespace, 'scaling', 0)
     await eventually(async () => expect(await rig.machines()).toEqual([]))
     expect(rig.cloud.servers()).toEqual([])
-    const left = (await cluster.client.list(nodes)).items.filter(({ metadata }) => metadata.name.startsWith('scaling-'))
+    const left = (await stage.client.list(nodes)).items.filter(({ metadata }) => metadata.name.startsWith('scaling-'))
     expect(left).toEqual([])
-    const tokens = await cluster.client.list(secrets, {
+    const tokens = await stage.client.list(secrets, {
       namespace: 'kube-system',
       fieldSelector: 'type=bootstrap.kubernetes.io/token',
     })
@@ -98,17 +59,17 @@ describe('the manager on a real API server', () => {
   })
 
   it('replaces every machine when the class changes, within surge and without a gap', async () => {
-    const namespace = await cluster.namespace('rolling')
+    const namespace = await stage.namespace('rolling')
     await using rig = rigFor(namespace)
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'rolling', 4))
-    await cluster.client.create(machineClasses, classFor(namespace, 'large', 'large'))
+    await plant(stage.client, namespace, deploymentOf(namespace, 'rolling', 4))
+    await stage.client.create(machineClasses, classFor(namespace, 'large', 'large'))
     rig.start()
     await untilRunning(rig, 4)
     let fewest = 4
     const stop = rig.cloud.onChange(() => {
       fewest = Math.min(fewest, rig.cloud.servers().filter(({ state }) => state === 'running').length)
     })
-    await cluster.client.patch(
+    await stage.client.patch(
       machineDeployments,
       { namespace, name: 'rolling' },
       { spec: { template: { spec: { class: { name: 'large' } } } } },
@@ -125,15 +86,15 @@ describe('the manager on a real API server', () => {
     expect(fewest).toBeGreaterThanOrEqual(4)
     // The class that is no longer in use may go, its successor may not.
     await eventually(async () => {
-      expect(
-        (await cluster.client.get(machineClasses, { namespace, name: 'small' })).metadata.finalizers ?? [],
-      ).toEqual([])
+      expect((await stage.client.get(machineClasses, { namespace, name: 'small' })).metadata.finalizers ?? []).toEqual(
+        [],
+      )
     })
-    expect((await cluster.client.get(machineClasses, { namespace, name: 'large' })).metadata.finalizers).toHaveLength(1)
+    expect((await stage.client.get(machineClasses, { namespace, name: 'large' })).metadata.finalizers).toHaveLength(1)
   })
 
   it('recovers from creations that fail, and shows why meanwhile', async () => {
-    const namespace = await cluster.namespace('failing')
+    const namespace = await stage.namespace('failing')
     await using rig = rigFor(namespace, {
       cloud: {
         ...quickCloud,
@@ -144,7 +105,7 @@ describe('the manager on a real API server', () => {
         ],
       },
     })
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'failing', 1))
+    await plant(stage.client, namespace, deploymentOf(namespace, 'failing', 1))
     rig.start()
     await eventually(async () => {
       const [machine] = await rig.machines()
@@ -159,9 +120,9 @@ describe('the manager on a real API server', () => {
   })
 
   it('waits for a missing class and goes on by itself when it comes', async () => {
-    const namespace = await cluster.namespace('classless')
+    const namespace = await stage.namespace('classless')
     await using rig = rigFor(namespace)
-    await cluster.client.create(machineDeployments, deploymentOf(namespace, 'classless', 2))
+    await stage.client.create(machineDeployments, deploymentOf(namespace, 'classless', 2))
     rig.start()
     await eventually(async () => {
       const found = await rig.machines()
@@ -179,12 +140,12 @@ describe('the manager on a real API server', () => {
         message: 'MachineClass small does not exist; no machine can be made',
       })
     })
-    await cluster.client.create(machineClasses, classFor(namespace))
+    await stage.client.create(machineClasses, classFor(namespace))
     await eventually(async () => {
       const [machine] = await rig.machines()
       expect(machine?.status?.lastOperation?.description).toContain(`Secret ${namespace}/class-secret`)
     })
-    await cluster.client.create(secrets, classSecret(namespace))
+    await stage.client.create(secrets, classSecret(namespace))
     await untilRunning(rig, 2)
     await eventually(async () => {
       const { status } = await rig.deployment('classless')
@@ -193,9 +154,9 @@ describe('the manager on a real API server', () => {
   })
 
   it('makes nothing twice when it is killed and started again, again and again', async () => {
-    const namespace = await cluster.namespace('restarting')
+    const namespace = await stage.namespace('restarting')
     await using rig = rigFor(namespace, { cloud: { createMilliseconds: 1500, deleteMilliseconds: 500 } })
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'restarting', 6))
+    await plant(stage.client, namespace, deploymentOf(namespace, 'restarting', 6))
     for (let round = 0; round < 5; round++) {
       rig.start()
       await clock.sleep(150 + round * 250)
@@ -211,22 +172,22 @@ describe('the manager on a real API server', () => {
 
 describe('a drain on a real API server', () => {
   it('moves pods one budget at a time, gives them their grace, and names who holds it up', async () => {
-    const namespace = await cluster.namespace('draining')
+    const namespace = await stage.namespace('draining')
     await using rig = rigFor(namespace)
-    await using player = startPodPlayer({ clock, random, client: cluster.client }, namespace, 700)
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'draining', 1))
+    await using player = startPodPlayer({ clock, random, client: stage.client }, namespace, 700)
+    await plant(stage.client, namespace, deploymentOf(namespace, 'draining', 1))
     rig.start()
     await untilRunning(rig, 1)
     const [machine] = await rig.machines()
     const nodeName = machine?.metadata.labels?.node ?? ''
-    await cluster.client.create(pods, podOn(namespace, 'free', nodeName))
-    await cluster.client.create(pods, podOn(namespace, 'guarded', nodeName, { app: 'guarded' }))
+    await stage.client.create(pods, podOn(namespace, 'free', nodeName))
+    await stage.client.create(pods, podOn(namespace, 'guarded', nodeName, { app: 'guarded' }))
     const agent = podOn(namespace, 'agent', nodeName)
     agent.metadata.ownerReferences = [
       { apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'agent', uid: 'agent', controller: true },
     ]
-    await cluster.client.create(pods, agent)
-    const budget = await cluster.client.create(podDisruptionBudgets, {
+    await stage.client.create(pods, agent)
+    const budget = await stage.client.create(podDisruptionBudgets, {
       apiVersion: 'policy/v1',
       kind: 'PodDisruptionBudget',
       metadata: { name: 'guard', namespace },
@@ -240,7 +201,7 @@ describe('a drain on a real API server', () => {
         desiredHealthy: 1 - disruptionsAllowed,
         disruptionsAllowed,
       }
-      await cluster.client.patch(
+      await stage.client.patch(
         podDisruptionBudgets,
         { namespace, name: budget.metadata.name },
         { status },
@@ -249,10 +210,10 @@ describe('a drain on a real API server', () => {
     }
     await allow(0)
     await eventually(async () => {
-      expect((await cluster.client.get(pods, { namespace, name: 'guarded' })).status?.phase).toBe('Running')
+      expect((await stage.client.get(pods, { namespace, name: 'guarded' })).status?.phase).toBe('Running')
     })
 
-    await scale(cluster.client, namespace, 'draining', 0)
+    await scale(stage.client, namespace, 'draining', 0)
     await eventually(async () => {
       const [leaving] = await rig.machines()
       const drained = findCondition(leaving?.status?.conditions, 'Drained')
@@ -261,23 +222,23 @@ describe('a drain on a real API server', () => {
       expect(drained?.message).toContain('guard')
       expect(phaseOf(leaving ?? { apiVersion: '', kind: '', metadata: { name: '' } })).toBe('Terminating')
     })
-    expect((await cluster.client.get(nodes, { name: nodeName })).spec?.unschedulable).toBe(true)
+    expect((await stage.client.get(nodes, { name: nodeName })).spec?.unschedulable).toBe(true)
     expect(rig.cloud.servers()).toHaveLength(1)
     await allow(1)
     await eventually(async () => expect(await rig.machines()).toEqual([]))
     expect(player.ended.map(({ name }) => name).sort()).toEqual(['free', 'guarded'])
     for (const { stoppedAfter } of player.ended) expect(stoppedAfter).toBeGreaterThanOrEqual(700)
     expect(rig.cloud.servers()).toEqual([])
-    expect(await cluster.client.find(nodes, { name: nodeName })).toBeUndefined()
-    await cluster.client.delete(pods, { namespace, name: 'agent' }, { gracePeriodSeconds: 0 })
+    expect(await stage.client.find(nodes, { name: nodeName })).toBeUndefined()
+    await stage.client.delete(pods, { namespace, name: 'agent' }, { gracePeriodSeconds: 0 })
   })
 
   it('is forced when the time is up', async () => {
-    const namespace = await cluster.namespace('forcing')
+    const namespace = await stage.namespace('forcing')
     await using rig = rigFor(namespace)
     // A kubelet that never stops anything.
     await plant(
-      cluster.client,
+      stage.client,
       namespace,
       deploymentOf(namespace, 'forcing', 1, {
         template: {
@@ -289,10 +250,10 @@ describe('a drain on a real API server', () => {
     rig.start()
     await untilRunning(rig, 1)
     const [machine] = await rig.machines()
-    await cluster.client.create(pods, podOn(namespace, 'stubborn', machine?.metadata.labels?.node ?? ''))
-    await scale(cluster.client, namespace, 'forcing', 0)
+    await stage.client.create(pods, podOn(namespace, 'stubborn', machine?.metadata.labels?.node ?? ''))
+    await scale(stage.client, namespace, 'forcing', 0)
     await eventually(async () => expect(await rig.machines()).toEqual([]))
-    expect(await cluster.client.find(pods, { namespace, name: 'stubborn' })).toBeUndefined()
+    expect(await stage.client.find(pods, { namespace, name: 'stubborn' })).toBeUndefined()
   })
 })
 
@@ -300,9 +261,9 @@ describe('a target cluster of its own', () => {
   it('makes servers while the target does not answer, and joins them once it does', async () => {
     await using target = await startMachineCluster()
     await target.stopApiServer()
-    const namespace = await cluster.namespace('early')
+    const namespace = await stage.namespace('early')
     await using rig = rigFor(namespace, { target: target.client })
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'early', 2))
+    await plant(stage.client, namespace, deploymentOf(namespace, 'early', 2))
     rig.start()
     await eventually(async () => {
       expect((await rig.machines()).map(phaseOf)).toEqual(['Pending', 'Pending'])
@@ -327,7 +288,7 @@ describe('a target cluster of its own', () => {
       data: { report: JSON.stringify(report) },
     })
     await untilRunning(rig, 2)
-    await cluster.client.delete(machines, { namespace, name })
+    await stage.client.delete(machines, { namespace, name })
     await eventually(async () => {
       expect(
         await target.client.find(configMaps, { namespace: 'kube-system', name: joinReportName(name) }),
@@ -338,10 +299,10 @@ describe('a target cluster of its own', () => {
   })
 
   it('speaks to the control cluster alone when there is none', async () => {
-    const namespace = await cluster.namespace('aimless')
+    const namespace = await stage.namespace('aimless')
     await using rig = rigFor(namespace, { target: null })
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'aimless', 1))
-    await cluster.client.patch(
+    await plant(stage.client, namespace, deploymentOf(namespace, 'aimless', 1))
+    await stage.client.patch(
       secrets,
       { namespace, name: 'class-secret' },
       { stringData: { userData: '#cloud-config' } },
@@ -353,7 +314,7 @@ describe('a target cluster of its own', () => {
       expect(machine?.status).toMatchObject({ currentStatus: { phase: 'Available' } })
       expect(machine?.status?.addresses?.[0]?.type).toBe('InternalIP')
     })
-    await scale(cluster.client, namespace, 'aimless', 0)
+    await scale(stage.client, namespace, 'aimless', 0)
     await eventually(async () => expect(await rig.machines()).toEqual([]))
   })
 })

@@ -6,6 +6,7 @@ import { createSilentLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { beforeAll, expect, test } from 'vitest'
+import { cacheDirectoryOf } from '../cache-directory.ts'
 import { createDistribution, type Parts } from '../distribution.ts'
 import { upstreamImages } from '../pins.ts'
 import { writeArchive } from './archive.ts'
@@ -23,7 +24,7 @@ beforeAll(async () => {
     random: createSystemRandom(),
     log: createSilentLog(),
     runner,
-    cacheDirectory: process.env.TRELLIS_CACHE ?? '/var/cache/trellis',
+    cacheDirectory: cacheDirectoryOf(process.env),
     repositoryDirectory: join(import.meta.dirname, '../../..'),
   })
   parts = await distribution.ensure(['containerd', 'pause'])

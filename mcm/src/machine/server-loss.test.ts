@@ -1,9 +1,6 @@
-import { createSeededRandom } from '@trellis/foundation/random'
-import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
-import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
 import { describe, expect, it } from 'vitest'
 import { epoch } from '../../testing/objects.ts'
-import { createRig, deploymentOf, plant } from '../../testing/rig.ts'
+import { startSmallPool } from '../../testing/small-pool.ts'
 import { phaseOf } from './phase.ts'
 import { nextServerLook } from './server-loss.ts'
 
@@ -25,14 +22,7 @@ describe('nextServerLook', () => {
 
 describe('a machine whose server was taken away', () => {
   async function setUp() {
-    const clock = createVirtualClock(epoch)
-    const random = createSeededRandom('server-loss')
-    const client = createFakeClient({ clock, random: random.child('server') })
-    const cloud = { createMilliseconds: 1000, deleteMilliseconds: 500 }
-    const rig = createRig({ clock, random, control: client, namespace: 'ns', cloud, joinMilliseconds: 2000 })
-    await plant(client, 'ns', deploymentOf('ns', 'pool', 2))
-    rig.start()
-    await clock.advance(10 * second)
+    const { clock, rig } = await startSmallPool('server-loss')
     return { clock, rig, name: (await rig.nodes())[0]?.metadata.name ?? '' }
   }
 

@@ -1,12 +1,9 @@
 import type { Machine } from '@trellis/api/machine/machine'
 import { InvariantError } from '@trellis/foundation/failure'
-import { createSeededRandom } from '@trellis/foundation/random'
-import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
-import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { at, epoch, launched, machineIn } from '../../testing/objects.ts'
-import { createRig, deploymentOf, plant } from '../../testing/rig.ts'
+import { at, launched, machineIn } from '../../testing/objects.ts'
+import { startSmallPool } from '../../testing/small-pool.ts'
 import { findDuplicates } from './duplicates.ts'
 
 const minute = 60_000
@@ -59,18 +56,11 @@ describe('findDuplicates', () => {
 })
 
 async function setUp() {
-  const clock = createVirtualClock(epoch)
-  const random = createSeededRandom('duplicates')
-  const client = createFakeClient({ clock, random: random.child('server') })
-  const cloud = { createMilliseconds: 1000, deleteMilliseconds: 500 }
-  const rig = createRig({ clock, random, control: client, namespace: 'ns', cloud, joinMilliseconds: 2000 })
-  await plant(client, 'ns', deploymentOf('ns', 'pool', 2))
-  rig.start()
-  await clock.advance(10_000)
+  const { clock, rig } = await startSmallPool('duplicates')
   const [first] = rig.cloud.servers()
   if (first === undefined) throw new InvariantError('the rig made no server')
   const ids = () => rig.cloud.servers().map(({ id }) => id)
-  return { clock, client, rig, first, ids }
+  return { clock, rig, first, ids }
 }
 
 describe('a cloud that made two servers for one machine', () => {

@@ -3,56 +3,35 @@ import { nodes } from '@trellis/api/core/node'
 import { machines } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
-import { createSystemClock } from '@trellis/foundation/clock'
-import { createSystemRandom } from '@trellis/foundation/random'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type MachineCluster, startMachineCluster } from '../../testing/machine-cluster.ts'
-import { classFor, createRig, deploymentOf, plant, type Rig, type RigOptions, scale } from '../../testing/rig.ts'
+import { useRealStage } from '../../testing/real-stage.ts'
+import { classFor, deploymentOf, plant, scale } from '../../testing/rig.ts'
 import { phaseOf } from '../machine/phase.ts'
 import { machineOf } from '../machine-set/template.ts'
 import { usualSafety } from './settings.ts'
 
-const clock = createSystemClock()
-const random = createSystemRandom()
-let cluster: MachineCluster
+const stage = useRealStage()
+const { eventually, untilRunning, rig: rigFor } = stage
 let target: MachineCluster
 
 beforeAll(async () => {
-  cluster = await startMachineCluster()
   target = await startMachineCluster()
 })
-afterAll(async () => {
-  await target?.[Symbol.asyncDispose]()
-  await cluster?.[Symbol.asyncDispose]()
-})
-
-function rigFor(namespace: string, options: Partial<RigOptions> = {}): Rig {
-  const cloud = { createMilliseconds: 200, deleteMilliseconds: 200 }
-  return createRig({ clock, random, control: cluster.client, namespace, cloud, joinMilliseconds: 200, ...options })
-}
-
-async function eventually(check: () => Promise<void>, timeout = 60_000): Promise<void> {
-  await vi.waitFor(check, { timeout, interval: 100 })
-}
-
-async function untilRunning(rig: Rig, count: number): Promise<void> {
-  await eventually(async () => {
-    expect((await rig.machines()).map(phaseOf)).toEqual(Array.from({ length: count }, () => 'Running'))
-  })
-}
+afterAll(() => target?.[Symbol.asyncDispose]())
 
 describe('safety on a real API server', () => {
   it('freezes a set with too many machines, and lets it go when they are gone', async () => {
-    const namespace = await cluster.namespace('overshoot')
+    const namespace = await stage.namespace('overshoot')
     // Deletion takes its time, so that the surplus lasts.
     await using rig = rigFor(namespace, { cloud: { createMilliseconds: 200, deleteMilliseconds: 5000 } })
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'overshoot', 2))
+    await plant(stage.client, namespace, deploymentOf(namespace, 'overshoot', 2))
     rig.start()
     await untilRunning(rig, 2)
     const [set] = await rig.sets()
     if (set === undefined) expect.fail('there is no set')
     for (const suffix of ['one', 'two', 'three', 'four']) {
-      await cluster.client.create(machines, machineOf(set, suffix))
+      await stage.client.create(machines, machineOf(set, suffix))
     }
     const marks = async () => {
       const [frozen] = await rig.sets()
@@ -72,15 +51,15 @@ describe('safety on a real API server', () => {
   })
 
   it('falls back to the next class, and parks what no class has room for', async () => {
-    const namespace = await cluster.namespace('fallback')
+    const namespace = await stage.namespace('fallback')
     await using rig = rigFor(namespace, { cloud: { createMilliseconds: 200, quota: { small: 2, large: 1 } } })
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'fallback', 0))
-    await cluster.client.create(machineClasses, classFor(namespace, 'large', 'large'))
+    await plant(stage.client, namespace, deploymentOf(namespace, 'fallback', 0))
+    await stage.client.create(machineClasses, classFor(namespace, 'large', 'large'))
     const annotations = { 'machine.sapcloud.io/fallback-classes': 'large' }
     const key = { namespace, name: 'fallback' }
-    await cluster.client.patch(machineDeployments, key, { metadata: { annotations } }, { type: 'merge' })
+    await stage.client.patch(machineDeployments, key, { metadata: { annotations } }, { type: 'merge' })
     rig.start()
-    await scale(cluster.client, namespace, 'fallback', 4)
+    await scale(stage.client, namespace, 'fallback', 4)
     await eventually(async () => {
       const found = await rig.machines()
       expect(found.map(phaseOf).sort()).toEqual(['CrashLoopBackOff', 'Running', 'Running', 'Running'])
@@ -92,7 +71,7 @@ describe('safety on a real API server', () => {
       const { status } = await rig.deployment('fallback')
       expect(findCondition(status?.conditions, 'ReplicaFailure')?.reason).toBe('ResourceExhausted')
     })
-    await scale(cluster.client, namespace, 'fallback', 0)
+    await scale(stage.client, namespace, 'fallback', 0)
     await eventually(async () => {
       expect(await rig.machines()).toEqual([])
       expect(rig.cloud.servers()).toEqual([])
@@ -100,21 +79,21 @@ describe('safety on a real API server', () => {
   })
 
   it('neither makes nor judges machines while the target is down, and goes on when it is back', async () => {
-    const namespace = await cluster.namespace('outage')
+    const namespace = await stage.namespace('outage')
     const apiServer = { timeoutMilliseconds: 2000, periodMilliseconds: 2000 }
     await using rig = rigFor(namespace, {
       target: target.client,
       safety: { ...usualSafety, apiServer },
       settings: { healthTimeoutMilliseconds: 60_000 },
     })
-    await plant(cluster.client, namespace, deploymentOf(namespace, 'outage', 1))
+    await plant(stage.client, namespace, deploymentOf(namespace, 'outage', 1))
     rig.start()
     await untilRunning(rig, 1)
     const frozen = async () => /^mcm_machine_controller_frozen (\d)$/m.exec(await rig.registry.metrics())?.[1]
     expect(await frozen()).toBe('0')
     await target.stopApiServer()
     await eventually(async () => expect(await frozen()).toBe('1'))
-    await scale(cluster.client, namespace, 'outage', 2)
+    await scale(stage.client, namespace, 'outage', 2)
     await eventually(async () => expect(await rig.machines()).toHaveLength(2))
     expect(rig.cloud.servers()).toHaveLength(1)
     await target.startApiServer()

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleDeployable, entryOf } from '@trellis/distribution/bundle'
+import { cacheDirectoryOf } from '@trellis/distribution/cache-directory'
 import { createDistribution } from '@trellis/distribution/distribution'
 import { imageDefinitions } from '@trellis/distribution/recipes/image-contents'
 import type { Clock } from '@trellis/foundation/clock'
@@ -29,7 +30,7 @@ export async function ensureAssets(clock: Clock, random: Random, signal: AbortSi
     random,
     log: createLog('bench', 'warn'),
     runner: createCommandRunner(),
-    cacheDirectory: process.env.TRELLIS_CACHE ?? '/var/cache/trellis',
+    cacheDirectory: cacheDirectoryOf(process.env),
     repositoryDirectory,
   })
   const { assetsDirectory } = await distribution.ensure(['assets'], () => {}, signal)
