@@ -129,6 +129,16 @@ describe('the configuration', () => {
   })
 
   it.each([
+    { reason: 'all controllers', args: [], port: 10_258 },
+    { reason: 'the half with sets', args: ['--controllers=machineset,machinedeployment'], port: 10_258 },
+    { reason: 'sets alone', args: ['--controllers=machineset'], port: 10_258 },
+    { reason: 'the half with machines', args: ['--controllers=*,-machineset,-machinedeployment'], port: 10_259 },
+    { reason: 'whoever is told', args: ['--controllers=*,-machineset,-machinedeployment', '--port=0'], port: 0 },
+  ])('listens where the process of the reference does: $reason', ({ args, port }) => {
+    expect(readConfiguration([local, ...args]).port).toBe(port)
+  })
+
+  it.each([
     { reason: 'no limit unless told', args: [], limit: undefined },
     { reason: 'both', args: ['--kube-api-qps=100', '--kube-api-burst=200'], limit: { perSecond: 100, burst: 200 } },
     { reason: 'a burst that fits', args: ['--kube-api-qps=20'], limit: { perSecond: 20, burst: 30 } },

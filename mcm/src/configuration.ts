@@ -48,6 +48,11 @@ export interface LeaderElection {
   readonly retryPeriodSeconds: number
 }
 
+/** The ports of the reference's two processes, which may share a pod. */
+function portFor(controllers: ReadonlySet<ControllerName>): number {
+  return controllers.has('machineset') || controllers.has('machinedeployment') ? 10_258 : 10_259
+}
+
 /** Reads the arguments of the process; throws `Invalid` that names the flag. */
 export function readConfiguration(args: readonly string[]): Configuration {
   const values = parseFlags(flagTable, args)
@@ -62,7 +67,7 @@ export function readConfiguration(args: readonly string[]): Configuration {
     provider: providerOf(text('provider') || text('cloud-provider'), controllers),
     controllers,
     address: text('address'),
-    port: count('port'),
+    port: text('port') === '' ? portFor(controllers) : count('port'),
     concurrentMachines: concurrentSyncs,
     concurrentSyncs: Math.max(1, Math.min(concurrentSyncs, 10)),
     settings: {

@@ -52,7 +52,10 @@ const clustersAndProcess: FlagTable = {
     'Kubeconfig of the cluster that machines join; none when there is none; the control cluster’s unless told.',
   ),
   namespace: text('default', 'Namespace of the machines.'),
-  port: number(10258, 'Port of /healthz, /readyz, /metrics and /status.'),
+  port: text(
+    '',
+    'Port of /healthz, /readyz, /metrics and /status; 10258 unless told, 10259 without machine sets and deployments.',
+  ),
   address: text('0.0.0.0', 'Address to listen on.'),
   'concurrent-syncs': number(50, 'Machines worked on at the same time.'),
   'leader-elect': flag(true, 'Works only while it holds its Lease.'),

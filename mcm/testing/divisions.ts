@@ -11,7 +11,7 @@ export interface Division {
 const upper: readonly ControllerName[] = ['machineset', 'machinedeployment', 'machinesafetyovershooting']
 const allBut = (...left: readonly ControllerName[]) => controllerNames.filter((name) => !left.includes(name))
 
-/** The division of the reference, and those in which a set's controller does not know what its deployment's did. */
+/** The division of the reference, those in which a set's controller does not know what its deployment's did, and the finest. */
 export const divisions: readonly Division[] = [
   { name: 'machine sets and deployments, and all else', parts: [upper, allBut(...upper)] },
   { name: 'machine sets, and all else', parts: [['machineset'], allBut('machineset')] },
@@ -20,6 +20,7 @@ export const divisions: readonly Division[] = [
     name: 'machine sets, deployments, and all else',
     parts: [['machineset'], ['machinedeployment'], allBut('machineset', 'machinedeployment')],
   },
+  { name: 'one process for each controller', parts: controllerNames.map((name) => [name]) },
 ]
 
 /**

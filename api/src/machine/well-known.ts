@@ -140,7 +140,6 @@ export const machineConditionReasons = {
     type: 'Frozen',
     overShooting: 'OverShootingReplicaCount',
     deploymentStateSync: 'MachineDeploymentStateSync',
-    unfreezeAnnotation: 'UnfreezeAnnotation',
   },
 } as const
 
