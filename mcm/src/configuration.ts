@@ -61,13 +61,14 @@ export function readConfiguration(args: readonly string[]): Configuration {
   const milliseconds = (name: string) => parseDuration(text(name), `--${name}`)
   const concurrentSyncs = count('concurrent-syncs')
   const controllers = selectControllers(splitList(text('controllers')))
+  const port = text('port') === '' ? portFor(controllers) : count('port')
   return {
     ...clusters(text('control-kubeconfig'), text('target-kubeconfig')),
     namespace: text('namespace'),
     provider: providerOf(text('provider') || text('cloud-provider'), controllers),
     controllers,
     address: text('address'),
-    port: text('port') === '' ? portFor(controllers) : count('port'),
+    port,
     concurrentMachines: concurrentSyncs,
     concurrentSyncs: Math.max(1, Math.min(concurrentSyncs, 10)),
     settings: {
@@ -89,7 +90,7 @@ export function readConfiguration(args: readonly string[]): Configuration {
     startIntervalMilliseconds: milliseconds('controller-start-interval'),
     requestLimit: requestLimit(values),
     profiling: values.profiling === true,
-    flags: values,
+    flags: { ...values, port },
     safety: safety(count, milliseconds),
     keepNodesDuringRollout: values['autoscaler-scaledown-annotation-during-rollout'] === true,
     simulatedCloudFile: text('simulated-cloud') || undefined,

@@ -73,6 +73,7 @@ export function createCatchUp(context: CatchUpContext): CatchUp {
       const isNew = !settled.has(uid) || settled.get(uid) !== generation
       // One that is gone is not to be worked on any more.
       const setVersion = held === undefined ? versionOf(set) + 1n : versionOf(held)
+      // After the set: whatever was done to machines before the set was changed is in this list.
       const own = isNew ? await machinesHeld(context, set) : []
       awaited.set(uid, { at, setVersion, generation: isNew ? generation : undefined, machines: own })
     },
