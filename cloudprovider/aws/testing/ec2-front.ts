@@ -112,7 +112,11 @@ function behaviour(motoUrl: string, hiding: ReturnType<typeof createHiding>): Fo
   const prefixes = createPrefixes(forward)
   const tokens = createClientTokens(prefixes)
   return async (call) => {
-    const action = call.parameters.get('Action')
+    const action = call.parameters.get('Action') ?? ''
+    // Moto knows no monitoring: it is taken, and not remembered.
+    if (action === 'MonitorInstances' || action === 'UnmonitorInstances') {
+      return { status: 200, body: `<${action}Response><instancesSet/></${action}Response>` }
+    }
     const answer = await tokens(call)
     if (action === 'RunInstances' && answer.status === 200) return { ...answer, body: hiding.note(answer.body) }
     return action === 'DescribeInstances' ? { ...answer, body: hiding.hide(answer.body) } : answer
