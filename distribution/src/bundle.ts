@@ -82,7 +82,9 @@ type Chunk = Awaited<ReturnType<RolldownBuild['write']>>['output'][number]
 /** A module that is neither in the bundle nor in Node would be missed only when a container starts. */
 function refuseLeftovers(entry: string, chunks: readonly Chunk[]): void {
   const imports = chunks.flatMap((chunk) => (chunk.type === 'chunk' ? [...chunk.imports, ...chunk.dynamicImports] : []))
-  const leftover = imports.find((name) => !isBuiltin(name) && !optionalModules.includes(name))
+  // What is loaded lazily and lies in the bundle itself is listed under the bundle's own name.
+  const own = new Set(chunks.map(({ fileName }) => fileName))
+  const leftover = imports.find((name) => !isBuiltin(name) && !optionalModules.includes(name) && !own.has(name))
   if (leftover === undefined) return
   throw new Failure('Invalid', `${entry} cannot be bundled: there is no module ${leftover}`, {
     remedy: 'install the dependencies: npm ci',
