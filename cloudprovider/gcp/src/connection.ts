@@ -74,7 +74,7 @@ export function connectToGoogle(
     return authorizing
   }
   const send = createSender(authorized)
-  const stubs = createStubs(send, endpoint)
+  const stubs = createStubs(async (url, options) => understood(await send(url, options)), endpoint)
   const spend = async <Answer>(
     api: string,
     { signal, timeoutMilliseconds = usualTimeoutMilliseconds }: ConnectionCall,
@@ -116,7 +116,7 @@ function createSender(authorized: () => Promise<Authorization>): Send {
     const fields = headers.get(fieldsHeader)
     headers.delete(fieldsHeader)
     const address = new URL(url)
-    if (fields !== null) address.searchParams.set('fields', fields)
+    if (fields !== null) address.searchParams.set('fields', `kind,${fields}`)
     const answer = await fetch(address, {
       method: method ?? 'GET',
       headers,
@@ -139,6 +139,16 @@ async function readBounded(answer: Response): Promise<string> {
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
+}
+
+/**
+ * The client reads what it does not understand as nothing at all, and a list of nothing would mean that every server is gone: only what says which sort of message it is passes.
+ */
+async function understood(answer: Response): Promise<Response> {
+  const text = await answer.text()
+  const { kind } = (readJson(text) ?? {}) as { readonly kind?: unknown }
+  if (typeof kind === 'string' && kind.startsWith('compute#')) return new Response(text, { status: answer.status })
+  throw new Failure('Unavailable', 'the answer of the cloud is none of its messages')
 }
 
 function readJson(content: string): unknown {

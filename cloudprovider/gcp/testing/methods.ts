@@ -46,7 +46,12 @@ const ofInstances: Readonly<Record<string, Handler>> = {
   getSerialPortOutput: (world, call) => {
     const instance = world.get(collectionOf(call), nameOf(call))
     if (instance.status !== 'RUNNING') throw new GoogleError(400, 'resourceNotReady', 'The resource is not ready')
-    return { contents: `booting ${instance.name}\r\nready\r\n`, start: '0', next: '20' }
+    return {
+      kind: 'compute#serialPortOutput',
+      contents: `booting ${instance.name}\r\nready\r\n`,
+      start: '0',
+      next: '20',
+    }
   },
   setDeletionProtection: (world, call) => {
     const collection = collectionOf(call)
@@ -66,7 +71,10 @@ const ofInstances: Readonly<Record<string, Handler>> = {
 const ofAll: Readonly<Record<string, Handler>> = {
   insert: (world, call) => insertThing(world, collectionOf(call), call.body, call.query.get('requestId') ?? undefined),
   get: (world, call) => world.get(collectionOf(call), nameOf(call)),
-  list: (world, call) => page(world.all(collectionOf(call)), call.query),
+  list: (world, call) => ({
+    kind: `compute#${serviceOf(call)}List`,
+    ...page(world.all(collectionOf(call)), call.query),
+  }),
   delete: (world, call) => deleteThing(world, collectionOf(call), nameOf(call)),
   patch: (world, call) => patchThing(world, collectionOf(call), nameOf(call), call.body),
   expandIpCidrRange: (world, call) => {
@@ -100,11 +108,15 @@ function requestIdOf({ query }: Call): { readonly requestId?: string } {
 /** The collection that a request is about, without the thing itself. */
 function collectionOf({ method, path }: Call): string {
   const names = ['project', 'zone', 'region'].filter((name) => path[name] !== undefined)
-  const [, service = ''] = method.id.split('.')
+  const service = serviceOf({ method })
   const [project = '', where] = names.map((name) => path[name])
   const scope = where === undefined ? 'global' : `${names[1]}s/${where}`
   const collection = service.endsWith('Operations') ? 'operations' : service
   return `${project}/${scope}/${collection}`
+}
+
+function serviceOf({ method }: Pick<Call, 'method'>): string {
+  return method.id.split('.')[1] ?? ''
 }
 
 function nameOf({ path }: Call): string {
