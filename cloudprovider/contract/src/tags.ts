@@ -9,12 +9,21 @@ export const roleTagPrefix = 'kubernetes.io/role/'
 /** Tag that holds the name of the server's machine. */
 export const machineNameTag = 'machine.sapcloud.io/name'
 
-/** The tags that mark what is ours: exactly those with the cluster and role prefixes. Throws `Invalid` when one of the two is missing. */
-export function ownershipTags(tags: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const owned = Object.entries(tags).filter(
-    ([key]) => key.startsWith(clusterTagPrefix) || key.startsWith(roleTagPrefix),
-  )
-  for (const prefix of [clusterTagPrefix, roleTagPrefix]) {
+/** How the tags of ownership begin; clouds allow different characters in them. */
+export interface TagPrefixes {
+  readonly cluster: string
+  readonly role: string
+}
+
+/**
+ * The tags that mark what is ours: exactly those with the cluster and role prefixes (which are the usual ones unless told). Throws `Invalid` when one of the two is missing.
+ */
+export function ownershipTags(
+  tags: Readonly<Record<string, string>>,
+  { cluster, role }: TagPrefixes = { cluster: clusterTagPrefix, role: roleTagPrefix },
+): Readonly<Record<string, string>> {
+  const owned = Object.entries(tags).filter(([key]) => key.startsWith(cluster) || key.startsWith(role))
+  for (const prefix of [cluster, role]) {
     if (owned.some(([key]) => key.startsWith(prefix) && key.length > prefix.length)) continue
     throw new Failure('Invalid', `no tag begins with ${prefix}`, {
       field: 'providerSpec.tags',

@@ -130,7 +130,8 @@ function describeDeletion(withHarness: With): void {
       const first = await harness.elapse(() => harness.driver.createMachine(request))
       await untilGone(harness, request)
       const second = await harness.elapse(() => harness.driver.createMachine(request))
-      expect(second.providerId).not.toBe(first.providerId)
+      expect(second.providerId === first.providerId).toBe(harness.reusesProviderIds ?? false)
+      expect(await harness.servers()).toBe(1)
     }),
   )
 }

@@ -12,6 +12,8 @@ export interface DriverHarness extends AsyncDisposable {
   elapse<Value>(work: () => Promise<Value>): Promise<Value>
   /** Number of servers that the cloud itself counts. */
   servers(): Promise<number>
+  /** True when a provider id is made of the machine's name alone, so that a later server of that name has the earlier one's. */
+  readonly reusesProviderIds?: boolean
   /** Makes the answer to the next creation get lost after the cloud acted on it; absent when the cloud cannot be made to. */
   loseNextCreation?(): void
   /** Makes the cloud hold a second server of a machine that has one, and gives its provider id; absent when the cloud cannot be made to. */
