@@ -1,17 +1,23 @@
 import { join } from 'node:path'
 import { createCommandRunner } from '@trellis/foundation/command'
 import { describe, expect, it } from 'vitest'
+import { exampleMachineValues } from '../testing/example-machines.ts'
 import { chartsDirectory, helmProgram, renderChart } from '../testing/render-chart.ts'
 import { createShootWorld, exampleImages } from '../testing/shoot-world.ts'
+import { localCloud } from './clouds/local.ts'
 import { parseConfiguration } from './configuration.ts'
-import { machineValues } from './shoot/machine-values.ts'
 import { addOnValues } from './tasks/add-ons.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
 
 const { blueprint } = createShootWorld().services
-const state = { frontDoor: '198.18.0.10', checksum: 'abc', metricsAuthority: 'PEM', dnsUpstream: undefined }
+const state = {
+  frontDoor: '198.18.0.10',
+  checksum: 'abc',
+  metricsAuthority: 'PEM',
+  dnsUpstream: undefined,
+  hasCloudController: true,
+}
 const ours = { ...exampleImages, 'cluster-bootstrap': 'trellis.internal/cluster-bootstrap:1' }
-const pools = blueprint.pools.map((pool) => ({ pool, userData: '#cloud-config\n', replicas: undefined }))
 
 const charts: readonly {
   readonly chart: string
@@ -36,7 +42,7 @@ const charts: readonly {
   },
   {
     chart: 'machine-class-local',
-    values: machineValues(blueprint, 'shoot--local--first', pools),
+    values: exampleMachineValues(blueprint, localCloud, { network: 'shoot--local--first' }),
     lacking: { pools: [{ name: 'pool' }] },
   },
   { chart: 'cluster-bootstrap', values: { images: ours, seed: { name: 'local' } }, lacking: { images: ours } },

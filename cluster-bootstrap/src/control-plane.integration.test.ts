@@ -46,7 +46,8 @@ beforeAll(async () => {
   world = createShootWorld()
   const ports = { ...world.services, clock, random }
   const { checksum } = await ensureSecrets(ports, world.services.blueprint, frontDoor)
-  const values = controlPlaneValues(world.services.blueprint, exampleImages, { frontDoor, checksum })
+  const state = { frontDoor, checksum, hasCloudController: true }
+  const values = controlPlaneValues(world.services.blueprint, exampleImages, state)
   const manifests = await renderChart('shoot-control-plane', namespace, values)
   real = await startRealControlPlane({ clock, seed: world.garden, namespace, manifests })
 })
