@@ -69,6 +69,8 @@ export interface Growth {
   readonly shoot?: Shoot
   readonly cloud?: ShootCloud
   readonly cloudProfile?: CloudProfile
+  /** Garden and seed of an earlier world; empty ones unless told. */
+  readonly garden?: FakeClient
 }
 
 /** Makes a world. Its fake controllers live as long as the process. */
@@ -76,7 +78,7 @@ export function createShootWorld(growth: Growth = {}): ShootWorld {
   const { shoot = storedShoot(), cloud: kind = localCloud, cloudProfile = exampleCloudProfile() } = growth
   const clock = createVirtualClock(Date.UTC(2026, 5, 1))
   const random = createSeededRandom('shoot world')
-  const garden = createFakeClient({ clock, random: random.child('garden') })
+  const garden = growth.garden ?? createFakeClient({ clock, random: random.child('garden') })
   const shootApi = createFakeClient({ clock, random: random.child('shoot') })
   const cloud = createCloudDouble()
   const installed = new Map<string, Release>()

@@ -2,6 +2,7 @@ import { cloudProfiles } from '@trellis/api/garden/cloud-profile'
 import { defaultShootNetworks } from '@trellis/api/garden/networks'
 import type { Shoot } from '@trellis/api/garden/shoot'
 import { cloudProfileNameOf } from '@trellis/api/validation/shoot'
+import { isFailure } from '@trellis/foundation/failure'
 import type { Client } from '@trellis/kubernetes/client'
 import type { CloudConnection, ShootCloud } from '../clouds/cloud.ts'
 import type { CloudConnections } from '../clouds/connections.ts'
@@ -20,6 +21,7 @@ export interface ShootInfrastructure {
   connection(): Promise<CloudConnection>
   /** Brings the infrastructure up to the Shoot; what machines need to know of it. */
   apply(run: TaskRun): Promise<InfrastructureOutputs>
+  /** Takes it down; done at once when it was never begun and there are no credentials. */
   destroy(run: TaskRun): Promise<void>
 }
 
@@ -71,10 +73,17 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
     connection,
     apply: async (run) => {
       const [secret, { engine }] = await Promise.all([credentials(), connection()])
+      await state.begin()
       return { ...(await engine.apply(request(secret, run))), ...cloud.identifiers(secret) }
     },
     destroy: async (run) => {
-      const [secret, { engine }] = await Promise.all([credentials(), connection()])
+      const secret = await credentials().catch((error: unknown) => {
+        // Without credentials nothing was made, and a Shoot that never had any must not need them to go.
+        if (isFailure(error, 'Unavailable') && !state.mayHaveBegun()) return undefined
+        throw error
+      })
+      if (secret === undefined) return
+      const { engine } = await connection()
       await engine.destroy(request(secret, run))
     },
   }
