@@ -60,6 +60,9 @@ export const joinReportSchema = Type.Object({
   steps: Type.Array(stepSchema),
 })
 
+/** Annotation of a report whose node is not called as its machine: the name of the node, which may write the report too. */
+export const joinReportNode = 'trellis.internal/node'
+
 /** What a machine tells about its joining. */
 export type JoinReport = Static<typeof joinReportSchema>
 

@@ -96,14 +96,22 @@ export const nodeAgentConfigurationSchema = complete(
   {
     version: Type.Literal(1),
     role: choice('Whether the machine joins a cluster or makes one.', ['worker', 'control-plane']),
-    machineName: text('Name of the machine and of its node, or its placeholder.', { minLength: 1 }),
+    machineName: text('Name of the machine, or its placeholder; its node is called so too unless nodeName is there.', {
+      minLength: 1,
+    }),
+    nodeName: optional(
+      text(
+        'Name of the node where it is not that of the machine, as in {localHostname}; {localHostname} becomes the host name that the instance metadata told cloud-init.',
+        { minLength: 1 },
+      ),
+    ),
     nodeLabels: textMap('Labels that the kubelet registers with.'),
     nodeTaints: list('Taints that the kubelet registers with.', taintSchema),
     nodeAnnotations: optional(textMap('Annotations of the node.')),
     nodeAddress: optional(text('Address of the node; the one that its default route leaves from when absent.')),
     providerId: optional(
       text(
-        'Identifier of the server at the cloud, as in local:///{instanceId}; {instanceId} becomes what the instance metadata told cloud-init.',
+        'Identifier of the server at the cloud, as in local:///{instanceId}; {instanceId} becomes what the instance metadata told cloud-init, {machineName} the name of the machine.',
       ),
     ),
     clusterDns: list('Addresses of the cluster DNS.', Type.String()),

@@ -1,24 +1,42 @@
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { createCommandRunner } from '@trellis/foundation/command'
 import { describe, expect, it } from 'vitest'
+import { blueprintOf, exampleGrowth, exampleOutputs } from '../testing/example-clouds.ts'
+import { exampleMachineValues } from '../testing/example-machines.ts'
 import { chartsDirectory, helmProgram, renderChart } from '../testing/render-chart.ts'
 import { createShootWorld, exampleImages } from '../testing/shoot-world.ts'
+import type { ShootCloud } from './clouds/cloud.ts'
+import { knownClouds } from './clouds/known-clouds.ts'
 import { parseConfiguration } from './configuration.ts'
-import { machineValues } from './shoot/machine-values.ts'
 import { addOnValues } from './tasks/add-ons.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
 
 const { blueprint } = createShootWorld().services
-const state = { frontDoor: '198.18.0.10', checksum: 'abc', metricsAuthority: 'PEM', dnsUpstream: undefined }
+const state = {
+  frontDoor: '198.18.0.10',
+  checksum: 'abc',
+  metricsAuthority: 'PEM',
+  dnsUpstream: undefined,
+  hasCloudController: true,
+}
 const ours = { ...exampleImages, 'cluster-bootstrap': 'trellis.internal/cluster-bootstrap:1' }
-const pools = blueprint.pools.map((pool) => ({ pool, userData: '#cloud-config\n', replicas: undefined }))
 
-const charts: readonly {
+interface ChartCase {
   readonly chart: string
   readonly values: Readonly<Record<string, unknown>>
   /** Values that leave out something needed. */
   readonly lacking: Readonly<Record<string, unknown>>
-}[] = [
+}
+
+/** The chart of a cloud's machines with the values of its example. */
+async function machineChart(cloud: ShootCloud): Promise<ChartCase> {
+  const growth = await exampleGrowth(cloud.type)
+  const values = exampleMachineValues(blueprintOf(growth), cloud, exampleOutputs[cloud.type] ?? {})
+  return { chart: cloud.machineChart, values, lacking: { pools: [{ name: 'pool' }] } }
+}
+
+const charts: readonly ChartCase[] = [
   {
     chart: 'shoot-control-plane',
     values: controlPlaneValues(blueprint, exampleImages, state),
@@ -31,14 +49,15 @@ const charts: readonly {
   },
   {
     chart: 'machine-controller-manager',
-    values: { images: { 'machine-controller-manager': 'm:1' }, secretsChecksum: 'a' },
+    values: {
+      images: { 'machine-controller-manager': 'm:1' },
+      secretsChecksum: 'a',
+      provider: 'AWS',
+      endpoints: { iam: 'https://iam.example', ec2: 'https://ec2.example:5000' },
+    },
     lacking: {},
   },
-  {
-    chart: 'machine-class-local',
-    values: machineValues(blueprint, 'shoot--local--first', pools),
-    lacking: { pools: [{ name: 'pool' }] },
-  },
+  ...(await Promise.all(knownClouds.map(machineChart))),
   { chart: 'cluster-bootstrap', values: { images: ours, seed: { name: 'local' } }, lacking: { images: ours } },
   {
     chart: 'trellis',
@@ -118,5 +137,61 @@ describe('the umbrella', () => {
       expect(configuration).toMatchObject({ namespace: 'somewhere', seedName: 'local', features: { dnsUpstream: '' } })
       expect(configuration.images).toEqual(ours)
     }
+  })
+})
+
+describe('machine classes', () => {
+  it.each(knownClouds)('of $type are called as they always were, by what changes a server', async (cloud) => {
+    const { chart, values } = await machineChart(cloud)
+    const pools = values.pools as readonly { name: string; providerSpec: object; userData: string }[]
+    const manifests = await render(chart, values)
+    const classes = manifests.filter(({ kind }) => kind === 'MachineClass')
+    expect(classes.map(({ provider }) => provider)).toEqual(pools.map(() => cloud.machineProvider))
+    expect(classes.map(({ providerSpec }) => providerSpec)).toEqual(pools.map(({ providerSpec }) => providerSpec))
+    // Helm's JSON sorts keys; the digest is over that and the user-data.
+    const names = pools.map(({ name, providerSpec, userData }) => {
+      const digest = createHash('sha256')
+        .update(sortedJson(providerSpec) + userData)
+        .digest('hex')
+      return `${name}-${digest.slice(0, 5)}`
+    })
+    expect(classes.map(({ metadata }) => metadata.name)).toEqual(names)
+  })
+})
+
+function sortedJson(value: object): string {
+  return JSON.stringify(value, (_, inner) =>
+    inner !== null && typeof inner === 'object' && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  )
+}
+
+describe('the machine controller', () => {
+  it('is told which driver to load, and addresses only where the profile has some', async () => {
+    const argsOf = async (values: object) => {
+      const images = { 'machine-controller-manager': 'm:1' }
+      const manifests = await render('machine-controller-manager', { images, ...values })
+      return manifests.find(({ kind }) => kind === 'Deployment')?.spec?.template?.spec?.containers?.[0]?.args ?? []
+    }
+    const endpoints = { iam: 'https://iam.example', ec2: 'https://ec2.example:5000' }
+    expect(await argsOf({ provider: 'AWS', endpoints })).toEqual(
+      expect.arrayContaining([
+        '--provider=AWS',
+        '--cloud-endpoints=ec2=https://ec2.example:5000,iam=https://iam.example',
+      ]),
+    )
+    expect((await argsOf({ endpoints: {} })).filter((arg) => arg.includes('endpoints'))).toEqual([])
+  })
+})
+
+describe('the control plane', () => {
+  it('has no cloud controller where there is none for the cloud', async () => {
+    const namesOf = async (hasCloudController: boolean) => {
+      const values = controlPlaneValues(blueprint, exampleImages, { ...state, hasCloudController })
+      return (await render('shoot-control-plane', values)).map(({ metadata }) => metadata.name)
+    }
+    expect(await namesOf(true)).toContain('cloud-controller-manager')
+    expect(await namesOf(false)).not.toContain('cloud-controller-manager')
   })
 })

@@ -28,6 +28,19 @@ export const configurationSchema = Type.Object(
     images: Type.Record(Type.String(), Type.String({ minLength: 1 }), {
       description: 'References of the images that shoots are made of, by name.',
     }),
+    nodeAgent: Type.Optional(
+      Type.Object(
+        {
+          url: Type.String({ pattern: '^https?://[^\\s\'"]+$', description: 'Address of the executable.' }),
+          sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'Its SHA-256, in hexadecimal.' }),
+        },
+        {
+          ...closed,
+          description:
+            'Where machines of public clouds get the node agent from; when absent, their images must have it.',
+        },
+      ),
+    ),
     helm: Type.String({ minLength: 1, description: 'Path of the helm program.' }),
     chartsDirectory: Type.String({ minLength: 1, description: 'Directory with a folder for each chart.' }),
     concurrency: Type.Optional(

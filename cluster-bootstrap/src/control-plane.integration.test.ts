@@ -46,7 +46,8 @@ beforeAll(async () => {
   world = createShootWorld()
   const ports = { ...world.services, clock, random }
   const { checksum } = await ensureSecrets(ports, world.services.blueprint, frontDoor)
-  const values = controlPlaneValues(world.services.blueprint, exampleImages, { frontDoor, checksum })
+  const state = { frontDoor, checksum, hasCloudController: true }
+  const values = controlPlaneValues(world.services.blueprint, exampleImages, state)
   const manifests = await renderChart('shoot-control-plane', namespace, values)
   real = await startRealControlPlane({ clock, seed: world.garden, namespace, manifests })
 })
@@ -219,6 +220,23 @@ describe('the add-ons', () => {
     await machine.apply(configMaps, { ...map('trellis-join-node-a'), data: { report: '{}' } })
     await expect(machine.create(configMaps, map('other'))).rejects.toThrow(/trellis-join/)
     await expect(machine.list(secrets, { namespace: 'kube-system' })).rejects.toMatchObject({ kind: 'Forbidden' })
+
+    const { certificate, key } = await askFor(machine, {
+      signer: 'kubernetes.io/kube-apiserver-client-kubelet',
+      commonName: 'system:node:node-a',
+      usages: ['digital signature', 'client auth'],
+    })
+    const node = await nodeClient(certificate, key)
+    const reportOf = (name: string, nodeName: string) => {
+      const { metadata, ...rest } = map(`trellis-join-${name}`)
+      return { ...rest, metadata: { ...metadata, annotations: { 'trellis.internal/node': nodeName } } }
+    }
+    await node.apply(configMaps, map('trellis-join-node-a'))
+    await machine.apply(configMaps, reportOf('machine-a', 'node-a'))
+    await node.apply(configMaps, { ...reportOf('machine-a', 'node-a'), data: { report: '{}' } })
+    await machine.apply(configMaps, reportOf('machine-b', 'node-b'))
+    await expect(node.apply(configMaps, reportOf('machine-b', 'node-a'))).rejects.toThrow(/its own join report/)
+    await expect(node.apply(configMaps, map('trellis-join-node-b'))).rejects.toThrow(/its own join report/)
   })
 })
 

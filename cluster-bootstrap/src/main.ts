@@ -13,6 +13,7 @@ import { createSystemRandom } from '@trellis/foundation/random'
 import { createClient } from '@trellis/kubernetes/client'
 import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
 import { Registry } from 'prom-client'
+import { knownClouds } from './clouds/known-clouds.ts'
 import { type Configuration, readConfiguration } from './configuration.ts'
 import { createHelm } from './helm.ts'
 import { type RunningProcess, startProcess } from './process.ts'
@@ -32,7 +33,7 @@ async function main(signal: AbortSignal): Promise<void> {
   const cloudCredentials = await readCredentialsDirectory(configuration.cloud.credentials)
   if ('socketPath' in cloudCredentials) throw new Failure('Invalid', 'the cloud must be reached by HTTPS')
   using garden = createClient({ clock, kubeconfig, userAgent })
-  using cloud = createCloudClient(cloudCredentials)
+  using seedCloud = createCloudClient(cloudCredentials)
   const running = startProcess(
     {
       clock,
@@ -42,8 +43,9 @@ async function main(signal: AbortSignal): Promise<void> {
       garden,
       seed: garden,
       seedKubeconfig,
-      cloud,
-      cloudCredentials,
+      seedCloud,
+      seedCredentials: { ...cloudCredentials },
+      clouds: knownClouds,
       certificates: createCertificateMaker({ clock, random }),
       helm: createHelm({ runner, program: configuration.helm, chartsDirectory: configuration.chartsDirectory }),
       open: async (text) => createClient({ clock, kubeconfig: await loadKubeconfig({ text }), userAgent }),

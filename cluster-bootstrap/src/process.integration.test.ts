@@ -17,6 +17,7 @@ import { type CloudDouble, createCloudDouble } from '../testing/cloud-double.ts'
 import { type GardenPlane, startGardenPlane } from '../testing/garden-plane.ts'
 import { chartsDirectory } from '../testing/render-chart.ts'
 import { addReadyNode, exampleCredentials, exampleImages } from '../testing/shoot-world.ts'
+import { knownClouds } from './clouds/known-clouds.ts'
 import type { Helm, Release } from './helm.ts'
 import { type ProcessContext, startProcess } from './process.ts'
 import { waitForObject } from './wait.ts'
@@ -105,8 +106,9 @@ function makeWorld(onInstall: (release: Release) => void = () => {}): World {
     garden: garden.pod.client,
     seed: garden.pod.client,
     seedKubeconfig: undefined,
-    cloud: cloud.client,
-    cloudCredentials: exampleCredentials,
+    seedCloud: cloud.client,
+    seedCredentials: exampleCredentials,
+    clouds: knownClouds,
     certificates: createCertificateMaker({ clock, random }),
     helm,
     open: async () => ({ ...shootApi, [Symbol.dispose]: () => {} }),
@@ -269,7 +271,7 @@ describe('the process on a real API server', () => {
   it('turns to deletion at once when a shoot is deleted while it is being grown', async () => {
     const world = makeWorld()
     const stuck = Promise.withResolvers<void>()
-    world.context.cloud.createNetwork = (_, options) => {
+    world.context.seedCloud.createNetwork = (_, options) => {
       stuck.resolve()
       return new Promise((_resolve, reject) => {
         options?.signal?.addEventListener('abort', () => reject(options.signal?.reason))

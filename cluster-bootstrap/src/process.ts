@@ -10,15 +10,24 @@ import type { Client, ConnectedClient } from '@trellis/kubernetes/client'
 import { runWithLease } from '@trellis/kubernetes/lease'
 import { runCare } from './care/care-session.ts'
 import { type Carers, createCarers } from './care/carers.ts'
+import type { ShootCloud } from './clouds/cloud.ts'
+import { type CloudConnections, createCloudConnections } from './clouds/connections.ts'
+import { chooseCloud } from './clouds/known-clouds.ts'
 import type { Configuration } from './configuration.ts'
 import type { Helm } from './helm.ts'
+import {
+  createShootInfrastructure,
+  grownNetworks,
+  type ShootInfrastructure,
+} from './infrastructure/shoot-infrastructure.ts'
+import type { SecretData } from './secrets/secret-store.ts'
 import { identityOf } from './shoot/blueprint.ts'
 import { createShootInformer, runShootController, untilOutdated } from './shoot/controller.ts'
 import { makeCreateFlow } from './shoot/create-flow.ts'
 import { makeDeleteFlow } from './shoot/delete-flow.ts'
 import { createShootReconcile } from './shoot/reconcile.ts'
 import { createShootConnections, type ShootConnections } from './shoot-connections.ts'
-import type { CloudCredentials, ShootServices } from './tasks/services.ts'
+import type { DeletionServices, ShootServices } from './tasks/services.ts'
 
 /** All that the process works with. Tests put doubles in. */
 export interface ProcessContext {
@@ -30,8 +39,11 @@ export interface ProcessContext {
   readonly garden: Client
   readonly seed: Client
   readonly seedKubeconfig: string | undefined
-  readonly cloud: CloudClient
-  readonly cloudCredentials: CloudCredentials
+  /** The embedded cloud that the seed runs on, and the credentials by which anybody in the seed may reach it. */
+  readonly seedCloud: CloudClient
+  readonly seedCredentials: SecretData
+  /** Kinds of clouds that shoots may be on. */
+  readonly clouds: readonly ShootCloud[]
   readonly certificates: CertificateMaker
   readonly helm: Helm
   /** Makes a client of a shoot from the text of a kubeconfig. */
@@ -83,33 +95,46 @@ export function startProcess(context: ProcessContext, signal: AbortSignal): Runn
 }
 
 async function work(context: ProcessContext, carers: Carers, signal: AbortSignal): Promise<void> {
+  const { configuration } = context
   using connections = createShootConnections(context.seed, context.open)
+  await using cloudConnections = createCloudConnections(context)
   const informer = createShootInformer(context)
-  const beginCare = (shoot: Shoot) => beginShootCare({ context, carers, connections, informer, shoot })
+  const parts: CareParts = { context, carers, connections, cloudConnections, informer }
+  const beginCare = (shoot: Shoot) => beginShootCare(parts, shoot)
   const reconcile = createShootReconcile({
     ...context,
-    seedName: context.configuration.seedName,
-    images: context.configuration.images,
+    seedName: configuration.seedName,
+    images: configuration.images,
     createFlow: makeCreateFlow(),
     deleteFlow: makeDeleteFlow(),
-    servicesOf: (shoot, blueprint): ShootServices => ({
+    servicesOf: (shoot, { blueprint, cloud }): ShootServices => ({
       ...context,
       blueprint,
-      images: context.configuration.images,
-      dnsUpstream: context.configuration.features?.dnsUpstream,
+      cloud,
+      infrastructure: createShootInfrastructure({
+        ...context,
+        connections: cloudConnections,
+        cloud,
+        shoot,
+        technicalId: blueprint.technicalId,
+        networks: blueprint.networks,
+      }),
+      images: configuration.images,
+      agent: configuration.nodeAgent,
+      dnsUpstream: configuration.features?.dnsUpstream,
       connectToShoot: () => connections.connect(blueprint.technicalId),
       beginCare: () => beginCare(shoot),
     }),
-    deletionServicesOf: (shoot) => {
+    deletionServicesOf: (shoot, cloud): DeletionServices => {
       const identity = identityOf(shoot)
       connections.forget(identity.technicalId)
-      return { ...context, identity }
+      return { ...context, identity, cloud, infrastructure: grownInfrastructure(parts, shoot, cloud) }
     },
     beginCare,
     endCare: carers.end,
     untilOutdated: (key, shoot, parent) => untilOutdated(informer, key, shoot, parent),
   })
-  const { concurrency = defaultConcurrency } = context.configuration
+  const { concurrency = defaultConcurrency } = configuration
   await runShootController({ ...context, informer, concurrency, reconcile }, signal)
   await carers.endAll()
 }
@@ -118,16 +143,33 @@ interface CareParts {
   readonly context: ProcessContext
   readonly carers: Carers
   readonly connections: ShootConnections
+  readonly cloudConnections: CloudConnections
   readonly informer: ReturnType<typeof createShootInformer>
-  readonly shoot: Shoot
 }
 
-async function beginShootCare({ context, carers, connections, informer, shoot }: CareParts): Promise<void> {
+/** The infrastructure of a shoot that has been grown, or begun. */
+function grownInfrastructure(
+  { context, cloudConnections }: CareParts,
+  shoot: Shoot,
+  cloud: ShootCloud,
+): ShootInfrastructure {
+  const { technicalId } = identityOf(shoot)
+  const networks = grownNetworks(shoot)
+  return createShootInfrastructure({ ...context, connections: cloudConnections, cloud, shoot, technicalId, networks })
+}
+
+async function beginShootCare(parts: CareParts, shoot: Shoot): Promise<void> {
+  const { context, carers, connections, informer } = parts
+  const choice = chooseCloud(context.clouds, shoot.spec.provider.type)
+  // What cannot be grown here has not been.
+  if ('error' in choice) return
   const { technicalId } = identityOf(shoot)
   const { client, kubeconfig } = await connections.connect(technicalId)
   const key = keyOf(shoot)
   const options = {
     ...context,
+    cloud: choice.cloud,
+    infrastructure: grownInfrastructure(parts, shoot, choice.cloud),
     log: context.log.child({ shoot: keyText(key) }),
     client,
     key,

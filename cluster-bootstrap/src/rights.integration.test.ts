@@ -4,11 +4,12 @@ import { deployments, statefulSets } from '@trellis/api/core/workload'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
 import { createCommandRunner } from '@trellis/foundation/command'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { exampleMachineValues } from '../testing/example-machines.ts'
 import { clusterRoles, type GardenPlane, startGardenPlane } from '../testing/garden-plane.ts'
 import { chartsDirectory, helmProgram } from '../testing/render-chart.ts'
 import { createShootWorld, exampleImages } from '../testing/shoot-world.ts'
+import { localCloud } from './clouds/local.ts'
 import { createHelm } from './helm.ts'
-import { machineValues } from './shoot/machine-values.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
 
 const namespace = 'shoot--local--first'
@@ -23,8 +24,8 @@ afterAll(() => garden?.[Symbol.asyncDispose]())
 
 describe('the rights of cluster-bootstrap', () => {
   const helm = createHelm({ runner: createCommandRunner(), program: helmProgram(), chartsDirectory })
-  const state = { frontDoor: '198.18.0.10', checksum: 'abc' }
-  const pools = (replicas: number) => blueprint.pools.map((pool) => ({ pool, userData: '#cloud-config\n', replicas }))
+  const state = { frontDoor: '198.18.0.10', checksum: 'abc', hasCloudController: true }
+  const machinesFor = (replicas: number) => exampleMachineValues(blueprint, localCloud, { network: 'net' }, replicas)
 
   it('are enough to install all that a control namespace holds, twice', async () => {
     for (const replicas of [2, 3]) {
@@ -39,7 +40,7 @@ describe('the rights of cluster-bootstrap', () => {
           chart: 'machine-controller-manager',
           values: { images: { 'machine-controller-manager': 'm:1' }, secretsChecksum: 'abc' },
         },
-        { name: 'machines', chart: 'machine-class-local', values: machineValues(blueprint, 'net', pools(replicas)) },
+        { name: 'machines', chart: 'machine-class-local', values: machinesFor(replicas) },
       ]
       for (const release of releases) await helm.install(garden.pod, { ...release, namespace })
     }
@@ -69,7 +70,7 @@ describe('the rights of cluster-bootstrap', () => {
       type: 'helm.sh/release.v1',
       data: last?.data ?? {},
     })
-    const values = machineValues(blueprint, 'net', pools(2))
+    const values = machinesFor(2)
     await helm.install(garden.pod, { name: 'machines', chart: 'machine-class-local', namespace, values })
     expect((await garden.pod.client.get(machineDeployments, key)).spec?.replicas).toBe(2)
   })

@@ -25,6 +25,7 @@ export interface ManifestContainer {
   readonly name: string
   readonly image: string
   readonly command?: readonly string[]
+  readonly args?: readonly string[]
   readonly resources?: { readonly requests?: Readonly<Record<string, string>> }
   readonly securityContext?: {
     readonly runAsUser?: number
@@ -40,6 +41,9 @@ export interface Manifest {
   readonly kind: string
   readonly metadata: { readonly name: string; readonly namespace?: string }
   readonly data?: Readonly<Record<string, string>>
+  /** Of a machine class. */
+  readonly provider?: string
+  readonly providerSpec?: Readonly<Record<string, unknown>>
   readonly spec?: {
     readonly template?: {
       readonly spec?: {

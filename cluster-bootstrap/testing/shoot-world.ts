@@ -2,16 +2,22 @@ import { secrets } from '@trellis/api/core/configuration'
 import { type Node, nodes } from '@trellis/api/core/node'
 import { type Service, services } from '@trellis/api/core/service'
 import { daemonSets, deployments, statefulSets } from '@trellis/api/core/workload'
+import type { CloudProfile } from '@trellis/api/garden/cloud-profile'
 import type { Shoot } from '@trellis/api/garden/shoot'
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
 import { exampleCloudProfile, exampleSeed, exampleShoot } from '@trellis/api/testing/examples'
 import { createCertificateMaker } from '@trellis/certificates/authority'
+import { createSilentLog } from '@trellis/foundation/log'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock, type VirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import type { Client } from '@trellis/kubernetes/client'
 import type { FakeClient } from '@trellis/kubernetes/testing/fake-client'
 import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
+import type { ShootCloud } from '../src/clouds/cloud.ts'
+import { createCloudConnections } from '../src/clouds/connections.ts'
+import { localCloud } from '../src/clouds/local.ts'
 import type { Helm, Release } from '../src/helm.ts'
+import { createShootInfrastructure, grownNetworks } from '../src/infrastructure/shoot-infrastructure.ts'
 import { identityOf, makeBlueprint } from '../src/shoot/blueprint.ts'
 import type { DeletionServices, ShootServices } from '../src/tasks/services.ts'
 import { type CloudDouble, createCloudDouble } from './cloud-double.ts'
@@ -58,11 +64,21 @@ export function storedShoot(): Shoot {
   return { ...shoot, metadata: { ...shoot.metadata, uid: 'uid-of-first', generation: 1 } }
 }
 
+/** What is grown in a world, and where; the example on the embedded cloud unless told. */
+export interface Growth {
+  readonly shoot?: Shoot
+  readonly cloud?: ShootCloud
+  readonly cloudProfile?: CloudProfile
+  /** Garden and seed of an earlier world; empty ones unless told. */
+  readonly garden?: FakeClient
+}
+
 /** Makes a world. Its fake controllers live as long as the process. */
-export function createShootWorld(shoot: Shoot = storedShoot()): ShootWorld {
+export function createShootWorld(growth: Growth = {}): ShootWorld {
+  const { shoot = storedShoot(), cloud: kind = localCloud, cloudProfile = exampleCloudProfile() } = growth
   const clock = createVirtualClock(Date.UTC(2026, 5, 1))
   const random = createSeededRandom('shoot world')
-  const garden = createFakeClient({ clock, random: random.child('garden') })
+  const garden = growth.garden ?? createFakeClient({ clock, random: random.child('garden') })
   const shootApi = createFakeClient({ clock, random: random.child('shoot') })
   const cloud = createCloudDouble()
   const installed = new Map<string, Release>()
@@ -75,8 +91,19 @@ export function createShootWorld(shoot: Shoot = storedShoot()): ShootWorld {
       await bringToLife(client, release, shootApi)
     },
   }
-  const inputs = { cloudProfile: exampleCloudProfile(), seed: exampleSeed(), now: clock.now() }
-  const common = { clock, garden, seed: garden, cloud: cloud.client }
+  const inputs = { cloudProfile, seed: exampleSeed(), now: clock.now(), alwaysNumberZones: kind.needsZones }
+  const connections = createCloudConnections({ clock, random, log: createSilentLog(), seedCloud: cloud.client })
+  const infrastructureOf = () =>
+    createShootInfrastructure({
+      garden,
+      connections,
+      cloud: kind,
+      shoot,
+      technicalId: identityOf(shoot).technicalId,
+      seedCredentials: exampleCredentials,
+      networks: grownNetworks(shoot),
+    })
+  const common = { clock, garden, seed: garden, cloud: kind }
   return {
     clock,
     garden,
@@ -84,14 +111,15 @@ export function createShootWorld(shoot: Shoot = storedShoot()): ShootWorld {
     cloud,
     installed,
     cared,
-    deletionServices: { ...common, identity: identityOf(shoot) },
+    deletionServices: { ...common, identity: identityOf(shoot), infrastructure: infrastructureOf() },
     services: {
       ...common,
       random,
       blueprint: makeBlueprint({ ...inputs, shoot }),
       images: exampleImages,
       seedKubeconfig: undefined,
-      cloudCredentials: exampleCredentials,
+      infrastructure: infrastructureOf(),
+      agent: undefined,
       certificates: createCertificateMaker({ clock, random: random.child('certificates') }),
       helm,
       dnsUpstream: undefined,

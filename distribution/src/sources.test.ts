@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
@@ -35,6 +35,14 @@ test('sources are listed in order, without what was installed', async () => {
   expect(await listSources(join(house.path, 'top'))).toEqual(['package.json', 'src/main.ts'])
   expect(await listSources(join(house.path, 'top'), (path) => path.endsWith('.ts'))).toEqual(['src/main.ts'])
   expect(await listSources(join(house.path, 'absent'))).toEqual([])
+})
+
+test('a link to a file is a source like the file, and a link to a folder is none', async () => {
+  await using house = await createTemporaryDirectory()
+  await plantRooms(house.path)
+  await symlink('../base/src/main.ts', join(house.path, 'top/linked.ts'))
+  await symlink('../base', join(house.path, 'top/folder'))
+  expect(await listSources(join(house.path, 'top'))).toEqual(['linked.ts', 'package.json', 'src/main.ts'])
 })
 
 test('the digest follows names and contents, not modes', async () => {

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import type { Dirent } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Failure } from '@trellis/foundation/failure'
 
 /** Folders that never hold sources. */
 const skipped = new Set(['node_modules', '.git', 'coverage'])
 
-/** Paths, relative to `directory` and sorted, of the files below it for which `wanted` answers true. Empty when there is no such directory. */
+/** Paths, relative to `directory` and sorted, of the files below it, and of links to files, for which `wanted` answers true. Empty when there is no such directory. */
 export async function listSources(
   directory: string,
   wanted: (path: string) => boolean = () => true,
@@ -18,10 +19,14 @@ export async function listSources(
     for (const entry of await entriesOf(join(directory, folder))) {
       const path = join(folder, entry.name)
       if (entry.isDirectory() && !skipped.has(entry.name)) pending.push(path)
-      else if (entry.isFile() && wanted(path)) found.push(path)
+      else if (wanted(path) && (await isFile(join(directory, path), entry))) found.push(path)
     }
   }
   return found.sort()
+}
+
+async function isFile(path: string, entry: Dirent): Promise<boolean> {
+  return entry.isFile() || (entry.isSymbolicLink() && (await stat(path)).isFile())
 }
 
 async function entriesOf(directory: string) {

@@ -138,6 +138,12 @@ describe('identityFiles', () => {
     expect(files('srv-1').get('/etc/hosts')).toContain('10.0.0.2 one\n')
     expect(files('srv-1').get('/etc/resolv.conf')).toContain('nameserver 198.18.0.1\n')
   })
+  it('tell cloud-init to ask this cloud and no other, in lines that ds-identify can read', () => {
+    const settings = files('srv-1').get('/etc/cloud/cloud.cfg.d/95-local-cloud.cfg') ?? ''
+    expect(settings.split('\n')[0]).toBe('datasource_list: [NoCloud]')
+    expect(settings).toContain('seedfrom: http://169.254.169.254/nocloud/\n')
+    expect(settings).toContain('network: {config: disabled}\n')
+  })
   it('give each machine an id of its own', () => {
     expect(files('srv-1').get('/etc/machine-id')).toMatch(/^[0-9a-f]{32}\n$/)
     expect(files('srv-1').get('/etc/machine-id')).not.toBe(files('srv-2').get('/etc/machine-id'))

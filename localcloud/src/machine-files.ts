@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { seedPath } from './metadata-server.ts'
+import { metadataAddress } from './nft-ruleset.ts'
 
 /** A file that a machine finds at its first start. */
 export interface MachineFile {
@@ -17,6 +19,18 @@ export interface MachineIdentity {
   readonly nameServer: string
 }
 
+/**
+ * Tells cloud-init that this cloud's metadata service is a NoCloud seed and the only one to ask, and that the network is configured already. An image may know
+ * the services of many clouds; this comes after whatever it says, and so none of them is looked for. ds-identify reads the first line with a shell pattern.
+ */
+const cloudInitSettings = `datasource_list: [NoCloud]
+datasource:
+  NoCloud:
+    seedfrom: http://${metadataAddress}${seedPath}
+    fs_label: null
+network: {config: disabled}
+`
+
 /** The files laid over the image before a machine's first start: everything that must differ between machines of one image. */
 export function identityFiles(identity: MachineIdentity): readonly MachineFile[] {
   const file = (path: string, content: string): MachineFile => ({ path, content, mode: 0o644 })
@@ -29,6 +43,7 @@ export function identityFiles(identity: MachineIdentity): readonly MachineFile[]
       ),
     ),
     file('/etc/resolv.conf', `nameserver ${identity.nameServer}\noptions timeout:1 attempts:1\n`),
+    file('/etc/cloud/cloud.cfg.d/95-local-cloud.cfg', cloudInitSettings),
     { path: '/etc/machine-id', content: `${machineIdOf(identity)}\n`, mode: 0o444 },
   ]
 }

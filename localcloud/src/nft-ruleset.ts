@@ -6,7 +6,8 @@ import type { LoadBalancerRecord } from './records.ts'
 const hairpinMark = '0x1'
 /** Time to live of a packet that its sender has just made; one that a server forwards for a pod has less. */
 const freshTimeToLive = 64
-const metadataAddress = '169.254.169.254'
+/** Address at which servers are told about themselves. */
+export const metadataAddress = '169.254.169.254'
 
 /**
  * The rules of one network as input of `nft -f`: replaces the whole table in one transaction, so no packet sees half of it, and connections

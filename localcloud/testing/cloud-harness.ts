@@ -93,19 +93,15 @@ export async function startCloudHarness(flags: readonly string[] = []): Promise<
 async function writeImages(places: Places, directory: string): Promise<void> {
   const layer = join(directory, 'layer')
   await mkdir(join(layer, 'etc/cloud/cloud.cfg.d'), { recursive: true })
+  // Where the metadata is, the cloud itself tells.
   const settings = {
-    datasource_list: ['NoCloud'],
-    datasource: { NoCloud: { seedfrom: 'http://169.254.169.254/nocloud/', fs_label: null } },
-    network: { config: 'disabled' },
     cloud_init_modules: ['write-files'],
     cloud_config_modules: ['runcmd'],
     cloud_final_modules: ['scripts-user'],
   }
-  // ds-identify reads this line with a shell pattern, so it must look like YAML written by hand.
-  const { datasource_list: list, ...rest } = settings
-  const lines = Object.entries(rest).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
-  const content = [`datasource_list: [${list.join(', ')}]`, ...lines, ''].join('\n')
-  await writeFile(join(layer, 'etc/cloud/cloud.cfg.d/99-test.cfg'), content)
+  const lines = Object.entries(settings).map(([key, value]) => `${key}: ${JSON.stringify(value)}`)
+  const content = ['datasource_list: [NoCloud, Ec2]', ...lines, ''].join('\n')
+  await writeFile(join(layer, 'etc/cloud/cloud.cfg.d/90-test.cfg'), content)
   await mkdir(places.stateDirectory, { recursive: true })
   const images = [{ name: 'machine', layers: [...machineLayers(), layer] }]
   await writeFile(places.imagesFile, JSON.stringify({ images }))

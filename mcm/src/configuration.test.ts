@@ -116,6 +116,15 @@ describe('the configuration', () => {
     })
   })
 
+  it('reads the addresses of a cloud that speaks the language of another', () => {
+    expect(readConfiguration([local]).cloudEndpoints).toEqual({})
+    const text = '--cloud-endpoints=ec2=https://ec2.example:5000,iam=http://[::1]:5000/iam'
+    expect(readConfiguration([local, text]).cloudEndpoints).toEqual({
+      ec2: 'https://ec2.example:5000',
+      iam: 'http://[::1]:5000/iam',
+    })
+  })
+
   it('runs half of the work under a lease of its own', () => {
     expect(readConfiguration(['--controllers=machineset,machinedeployment'])).toMatchObject({
       provider: undefined,
@@ -162,6 +171,17 @@ describe('the configuration', () => {
     { reason: 'a bad boolean', args: [local, '--leader-elect=maybe'], field: '--leader-elect' },
     { reason: 'no value', args: [local, '--namespace'], field: '--namespace' },
     { reason: 'no provider', args: [], field: '--provider' },
+    { reason: 'a cloud whose driver is not here', args: ['--provider=Azure'], field: '--provider' },
+    {
+      reason: 'an address of no service',
+      args: [local, '--cloud-endpoints=https://ec2.example'],
+      field: '--cloud-endpoints',
+    },
+    {
+      reason: 'an address that is none',
+      args: [local, '--cloud-endpoints=ec2=ec2.example'],
+      field: '--cloud-endpoints',
+    },
     { reason: 'an unknown provider', args: ['--provider=nimbus'], field: '--provider' },
     {
       reason: 'a lease shorter than its renewal',

@@ -1,6 +1,7 @@
 import { Failure } from '@trellis/foundation/failure'
 import { parseDuration } from './common/duration.ts'
 import { type ControllerName, leaseNameFor, needProvider, selectControllers } from './controller-selection.ts'
+import { isProviderName, type ProviderName, providerNames } from './drivers.ts'
 import { type FlagValues, flagTable, parseFlags } from './flags.ts'
 import { type MachineSettings, splitList } from './machine/settings.ts'
 import type { SafetySettings } from './safety/settings.ts'
@@ -15,7 +16,9 @@ export interface Configuration {
   readonly target: ClusterSource | undefined
   readonly namespace: string
   /** Undefined when no controller runs that calls the cloud. */
-  readonly provider: 'local' | 'simulated' | undefined
+  readonly provider: ProviderName | undefined
+  /** Addresses in place of the cloud's own, by service. */
+  readonly cloudEndpoints: Readonly<Record<string, string>>
   readonly controllers: ReadonlySet<ControllerName>
   readonly address: string
   readonly port: number
@@ -66,6 +69,7 @@ export function readConfiguration(args: readonly string[]): Configuration {
     ...clusters(text('control-kubeconfig'), text('target-kubeconfig')),
     namespace: text('namespace'),
     provider: providerOf(text('provider') || text('cloud-provider'), controllers),
+    cloudEndpoints: cloudEndpoints(text('cloud-endpoints')),
     controllers,
     address: text('address'),
     port,
@@ -108,10 +112,24 @@ function clusters(control: string, target: string): Pick<Configuration, 'control
 }
 
 function providerOf(text: string, controllers: ReadonlySet<ControllerName>): Configuration['provider'] {
-  if (text === 'local' || text === 'simulated') return text
+  if (isProviderName(text)) return text
   if (text === '' && !needProvider(controllers)) return undefined
   const problem = text === '' ? 'no provider is named' : `there is no provider ${text}`
-  throw new Failure('Invalid', problem, { field: '--provider', remedy: 'choose local or simulated' })
+  throw new Failure('Invalid', problem, { field: '--provider', remedy: `choose one of ${providerNames.join(', ')}` })
+}
+
+/** Reads `ec2=https://ec2.example,iam=https://iam.example`. */
+function cloudEndpoints(text: string): Configuration['cloudEndpoints'] {
+  const pairs = splitList(text).map((pair) => {
+    const [, service, address] = /^([a-z0-9-]+)=(https?:\/\/[^\s,=]+)$/.exec(pair) ?? []
+    if (service !== undefined && address !== undefined) return [service, address] as const
+    const remedy = 'write service=address, comma-separated, as in ec2=https://ec2.example.org'
+    throw new Failure('Invalid', `${pair} names no service and its HTTP address`, {
+      field: '--cloud-endpoints',
+      remedy,
+    })
+  })
+  return Object.fromEntries(pairs)
 }
 
 function wholeNumber(values: FlagValues, name: string): number {

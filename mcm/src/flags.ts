@@ -33,7 +33,11 @@ function flag(fallback: boolean, help: string): Flag {
 }
 
 const ours: FlagTable = {
-  provider: text('', 'Cloud: local or simulated.'),
+  provider: text('', 'Cloud, by the name that machine classes have for it, as in AWS or local.'),
+  'cloud-endpoints': text(
+    '',
+    'Addresses in place of the cloud’s own, for clouds that speak its language: service=address, comma-separated.',
+  ),
   'bootstrap-token-key': text('', 'File whose bytes the bootstrap tokens of machines are derived from.'),
   controllers: text(
     '*',

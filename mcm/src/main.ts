@@ -18,6 +18,7 @@ import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
 import { runWithLease } from '@trellis/kubernetes/lease'
 import { Registry } from 'prom-client'
 import { type ClusterSource, type Configuration, readConfiguration } from './configuration.ts'
+import { openDriver } from './drivers.ts'
 import { flagHelp, flagTable } from './flags.ts'
 import { untilEnded } from './grace.ts'
 import { idleDriver } from './idle-driver.ts'
@@ -155,38 +156,11 @@ async function createDriver(
 ): Promise<Driver> {
   const { clock, random, registry } = ports
   if (configuration.provider === undefined) return idleDriver
-  const bare =
-    configuration.provider === 'local'
-      ? (await import('@trellis/cloudprovider/local/driver')).createLocalDriver()
-      : await createSimulated(configuration.simulatedCloudFile, ports, signal)
+  const settings = { endpoints: configuration.cloudEndpoints, simulatedCloudFile: configuration.simulatedCloudFile }
+  const bare = await openDriver(configuration.provider, { ...ports, signal }, settings)
   const limit = { concurrency: Math.max(8, configuration.concurrentMachines), perSecond: 100, burst: 200 }
   const measured = withMetrics({ clock, registry }, bare)
   return withRetry({ clock, random }, withLimit({ clock }, measured, limit))
-}
-
-async function createSimulated(
-  file: string | undefined,
-  { clock, random, log, client, registry }: Ports & { readonly client: ConnectedClient; readonly registry: Registry },
-  signal: AbortSignal,
-): Promise<Driver> {
-  const [
-    { createSimulatedCloud },
-    { createSimulatedDriver },
-    { registerLedger },
-    { startNodeMaker },
-    { parseSettings },
-  ] = await Promise.all([
-    import('@trellis/cloudprovider/simulated/cloud'),
-    import('@trellis/cloudprovider/simulated/driver'),
-    import('@trellis/cloudprovider/simulated/ledger'),
-    import('@trellis/cloudprovider/simulated/nodes'),
-    import('@trellis/cloudprovider/simulated/settings'),
-  ])
-  const settings = parseSettings(file === undefined ? {} : JSON.parse(await readFile(file, 'utf8')))
-  const cloud = createSimulatedCloud({ clock, random }, settings)
-  registerLedger(registry, cloud)
-  startNodeMaker({ clock, random, log, cloud, client, joinMilliseconds: settings.joinMilliseconds ?? 0 }, signal)
-  return createSimulatedDriver(cloud)
 }
 
 async function readTokenKey(file: string | undefined): Promise<Uint8Array | undefined> {

@@ -17,6 +17,7 @@ import type { Disk } from './disk.ts'
 import type { HostFacts } from './host-facts.ts'
 import { decideHostSettings } from './host-settings.ts'
 import { createKeeper, type Keeper, type KeeperOptions } from './keeper/keeper.ts'
+import { nodeNameOf } from './node-name.ts'
 import { planSteps } from './plan.ts'
 import { createReport, instant, type Report, stepSeconds } from './report.ts'
 import { pendingSteps, runSteps } from './runner.ts'
@@ -69,7 +70,13 @@ export async function runAgent(options: AgentOptions): Promise<void> {
 async function createContext(options: AgentOptions): Promise<AgentContext> {
   const { clock, disk, log, random, runner, signal } = options
   const configuration = await readConfiguration(disk, options.configurationPath, options.identityPath)
-  const facts = await retry(() => options.probeMachine(clock.now()), {
+  const probe = async () => {
+    const found = await options.probeMachine(clock.now())
+    // Nothing can be done before it is known what the node is called.
+    nodeNameOf(configuration, found)
+    return found
+  }
+  const facts = await retry(probe, {
     clock,
     random: random.child('probe'),
     backoff: { firstMilliseconds: 200, longestMilliseconds: 2_000 },
@@ -103,7 +110,7 @@ function createReporting({ signal }: AgentOptions, context: AgentContext, starte
   const beacon = createBeacon(clock, random.child('beacon'), {
     log,
     signal,
-    send: (current) => sendReport(client, configuration, current),
+    send: (current) => sendReport(client, context, current),
   })
   const status = createBeacon(clock, random.child('status'), {
     log,

@@ -4,7 +4,7 @@ import { createSilentLog } from '@trellis/foundation/log'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { describe, expect, it } from 'vitest'
-import { createFakeClient, filledWorker } from '../testing/fakes.ts'
+import { containerFacts, createFakeClient, filledWorker } from '../testing/fakes.ts'
 import { createBeacon, sendReport } from './beacon.ts'
 
 const report = (updatedAt: string): JoinReport => ({
@@ -77,7 +77,7 @@ describe('createBeacon', () => {
 describe('sendReport', () => {
   it('applies the ConfigMap of its machine, so that the first report makes it', async () => {
     const client = createFakeClient(() => ({}))
-    await sendReport(client, filledWorker(), report('1'))
+    await sendReport(client, { configuration: filledWorker(), facts: containerFacts }, report('1'))
     expect(client.calls).toMatchObject([
       {
         method: 'PATCH',
@@ -90,9 +90,24 @@ describe('sendReport', () => {
     expect(JSON.parse(body.data.report)).toEqual(report('1'))
   })
 
+  it('says which node may go on with it, where that is not called as its machine', async () => {
+    const annotationsOf = async (nodeName: string | undefined) => {
+      const client = createFakeClient(() => ({}))
+      const configuration = filledWorker(nodeName === undefined ? {} : { nodeName })
+      await sendReport(client, { configuration, facts: containerFacts }, report('1'))
+      const body = client.calls[0]?.body as { metadata: { annotations?: unknown } } | undefined
+      return body?.metadata.annotations
+    }
+    expect(await annotationsOf(undefined)).toBeUndefined()
+    expect(await annotationsOf('{localHostname}')).toEqual({
+      'trellis.internal/node': 'ip-10-250-0-3.eu-central-1.compute.internal',
+    })
+  })
+
   it('goes where the configuration says', async () => {
     const client = createFakeClient(() => ({}))
-    await sendReport(client, filledWorker({ beacon: { namespace: 'garden', name: 'beacon' } }), report('1'))
+    const configuration = filledWorker({ beacon: { namespace: 'garden', name: 'beacon' } })
+    await sendReport(client, { configuration, facts: containerFacts }, report('1'))
     expect(client.calls[0]?.path).toContain('/namespaces/garden/configmaps/beacon?')
   })
 })

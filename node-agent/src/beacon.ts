@@ -1,10 +1,17 @@
-import { type JoinReport, joinReportKey, joinReportName, joinReportNamespace } from '@trellis/api/join-report'
-import type { NodeAgentConfiguration } from '@trellis/api/node-agent-configuration'
+import {
+  type JoinReport,
+  joinReportKey,
+  joinReportName,
+  joinReportNamespace,
+  joinReportNode,
+} from '@trellis/api/join-report'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { type Backoff, pauseMilliseconds } from '@trellis/foundation/retry'
 import type { ApiClient } from './api-client.ts'
+import type { AgentContext } from './context.ts'
+import { nodeNameOf } from './node-name.ts'
 
 /** Tells the cluster how this machine is doing. */
 export interface Beacon {
@@ -59,9 +66,12 @@ export function createBeacon(
 /** Writes a report into the ConfigMap of its machine, making it when there is none. */
 export async function sendReport(
   client: ApiClient,
-  configuration: NodeAgentConfiguration,
+  { configuration, facts }: Pick<AgentContext, 'configuration' | 'facts'>,
   report: JoinReport,
 ): Promise<void> {
+  const nodeName = nodeNameOf(configuration, facts)
+  // Where the two names differ, this lets the node go on with the report that its machine has begun: see the policy in the chart of add-ons.
+  const annotations = nodeName === configuration.machineName ? {} : { annotations: { [joinReportNode]: nodeName } }
   const namespace = configuration.beacon?.namespace ?? joinReportNamespace
   const name = configuration.beacon?.name ?? joinReportName(configuration.machineName)
   await client.call({
@@ -71,7 +81,7 @@ export async function sendReport(
     body: {
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name, namespace, labels: { 'trellis.internal/join-report': 'true' } },
+      metadata: { name, namespace, labels: { 'trellis.internal/join-report': 'true' }, ...annotations },
       data: { [joinReportKey]: JSON.stringify(report) },
     },
   })

@@ -3,6 +3,7 @@ import {
   parseContainer,
   parseDefaultInterface,
   parseInitialUserNamespace,
+  parseLocalHostname,
   parseMemoryLimit,
   parseSysResource,
   parseTotalMemory,
@@ -78,4 +79,19 @@ describe('parseDefaultInterface', () => {
 it('tells the age of a machine by its first process, not by its kernel', () => {
   const stat = '1 (sys (temd) x) S 0 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 360000 1000 200'
   expect(parseUptimeMilliseconds(stat, '3605.50 7000.00\n')).toBe(5_500)
+})
+
+describe('parseLocalHostname', () => {
+  const told = (name: unknown) => JSON.stringify({ ds: { meta_data: { 'local-hostname': name } } })
+  it.each([
+    ['a name of a cloud', told('ip-10-0-0-1.eu-west-1.compute.internal'), 'ip-10-0-0-1.eu-west-1.compute.internal'],
+    ['letters that no node may have', told('IP-10-0-0-1.Example'), 'ip-10-0-0-1.example'],
+    ['no name at all', told(undefined), undefined],
+    ['what is no name', told('a b'), undefined],
+    ['another file', '{"v1":{}}', undefined],
+    ['half a file', '{"ds":', undefined],
+    ['no file', undefined, undefined],
+  ])('%s', (_, data, expected) => {
+    expect(parseLocalHostname(data)).toBe(expected)
+  })
 })

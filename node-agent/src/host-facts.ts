@@ -2,6 +2,7 @@ import { statfsSync } from 'node:fs'
 import { access, readFile } from 'node:fs/promises'
 import { availableParallelism, networkInterfaces } from 'node:os'
 import { join } from 'node:path'
+import { isDnsSubdomain } from '@trellis/api/names'
 import { Failure } from '@trellis/foundation/failure'
 
 /** What the agent found out about the machine that it runs on. */
@@ -24,6 +25,8 @@ export interface HostFacts {
   readonly address: string
   /** What the instance metadata told cloud-init. */
   readonly instanceId: string | undefined
+  /** What the instance metadata told cloud-init that this machine is called, in full. */
+  readonly localHostname: string | undefined
   readonly runcPath: string
   readonly resolvConfPath: string
   /** When the machine was started, in milliseconds since the epoch. */
@@ -32,6 +35,9 @@ export interface HostFacts {
 
 /** Number of CAP_SYS_RESOURCE. */
 const sysResourceBit = 24n
+
+/** What cloud-init has learnt from the metadata, whichever service that came from; root may read all of it. */
+const instanceDataPaths = ['/run/cloud-init/instance-data-sensitive.json', '/run/cloud-init/instance-data.json']
 
 /** `cgroup2` in the file system type that statfs tells. */
 const cgroup2Magic = 0x63677270
@@ -52,6 +58,7 @@ export async function probeHostFacts(now: number): Promise<HostFacts> {
     cores: availableParallelism(),
     ...network,
     instanceId: (await text('/var/lib/cloud/data/instance-id'))?.trim(),
+    localHostname: parseLocalHostname(await firstText(instanceDataPaths)),
     runcPath: await firstOf(['/opt/trellis/bin/runc', '/usr/local/sbin/runc', '/usr/sbin/runc', '/usr/bin/runc']),
     resolvConfPath: await firstOf(['/run/systemd/resolve/resolv.conf', '/etc/resolv.conf']),
     bootedAt: now - parseUptimeMilliseconds((await text('/proc/1/stat')) ?? '', await readFile('/proc/uptime', 'utf8')),
@@ -111,6 +118,26 @@ export function parseUptimeMilliseconds(stat: string, uptime: string): number {
   const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const startedSeconds = Number(afterName[19] ?? 0) / 100
   return Math.max(0, Math.round((kernelSeconds - startedSeconds) * 1000))
+}
+
+/** The host name in cloud-init's account of the metadata, in lower case; undefined when it says none that could be a node's. */
+export function parseLocalHostname(instanceData: string | undefined): string | undefined {
+  if (instanceData === undefined) return undefined
+  try {
+    const { ds } = JSON.parse(instanceData) as { ds?: { meta_data?: { 'local-hostname'?: unknown } } }
+    const name = String(ds?.meta_data?.['local-hostname'] ?? '').toLowerCase()
+    return isDnsSubdomain(name) ? name : undefined
+  } catch {
+    return undefined
+  }
+}
+
+async function firstText(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const found = await text(path)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 async function text(path: string): Promise<string | undefined> {

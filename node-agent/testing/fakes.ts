@@ -24,6 +24,7 @@ export const containerFacts: HostFacts = {
   interfaceName: 'eth0',
   interfaceMtu: 1460,
   address: '10.250.0.3',
+  localHostname: 'ip-10-250-0-3.eu-central-1.compute.internal',
   instanceId: 'srv-1',
   runcPath: '/usr/sbin/runc',
   resolvConfPath: '/etc/resolv.conf',

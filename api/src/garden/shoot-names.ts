@@ -21,7 +21,11 @@ export function shootTechnicalId(project: string, shoot: string): string {
   return `shoot--${project}--${shoot}`
 }
 
-/** The name of the machine deployment of a worker pool. */
-export function machineDeploymentName(technicalId: string, worker: string): string {
-  return `${technicalId}-${worker}`
+/**
+ * The name of the machine deployment of a worker pool, or of its part in one zone: the zones of a pool count from 1, in the order in which the pool
+ * names them.
+ */
+export function machineDeploymentName(technicalId: string, worker: string, zoneNumber?: number): string {
+  const name = `${technicalId}-${worker}`
+  return zoneNumber === undefined ? name : `${name}-z${zoneNumber}`
 }

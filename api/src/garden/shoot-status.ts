@@ -1,5 +1,17 @@
 import { type Static, Type } from 'typebox'
-import { choice, complete, flag, instant, int32, int64, list, optional, partial, text } from '../schema-parts.ts'
+import {
+  choice,
+  complete,
+  flag,
+  instant,
+  int32,
+  int64,
+  list,
+  optional,
+  partial,
+  text,
+  textMap,
+} from '../schema-parts.ts'
 import { conditionsSchema, errorCodesSchema } from './common.ts'
 
 /** What is being done to a Shoot and how far it is. */
@@ -73,6 +85,9 @@ export const shootStatusSchema = partial('What is known about the Shoot.', {
     pods: list('Ranges of the pods.', Type.String()),
     services: list('Ranges of the services.', Type.String()),
     egressCIDRs: list('Addresses from which the cluster reaches the outside.', Type.String()),
+  }),
+  infrastructure: partial('What was made for the Shoot at its cloud. Gardener keeps it in an object of its own.', {
+    state: textMap('Identifiers at the cloud by what they name, as in vpc; written as soon as anything is made.'),
   }),
   tasks: list('The tasks of the present or last flow. Not known to Gardener.', shootTaskSchema, {
     'x-kubernetes-list-type': 'map',

@@ -4,6 +4,7 @@ import {
   choice,
   complete,
   duration,
+  flag,
   int32,
   int64,
   list,
@@ -11,6 +12,7 @@ import {
   numberOrPercentage,
   optional,
   partial,
+  raw,
   resourceList,
   rules,
   text,
@@ -27,6 +29,12 @@ export const kubeletSchema = partial('Settings of the kubelets.', {
   systemReserved: resourceList('Resources kept for the system.'),
 })
 export type KubeletSettings = Static<typeof kubeletSchema>
+
+const volumeFields = () => ({
+  type: optional(text('A volume type of the cloud profile.')),
+  size: text('Size of the volume, as in 50Gi.'),
+  encrypted: optional(flag('Whether the cloud encrypts the volume; it does when absent, where it can.')),
+})
 
 /** A pool of equal nodes. */
 export const workerSchema = complete(
@@ -76,11 +84,17 @@ export const workerSchema = complete(
     ),
     volume: optional(
       complete('The root volume.', {
+        ...volumeFields(),
         name: optional(text('Name of the volume.')),
-        type: optional(text('A volume type of the cloud profile.')),
-        size: text('Size of the volume, as in 50Gi.'),
       }),
     ),
+    dataVolumes: optional(
+      list(
+        'Further volumes of each machine, in the order in which they are attached.',
+        complete('A further volume.', { name: text('Name of the volume, unique in the pool.'), ...volumeFields() }),
+      ),
+    ),
+    providerConfig: optional(raw("The cloud's own settings of the machines.")),
   },
   rules({ rule: 'self.minimum <= self.maximum', message: 'maximum must be at least minimum' }),
 )

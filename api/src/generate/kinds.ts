@@ -1,5 +1,6 @@
 import type { CustomResource } from '../custom-resource.ts'
 import { cloudProfileDefinition } from '../garden/cloud-profile.ts'
+import { credentialsBindingDefinition } from '../garden/credentials-binding.ts'
 import { projectDefinition, secretBindingDefinition } from '../garden/project.ts'
 import { seedDefinition } from '../garden/seed.ts'
 import { shootDefinition } from '../garden/shoot.ts'
@@ -15,6 +16,7 @@ export const definitions: readonly CustomResource[] = [
   cloudProfileDefinition,
   projectDefinition,
   secretBindingDefinition,
+  credentialsBindingDefinition,
   machineDeploymentDefinition,
   machineSetDefinition,
   machineDefinition,

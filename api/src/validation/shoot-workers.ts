@@ -139,13 +139,32 @@ function zonesRule(worker: Worker, at: string, { shoot, cloudProfile }: Surround
 }
 
 function volumeRule(worker: Worker, at: string, { cloudProfile }: Surroundings): FieldError[] {
-  const { volume } = worker
-  if (volume === undefined) return []
+  const { volume, dataVolumes = [] } = worker
+  return [
+    ...(volume === undefined ? [] : volumeErrors(volume, `${at}.volume`, cloudProfile)),
+    ...dataVolumes.flatMap((one, index) => [
+      ...volumeErrors(one, `${at}.dataVolumes[${index}]`, cloudProfile),
+      ...dataVolumeNameErrors(dataVolumes, index, at),
+    ]),
+  ]
+}
+
+function dataVolumeNameErrors(volumes: NonNullable<Worker['dataVolumes']>, index: number, at: string): FieldError[] {
+  const name = volumes[index]?.name ?? ''
+  const field = `${at}.dataVolumes[${index}].name`
+  if (!isDnsLabel(name)) return [fieldError(field, 'must be lower-case letters, digits and inner dashes')]
+  const repeated = volumes.findIndex((one) => one.name === name) < index
+  return repeated ? [fieldError(field, `there is another volume ${name} in the pool`)] : []
+}
+
+type Volume = Pick<NonNullable<Worker['volume']>, 'type' | 'size'>
+
+function volumeErrors(volume: Volume, at: string, cloudProfile: CloudProfile | undefined): FieldError[] {
   const types = (cloudProfile?.spec.volumeTypes ?? []).filter((type) => type.usable !== false).map(({ name }) => name)
   const unknown = cloudProfile !== undefined && volume.type !== undefined && !types.includes(volume.type)
   return [
-    ...(unknown ? [fieldError(`${at}.volume.type`, `there is no volume type ${volume.type}`, choose(types))] : []),
-    ...(isQuantity(volume.size) ? [] : [fieldError(`${at}.volume.size`, 'must be a quantity such as 50Gi')]),
+    ...(unknown ? [fieldError(`${at}.type`, `there is no volume type ${volume.type}`, choose(types))] : []),
+    ...(isQuantity(volume.size) ? [] : [fieldError(`${at}.size`, 'must be a quantity such as 50Gi')]),
   ]
 }
 

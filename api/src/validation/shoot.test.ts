@@ -183,6 +183,21 @@ describe('workers', () => {
     [{ zones: ['local-3'] }, 'zones[0]: region local has no zone local-3'],
     [{ volume: { size: 'big' } }, 'volume.size: must be a quantity such as 50Gi'],
     [{ volume: { size: '1Gi', type: 'tape' } }, 'volume.type: there is no volume type tape'],
+    [{ dataVolumes: [{ name: 'a', size: 'big' }] }, 'dataVolumes[0].size: must be a quantity such as 50Gi'],
+    [{ dataVolumes: [{ name: 'a', size: '1Gi', type: 'tape' }] }, 'dataVolumes[0].type: there is no volume type tape'],
+    [
+      { dataVolumes: [{ name: 'A', size: '1Gi' }] },
+      'dataVolumes[0].name: must be lower-case letters, digits and inner dashes',
+    ],
+    [
+      {
+        dataVolumes: [
+          { name: 'a', size: '1Gi' },
+          { name: 'a', size: '2Gi' },
+        ],
+      },
+      'dataVolumes[1].name: there is another volume a in the pool',
+    ],
     [{ labels: { 'a b': 'c' } }, 'labels[a b]: is no key such as example.com/name'],
     [{ labels: { a: 'b c' } }, 'labels[a]: b c is no value of a label'],
     [

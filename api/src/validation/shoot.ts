@@ -112,13 +112,10 @@ function versionErrors(shoot: Shoot, { cloudProfile, now }: ShootContext): Field
 }
 
 function bindingErrors(shoot: Shoot): FieldError[] {
-  const { secretBindingName, credentialsBindingName, provider } = shoot.spec
-  if (secretBindingName !== undefined && credentialsBindingName !== undefined) {
-    return [fieldError('spec.credentialsBindingName', 'may not be set together with secretBindingName')]
-  }
-  // The embedded cloud takes its credentials from the seed, since both belong to whoever runs the machine.
-  if (provider.type === 'local' || secretBindingName !== undefined || credentialsBindingName !== undefined) return []
-  return [fieldError('spec.credentialsBindingName', 'is required', `name the credentials for ${provider.type}`)]
+  // Whether a cloud needs one is for the cloud to say: the embedded one takes its credentials from the seed.
+  const { secretBindingName, credentialsBindingName } = shoot.spec
+  if (secretBindingName === undefined || credentialsBindingName === undefined) return []
+  return [fieldError('spec.credentialsBindingName', 'may not be set together with secretBindingName')]
 }
 
 /** Fields of the reference that stand in the schema for manifests' sake and that nothing acts on: silence would be a lie. */

@@ -43,6 +43,7 @@ const failedMachine: Machine = {
 }
 
 const well: CareObservation = {
+  hasCloudController: true,
   deployments: control.map((name) => deployment(name)),
   statefulSets: [etcd(1)],
   machines: [],

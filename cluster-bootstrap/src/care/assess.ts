@@ -16,6 +16,8 @@ export type ProbeAnswer = { readonly ok: true } | { readonly ok: false; readonly
 
 /** All that is known about a shoot at one moment. Lists are undefined until they are known. */
 export interface CareObservation {
+  /** Whether the shoot is to have a cloud controller. */
+  readonly hasCloudController: boolean
   readonly deployments: readonly Deployment[] | undefined
   readonly statefulSets: readonly StatefulSet[] | undefined
   readonly machines: readonly Machine[] | undefined
@@ -36,7 +38,6 @@ const requiredDeployments = [
   'kube-controller-manager',
   'kube-scheduler',
   'machine-controller-manager',
-  'cloud-controller-manager',
 ]
 
 /** What the conditions of a shoot are, judged from one observation. */
@@ -66,11 +67,12 @@ function probe(type: string, answer: ProbeAnswer, { up, down }: ProbeWords): Sta
   return answer.ok ? good(type, up[0], up[1]) : bad(type, down[0], `${down[1]}: ${answer.error}.`)
 }
 
-function controlPlane({ deployments, statefulSets }: CareObservation): Statement {
+function controlPlane({ deployments, statefulSets, hasCloudController }: CareObservation): Statement {
   const type = shootConditionTypes.controlPlaneHealthy
   if (deployments === undefined || statefulSets === undefined) return unknown(type)
   const names = new Set(deployments.map((one) => one.metadata.name))
-  const missing = requiredDeployments.filter((name) => !names.has(name))
+  const required = [...requiredDeployments, ...(hasCloudController ? ['cloud-controller-manager'] : [])]
+  const missing = required.filter((name) => !names.has(name))
   if (missing.length > 0) return bad(type, 'DeploymentMissing', `Missing: ${missing.join(', ')}.`)
   const etcd = statefulSets.find((one) => one.metadata.name === 'etcd')
   if (etcd === undefined) return bad(type, 'EtcdMissing', 'Missing: etcd.')

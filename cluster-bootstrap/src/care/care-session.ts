@@ -5,19 +5,20 @@ import { type Shoot, shoots } from '@trellis/api/garden/shoot'
 import { machines } from '@trellis/api/machine/machine'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
 import type { KubernetesObject, ObjectKey, Resource } from '@trellis/api/meta'
-import type { CloudClient } from '@trellis/cloudprovider/local/client'
 import type { Clock } from '@trellis/foundation/clock'
 import { describe, isFailure } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import type { Client, Selection } from '@trellis/kubernetes/client'
 import { createInformer, type Informer } from '@trellis/kubernetes/informer'
+import type { ShootCloud } from '../clouds/cloud.ts'
+import type { ShootInfrastructure } from '../infrastructure/shoot-infrastructure.ts'
 import { isNodeReady } from '../shoot/workloads.ts'
 import { systemComponentSelector } from '../tasks/add-ons.ts'
 import { checkTunnel } from '../tasks/tunnel.ts'
 import { assess, type CareObservation, mergeConditions, type ProbeAnswer } from './assess.ts'
 import { certificateSigningRequests } from './certificate-signing-request.ts'
-import type { KnownServer } from './decide-serving-certificate.ts'
+import { createServerFinder } from './find-server.ts'
 import { createKubeletServingApprover } from './kubelet-serving-approver.ts'
 
 /** What looking after one shoot needs. */
@@ -27,7 +28,8 @@ export interface CareOptions {
   readonly log: Log
   readonly garden: Client
   readonly seed: Client
-  readonly cloud: CloudClient
+  readonly cloud: ShootCloud
+  readonly infrastructure: ShootInfrastructure
   /** The shoot itself, through its front door. */
   readonly client: Client
   readonly key: ObjectKey
@@ -49,7 +51,7 @@ export async function runCare(options: CareOptions, signal: AbortSignal): Promis
   const approver = createKubeletServingApprover({
     ...options,
     requests: watched.requests,
-    findServer: (node, own) => findServer(options, node, own),
+    findServer: createServerFinder({ ...options, machines: watched.machines }),
   })
   watched.nodes.onChange(state.probeSoon)
   for (const informer of watched.all) informer.onChange(state.judgeSoon)
@@ -110,7 +112,7 @@ function createCareState(options: CareOptions, watched: Watched): CareState {
     const shoot = options.current()
     if (shoot === undefined || shoot.metadata.deletionTimestamp !== undefined) return
     const operating = shoot.status?.lastOperation?.state === 'Processing'
-    const statements = assess(observe(watched, apiServer, tunnel))
+    const statements = assess(observe(watched, options.cloud, { apiServer, tunnel }))
     const now = clock.now()
     // What was written last is newer than what the informer may have seen of it.
     const present = written ?? shoot.status?.conditions ?? []
@@ -169,10 +171,16 @@ async function ask(
   }
 }
 
-function observe(watched: Watched, apiServer: ProbeAnswer, tunnel: ProbeAnswer): CareObservation {
+function observe(
+  watched: Watched,
+  { hasCloudController }: ShootCloud,
+  answers: Pick<CareObservation, 'apiServer' | 'tunnel'>,
+): CareObservation {
   const known = <Kind extends KubernetesObject>(informer: Informer<Kind>) =>
     informer.hasSynced() ? informer.list() : undefined
   return {
+    ...answers,
+    hasCloudController,
     deployments: known(watched.deployments),
     statefulSets: known(watched.statefulSets),
     machines: known(watched.machines),
@@ -180,17 +188,5 @@ function observe(watched: Watched, apiServer: ProbeAnswer, tunnel: ProbeAnswer):
     nodes: known(watched.nodes),
     systemDeployments: known(watched.systemDeployments),
     systemDaemonSets: known(watched.systemDaemonSets),
-    apiServer,
-    tunnel,
   }
-}
-
-async function findServer(
-  { cloud, technicalId }: CareOptions,
-  node: string,
-  signal: AbortSignal,
-): Promise<KnownServer | undefined> {
-  const servers = await cloud.listServers({ name: node, network: technicalId }, { signal })
-  const server = servers.find((one) => one.name === node)
-  return server === undefined ? undefined : { addresses: [server.privateAddress] }
 }

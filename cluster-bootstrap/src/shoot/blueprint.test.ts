@@ -8,6 +8,7 @@ const inputs = () => ({
   cloudProfile: exampleCloudProfile(),
   seed: exampleSeed(),
   now: Date.UTC(2026, 5, 1),
+  alwaysNumberZones: false,
 })
 
 describe('the blueprint', () => {
@@ -30,8 +31,8 @@ describe('the blueprint', () => {
     expect(blueprint.pools).toMatchObject([
       {
         name: 'worker',
-        machineDeployment: 'shoot--local--first-worker',
-        image: 'debian',
+        zones: [{ machineDeployment: 'shoot--local--first-worker', zone: undefined, minimum: 2, maximum: 3 }],
+        image: { name: 'debian', version: '12.11.0' },
         machineType: { name: 'small' },
       },
     ])

@@ -3,8 +3,9 @@ import type { CloudProfile, MachineType } from '@trellis/api/garden/cloud-profil
 import type { Seed } from '@trellis/api/garden/seed'
 import type { Shoot } from '@trellis/api/garden/shoot'
 import { type DefaultedShoot, type DefaultedWorker, defaultShoot } from '@trellis/api/garden/shoot-defaults'
-import { machineDeploymentName, projectOfNamespace, shootTechnicalId } from '@trellis/api/garden/shoot-names'
+import { projectOfNamespace, shootTechnicalId } from '@trellis/api/garden/shoot-names'
 import { Failure, InvariantError } from '@trellis/foundation/failure'
+import { type ZoneBlueprint, zonesOf } from './zones.ts'
 
 /** Port of every front door's API. */
 export const apiServerPort = 6443
@@ -16,11 +17,12 @@ export const clusterDomain = 'cluster.local'
 /** A worker pool, ready to be made. */
 export interface PoolBlueprint {
   readonly name: string
-  /** Name of its machine deployment. */
-  readonly machineDeployment: string
+  /** Its parts, one for each zone that it is in; at least one. */
+  readonly zones: readonly ZoneBlueprint[]
   readonly worker: DefaultedWorker
   readonly machineType: MachineType
-  readonly image: string
+  /** An image of the cloud profile; no version when the profile has none that may be used. */
+  readonly image: { readonly name: string; readonly version?: string }
 }
 
 /** Address ranges of a shoot and what follows from them. */
@@ -50,6 +52,8 @@ export interface Blueprint extends ShootIdentity {
   readonly region: string
   readonly networks: NetworksBlueprint
   readonly pools: readonly PoolBlueprint[]
+  /** `spec.providerConfig` of the cloud profile: the cloud's own part. */
+  readonly providerConfig: unknown
 }
 
 /** What a blueprint is worked out from. The Shoot must have passed validation. */
@@ -58,12 +62,14 @@ export interface BlueprintInputs {
   readonly cloudProfile: CloudProfile
   readonly seed: Seed
   readonly now: number
+  /** Whether machine deployments are numbered by zone also where a pool is in one zone alone. */
+  readonly alwaysNumberZones: boolean
 }
 
 /** Works out a blueprint. Throws `Invalid` for what validation cannot know and an invariant error for what it should have refused. */
-export function makeBlueprint({ shoot, cloudProfile, seed, now }: BlueprintInputs): Blueprint {
+export function makeBlueprint(inputs: BlueprintInputs): Blueprint {
+  const { shoot, cloudProfile, seed, now } = inputs
   const defaulted = defaultShoot(shoot, { cloudProfile, seed, now })
-  const { technicalId } = identityOf(shoot)
   const workers: readonly DefaultedWorker[] = defaulted.spec.provider.workers
   const version = defaulted.spec.kubernetes.version
   if (version === undefined) {
@@ -78,7 +84,8 @@ export function makeBlueprint({ shoot, cloudProfile, seed, now }: BlueprintInput
     kubernetesVersion: version,
     region: shoot.spec.region,
     networks: networksOf(defaulted),
-    pools: workers.map((worker, index) => poolOf(worker, index, technicalId, cloudProfile)),
+    pools: workers.map((worker, index) => poolOf(worker, index, inputs)),
+    providerConfig: cloudProfile.spec.providerConfig,
   }
 }
 
@@ -111,13 +118,12 @@ function networksOf({ spec: { networking, kubernetes } }: DefaultedShoot): Netwo
 function poolOf(
   worker: DefaultedWorker,
   index: number,
-  technicalId: string,
-  cloudProfile: CloudProfile,
+  { shoot, cloudProfile, alwaysNumberZones }: BlueprintInputs,
 ): PoolBlueprint {
   const at = `spec.provider.workers[${index}].machine`
   const machineType = cloudProfile.spec.machineTypes.find((type) => type.name === worker.machine.type)
   if (machineType === undefined) throw new InvariantError(`${at}.type passed validation but is not offered`)
-  const image = worker.machine.image?.name
+  const { image } = worker.machine
   if (image === undefined) {
     throw new Failure('Invalid', `cloud profile ${cloudProfile.metadata.name} offers no machine image`, {
       field: `${at}.image`,
@@ -126,7 +132,7 @@ function poolOf(
   }
   return {
     name: worker.name,
-    machineDeployment: machineDeploymentName(technicalId, worker.name),
+    zones: zonesOf(worker, identityOf(shoot).technicalId, alwaysNumberZones),
     worker,
     machineType,
     image,

@@ -113,8 +113,8 @@ describe('a run', () => {
 
   it('says at which task an outside fault stands in the way, and stops only what needs it', async () => {
     const world = createShootWorld()
-    const cloud = { ...world.cloud.client, createNetwork: () => Promise.reject(new Failure('Invalid', 'bad range')) }
-    const result = await run(world, { cloud })
+    world.cloud.client.createNetwork = () => Promise.reject(new Failure('Invalid', 'bad range'))
+    const result = await run(world)
     expect(result.errors.map((one) => one.task)).toEqual(['infrastructure'])
     const states = Object.fromEntries(result.snapshot.tasks.map((task) => [task.task, task.state]))
     expect(states).toMatchObject({ 'add-ons': 'succeeded', machines: 'blocked', 'nodes-ready': 'blocked' })

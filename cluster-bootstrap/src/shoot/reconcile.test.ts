@@ -10,6 +10,7 @@ import { createSeededRandom } from '@trellis/foundation/random'
 import type { Outcome } from '@trellis/kubernetes/controller'
 import { describe, expect, it } from 'vitest'
 import { createShootWorld, exampleImages, type ShootWorld, storedShoot } from '../../testing/shoot-world.ts'
+import { knownClouds } from '../clouds/known-clouds.ts'
 import { identityOf } from './blueprint.ts'
 import { makeCreateFlow } from './create-flow.ts'
 import { makeDeleteFlow } from './delete-flow.ts'
@@ -44,7 +45,8 @@ async function bench(change: (shoot: Shoot) => void = () => {}, ports: Partial<R
     images: exampleImages,
     createFlow: makeCreateFlow(),
     deleteFlow: makeDeleteFlow(),
-    servicesOf: (_shoot, blueprint) => ({ ...world.services, blueprint }),
+    clouds: knownClouds,
+    servicesOf: (_shoot, { blueprint, cloud }) => ({ ...world.services, blueprint, cloud }),
     deletionServicesOf: (one) => ({ ...world.deletionServices, identity: identityOf(one) }),
     beginCare: async (one) => void begun.push(one.metadata.name),
     endCare: async (one) => void ended.push(one),

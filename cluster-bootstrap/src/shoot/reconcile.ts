@@ -1,24 +1,23 @@
 import { configMaps } from '@trellis/api/core/configuration'
 import { services } from '@trellis/api/core/service'
-import { cloudProfiles } from '@trellis/api/garden/cloud-profile'
 import { gardenAnnotations, gardenFinalizer } from '@trellis/api/garden/common'
-import { seeds } from '@trellis/api/garden/seed'
 import { type Shoot, shoots } from '@trellis/api/garden/shoot'
 import type { ShootStatus } from '@trellis/api/garden/shoot-status'
 import { keyOf, parseKeyText } from '@trellis/api/meta'
-import { type FieldError, fieldError } from '@trellis/api/validation/field-error'
-import { cloudProfileNameOf, validateShoot } from '@trellis/api/validation/shoot'
+import type { FieldError } from '@trellis/api/validation/field-error'
 import type { Flow } from '@trellis/flow/define-flow'
 import type { FlowResult } from '@trellis/flow/run-flow'
 import { Failure } from '@trellis/foundation/failure'
 import { again, blocked, done, type Outcome, type Reconcile } from '@trellis/kubernetes/controller'
+import type { ShootCloud } from '../clouds/cloud.ts'
+import { chooseCloud } from '../clouds/known-clouds.ts'
 import { frontDoorName } from '../tasks/front-door.ts'
 import type { DeletionServices, ShootServices } from '../tasks/services.ts'
-import { type Blueprint, frontDoorUrl, makeBlueprint } from './blueprint.ts'
-import { checkPlan } from './check.ts'
+import { frontDoorUrl } from './blueprint.ts'
 import type { OutdatedSignal } from './controller.ts'
 import { type Decision, decide } from './decide.ts'
 import { journalKey, type OperatePorts, operate } from './operate.ts'
+import { planShoot, type ShootPlan } from './plan-shoot.ts'
 import { invalidStatus } from './status.ts'
 
 /** What reconciling shoots needs. */
@@ -28,8 +27,10 @@ export interface ReconcilePorts extends OperatePorts {
   readonly images: Readonly<Record<string, string>>
   readonly createFlow: Flow<ShootServices>
   readonly deleteFlow: Flow<DeletionServices>
-  readonly servicesOf: (shoot: Shoot, blueprint: Blueprint) => ShootServices
-  readonly deletionServicesOf: (shoot: Shoot) => DeletionServices
+  /** Kinds of clouds that shoots may be on. */
+  readonly clouds: readonly ShootCloud[]
+  readonly servicesOf: (shoot: Shoot, plan: ShootPlan) => ShootServices
+  readonly deletionServicesOf: (shoot: Shoot, cloud: ShootCloud) => DeletionServices
   /** Looks after a shoot that is as it should be; repeats are harmless. */
   readonly beginCare: (shoot: Shoot) => Promise<void>
   readonly endCare: (key: string) => Promise<void>
@@ -79,7 +80,7 @@ async function settle(
 
 async function bringUp(ports: ReconcilePorts, shoot: Shoot, decision: Operate, signal: AbortSignal): Promise<Outcome> {
   const { clock, garden } = ports
-  const planned = await plan(ports, shoot)
+  const planned = await planShoot(ports, shoot)
   if ('errors' in planned) return refuse(ports, shoot, decision, planned.errors)
   const accepted = await accept(ports, shoot)
   const { technicalId, networks } = planned.blueprint
@@ -89,7 +90,7 @@ async function bringUp(ports: ReconcilePorts, shoot: Shoot, decision: Operate, s
     ...(accepted.metadata.uid === undefined ? {} : { uid: accepted.status?.uid ?? accepted.metadata.uid }),
     networking: { nodes: [networks.nodes], pods: [networks.pods], services: [networks.services] },
   }
-  const shootServices = ports.servicesOf(accepted, planned.blueprint)
+  const shootServices = ports.servicesOf(accepted, planned)
   const operation = { ...decision, shoot: accepted, flow: ports.createFlow, services: shootServices, facts }
   const result = await operate(ports, operation, signal)
   if (result.outcome === 'succeeded') {
@@ -117,11 +118,13 @@ async function takeDown(
   signal: AbortSignal,
 ): Promise<Outcome> {
   await ports.endCare(key)
+  const choice = chooseCloud(ports.clouds, shoot.spec.provider.type)
+  if ('error' in choice) return refuse(ports, shoot, decision, [choice.error])
   const operation = {
     ...decision,
     shoot,
     flow: ports.deleteFlow,
-    services: ports.deletionServicesOf(shoot),
+    services: ports.deletionServicesOf(shoot, choice.cloud),
     facts: {},
   }
   const result = await operate(ports, operation, signal)
@@ -141,35 +144,6 @@ function outcomeOf({ outcome, snapshot, errors }: FlowResult): Outcome {
   if (outcome !== 'failed') return done
   const final = errors.some(({ error }) => error instanceof Failure && error.kind === 'Invalid')
   return final ? blocked(`failed at ${snapshot.percent} %`) : again(tryAgainMilliseconds)
-}
-
-/** Checks a shoot against its cloud profile and its seed and works its blueprint out; or says what is wrong. */
-async function plan(
-  { clock, garden, seedName, createFlow, images }: ReconcilePorts,
-  shoot: Shoot,
-): Promise<{ readonly blueprint: Blueprint } | { readonly errors: readonly FieldError[] }> {
-  const profileName = cloudProfileNameOf(shoot)
-  const [cloudProfile, seed] = await Promise.all([
-    profileName === undefined ? undefined : garden.find(cloudProfiles, { name: profileName }),
-    garden.find(seeds, { name: seedName }),
-  ])
-  const now = clock.now()
-  const errors = validateShoot(userPart(shoot), { cloudProfile, seed, now })
-  if (seed === undefined) errors.push(fieldError('spec.seedName', `there is no seed ${seedName}`))
-  if (errors.length > 0 || cloudProfile === undefined || seed === undefined) return { errors }
-  try {
-    const blueprint = makeBlueprint({ shoot, cloudProfile, seed, now })
-    const problems = checkPlan({ blueprint, flow: createFlow, images })
-    return problems.length > 0 ? { errors: problems } : { blueprint }
-  } catch (error) {
-    if (!(error instanceof Failure) || error.kind !== 'Invalid') throw error
-    return { errors: [fieldError(error.field ?? 'spec', error.message, error.remedy)] }
-  }
-}
-
-/** What a user wrote: the status is ours and nothing to refuse a spec for. */
-function userPart({ status: _, ...shoot }: Shoot): Omit<Shoot, 'status'> {
-  return shoot
 }
 
 /** Says once what is wrong with a spec. Nothing is made for it, and it does not even get a finalizer. */

@@ -53,8 +53,9 @@ describe('the status of a shoot', () => {
   })
 
   it.each([
-    { kind: 'Unavailable', state: 'Error', codes: undefined, giveUp: false },
-    { kind: 'Unavailable', state: 'Failed', codes: undefined, giveUp: true },
+    { kind: 'Timeout', state: 'Error', codes: undefined, giveUp: false },
+    { kind: 'Timeout', state: 'Failed', codes: undefined, giveUp: true },
+    { kind: 'Unavailable', state: 'Error', codes: ['ERR_RETRYABLE_CONFIGURATION_PROBLEM'], giveUp: false },
     { kind: 'Invalid', state: 'Failed', codes: ['ERR_CONFIGURATION_PROBLEM'], giveUp: false },
     { kind: 'Exhausted', state: 'Error', codes: ['ERR_INFRA_QUOTA_EXCEEDED'], giveUp: false },
     { kind: 'Throttled', state: 'Error', codes: ['ERR_INFRA_RATE_LIMITS_EXCEEDED'], giveUp: false },

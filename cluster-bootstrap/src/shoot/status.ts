@@ -125,6 +125,9 @@ export function errorCodes(error: unknown): ErrorCode[] | undefined {
       return ['ERR_INFRA_UNAUTHENTICATED']
     case 'Forbidden':
       return ['ERR_INFRA_UNAUTHORIZED']
+    case 'Unavailable':
+      // What a field of the Shoot leads to is not there (yet).
+      return error.field?.startsWith('spec.') ? ['ERR_RETRYABLE_CONFIGURATION_PROBLEM'] : undefined
     default:
       return undefined
   }

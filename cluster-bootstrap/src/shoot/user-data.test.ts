@@ -1,8 +1,6 @@
-import { gunzipSync } from 'node:zlib'
 import { userDataLimitBytes } from '@trellis/api/user-data'
-import { providerIdOf } from '@trellis/cloudprovider/local/driver'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { filesIn } from '../../testing/example-machines.ts'
 import { createShootWorld, exampleImages, storedShoot } from '../../testing/shoot-world.ts'
 import type { PoolBlueprint } from './blueprint.ts'
 import { nodeAgentConfiguration, poolUserData } from './user-data.ts'
@@ -11,13 +9,15 @@ const inputs = {
   frontDoor: '198.18.0.10',
   certificateAuthority: `-----BEGIN CERTIFICATE-----\n${'A'.repeat(600)}\n-----END CERTIFICATE-----\n`,
   images: exampleImages,
+  agent: undefined,
 }
+const place = { providerId: 'local:///shoot--local--first/{instanceId}', labels: {} }
 
 function poolWith(change: (worker: PoolBlueprint['worker']) => void = () => {}) {
   const shoot = storedShoot()
   const [worker] = shoot.spec.provider.workers ?? []
   if (worker !== undefined) change(worker as PoolBlueprint['worker'])
-  const { blueprint } = createShootWorld(shoot).services
+  const { blueprint } = createShootWorld({ shoot }).services
   const [pool] = blueprint.pools
   if (pool === undefined) throw new TypeError('the example has a pool')
   return { blueprint, pool }
@@ -30,7 +30,7 @@ describe('user-data', () => {
       worker.labels = { 'example.com/a': 'b' }
       worker.kubernetes = { kubelet: { maxPods: 50, podPidsLimit: 100 } }
     })
-    expect(nodeAgentConfiguration(blueprint, pool, inputs)).toMatchObject({
+    expect(nodeAgentConfiguration(blueprint, pool, place, inputs)).toMatchObject({
       role: 'worker',
       machineName: '<<MACHINE_NAME>>',
       nodeLabels: { 'worker.gardener.cloud/pool': 'worker' },
@@ -43,29 +43,36 @@ describe('user-data', () => {
     })
   })
 
-  it('names the server as the driver does', () => {
+  it('brings along where the agent is got from, when the image does not have it', () => {
     const { blueprint, pool } = poolWith()
-    const { providerId } = nodeAgentConfiguration(blueprint, pool, inputs)
-    expect(providerId?.replace('{instanceId}', 'srv-1')).toBe(providerIdOf('shoot--local--first', { id: 'srv-1' }))
+    const agent = { url: 'https://example.org/node-agent', sha256: '0'.repeat(64) }
+    expect(poolUserData(blueprint, pool, place, { ...inputs, agent })).toContain("'https://example.org/node-agent'")
+    expect(poolUserData(blueprint, pool, place, inputs)).not.toContain('curl')
+  })
+
+  it('names nodes after what the cloud calls the server, where it is told to', () => {
+    const { blueprint, pool } = poolWith()
+    const named = { ...place, nodeName: '{localHostname}', labels: { 'topology.kubernetes.io/zone': 'a' } }
+    expect(nodeAgentConfiguration(blueprint, pool, named, inputs)).toMatchObject({
+      machineName: '<<MACHINE_NAME>>',
+      nodeName: '{localHostname}',
+      nodeLabels: { 'topology.kubernetes.io/zone': 'a', 'worker.gardener.cloud/pool': 'worker' },
+    })
   })
 
   it('is a cloud-config of an acceptable size, with its placeholders in plain sight', () => {
     const { blueprint, pool } = poolWith()
-    const text = poolUserData(blueprint, pool, inputs)
+    const text = poolUserData(blueprint, pool, place, inputs)
     expect(text.startsWith('#cloud-config\n')).toBe(true)
     expect(text.length).toBeLessThan(userDataLimitBytes)
     expect(text).toContain('<<MACHINE_NAME>>')
     expect(text).toContain('<<BOOTSTRAP_TOKEN>>')
-    const files: { path: string; encoding?: string; content: string }[] = parse(text).write_files
-    const contents = files.map(({ encoding, content }) =>
-      encoding === 'gz+b64' ? gunzipSync(Buffer.from(content, 'base64')).toString() : content,
-    )
-    expect(contents.join('')).toContain('https://198.18.0.10:6443')
+    expect(filesIn(text)).toContain('https://198.18.0.10:6443')
   })
 
   it('is the same for the same pool, so that machines are not replaced for nothing', () => {
     const { blueprint, pool } = poolWith()
-    expect(poolUserData(blueprint, pool, inputs)).toBe(poolUserData(blueprint, pool, inputs))
+    expect(poolUserData(blueprint, pool, place, inputs)).toBe(poolUserData(blueprint, pool, place, inputs))
   })
 
   it('says which pool is too big for it', () => {
@@ -82,11 +89,11 @@ describe('user-data', () => {
         kubelet: { evictionHard: Object.fromEntries(Array.from({ length: 900 }, (_, i) => [noise(i), noise(i * 31)])) },
       }
     })
-    expect(() => poolUserData(blueprint, pool, inputs)).toThrow(/worker pool worker: user-data has \d+ bytes/)
+    expect(() => poolUserData(blueprint, pool, place, inputs)).toThrow(/worker pool worker: user-data has \d+ bytes/)
   })
 
   it('says which image is missing', () => {
     const { blueprint, pool } = poolWith()
-    expect(() => poolUserData(blueprint, pool, { ...inputs, images: {} })).toThrow('there is no image pause')
+    expect(() => poolUserData(blueprint, pool, place, { ...inputs, images: {} })).toThrow('there is no image pause')
   })
 })

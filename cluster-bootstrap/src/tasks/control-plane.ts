@@ -8,7 +8,7 @@ import { briefly, pickImages, type ShootServices } from './services.ts'
 export function controlPlaneValues(
   blueprint: Blueprint,
   images: Readonly<Record<string, string>>,
-  state: { readonly frontDoor: string; readonly checksum: string },
+  state: { readonly frontDoor: string; readonly checksum: string; readonly hasCloudController: boolean },
 ): Readonly<Record<string, unknown>> {
   const { technicalId, networks, shoot } = blueprint
   const { kubernetes } = shoot.spec
@@ -42,7 +42,7 @@ export function controlPlaneValues(
     },
     kubeControllerManager: { featureGates: kubernetes.kubeControllerManager?.featureGates ?? {} },
     kubeScheduler: { featureGates: kubernetes.kubeScheduler?.featureGates ?? {} },
-    cloudControllerManager: { network: technicalId },
+    cloudControllerManager: { enabled: state.hasCloudController, network: technicalId },
   }
 }
 
@@ -53,8 +53,12 @@ export const controlPlane: Task<ShootServices> = {
   consumes: [frontDoorAddress, secretsSummary],
   retry: briefly,
   run: async ({ services, read, signal }) => {
-    const { helm, seed, seedKubeconfig, blueprint, images } = services
-    const state = { frontDoor: read(frontDoorAddress), checksum: read(secretsSummary).checksum }
+    const { helm, seed, seedKubeconfig, blueprint, images, cloud } = services
+    const state = {
+      frontDoor: read(frontDoorAddress),
+      checksum: read(secretsSummary).checksum,
+      hasCloudController: cloud.hasCloudController,
+    }
     await helm.install(
       { client: seed, kubeconfig: seedKubeconfig },
       {

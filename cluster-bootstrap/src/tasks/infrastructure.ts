@@ -2,25 +2,21 @@ import { defineOutput } from '@trellis/flow/output'
 import type { Task } from '@trellis/flow/task'
 import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
-import { ensureNetwork } from '../infrastructure/local.ts'
 import { patiently, type ShootServices } from './services.ts'
 
-const schema = Type.Object({ network: Type.String({ minLength: 1 }), egressAddress: Type.String() })
+const schema = Type.Record(Type.String(), Type.String())
 
-/** Name of the shoot's network at the cloud and the address from which its pods appear outside. */
-export const infrastructureState = defineOutput(
+/** What machines need to know of the infrastructure, by name. Which names there are is the cloud's. */
+export const infrastructureOutputs = defineOutput(
   'infrastructure',
   createParser(schema, 'output of infrastructure').parse,
 )
 
-/** Makes the shoot's network at the cloud. Waits for nothing else. */
+/** Makes the shoot's networks at its cloud, and what else machines there need. Waits for nothing else. */
 export const infrastructure: Task<ShootServices> = {
   id: 'infrastructure',
   dependsOn: [],
-  produces: infrastructureState,
+  produces: infrastructureOutputs,
   retry: patiently,
-  run: async ({ services: { cloud, blueprint }, signal }) => {
-    const network = await ensureNetwork(cloud, blueprint.technicalId, blueprint.networks.nodes, signal)
-    return { network: network.name, egressAddress: network.publicAddress }
-  },
+  run: ({ services, signal, note }) => services.infrastructure.apply({ signal, note }),
 }

@@ -9,7 +9,7 @@ export const machineController: Task<ShootServices> = {
   consumes: [secretsSummary],
   retry: briefly,
   run: async ({ services, read, signal }) => {
-    const { helm, seed, seedKubeconfig, blueprint, images } = services
+    const { helm, seed, seedKubeconfig, blueprint, images, cloud } = services
     await helm.install(
       { client: seed, kubeconfig: seedKubeconfig },
       {
@@ -19,6 +19,8 @@ export const machineController: Task<ShootServices> = {
         values: {
           images: { 'machine-controller-manager': images.mcm },
           secretsChecksum: read(secretsSummary).checksum,
+          provider: cloud.machineProvider,
+          endpoints: cloud.settings(blueprint.providerConfig).endpoints,
         },
       },
       signal,

@@ -1,9 +1,9 @@
 import type { Task } from '@trellis/flow/task'
 import { machineValues } from '../shoot/machine-values.ts'
+import { poolMachines } from '../shoot/pool-machines.ts'
 import { presentReplicas } from '../shoot/replicas.ts'
-import { poolUserData } from '../shoot/user-data.ts'
 import { frontDoorAddress } from './front-door.ts'
-import { infrastructureState } from './infrastructure.ts'
+import { infrastructureOutputs } from './infrastructure.ts'
 import { secretsSummary } from './secrets.ts'
 import { briefly, type ShootServices } from './services.ts'
 
@@ -14,29 +14,28 @@ import { briefly, type ShootServices } from './services.ts'
 export const machines: Task<ShootServices> = {
   id: 'machines',
   dependsOn: ['secrets', 'infrastructure', 'cloud-credentials'],
-  consumes: [frontDoorAddress, secretsSummary, infrastructureState],
+  consumes: [frontDoorAddress, secretsSummary, infrastructureOutputs],
   retry: briefly,
   run: async ({ services, read, signal }) => {
-    const { helm, seed, seedKubeconfig, blueprint, images } = services
-    const { network } = read(infrastructureState)
-    const inputs = {
-      frontDoor: read(frontDoorAddress),
-      certificateAuthority: read(secretsSummary).certificateAuthority,
-      images,
-    }
-    const replicas = await presentReplicas(seed, blueprint.technicalId)
-    const pools = blueprint.pools.map((pool) => ({
-      pool,
-      userData: poolUserData(blueprint, pool, inputs),
-      replicas: replicas.get(pool.machineDeployment),
-    }))
+    const { helm, seed, seedKubeconfig, blueprint, images, cloud, agent } = services
+    const pools = poolMachines(blueprint, {
+      cloud,
+      outputs: read(infrastructureOutputs),
+      replicas: await presentReplicas(seed, blueprint.technicalId),
+      userData: {
+        frontDoor: read(frontDoorAddress),
+        certificateAuthority: read(secretsSummary).certificateAuthority,
+        images,
+        agent: cloud.imagesBringAgent ? undefined : agent,
+      },
+    })
     await helm.install(
       { client: seed, kubeconfig: seedKubeconfig },
       {
         name: 'machines',
-        chart: 'machine-class-local',
+        chart: cloud.machineChart,
         namespace: blueprint.technicalId,
-        values: machineValues(blueprint, network, pools),
+        values: machineValues(blueprint, pools),
       },
       signal,
     )

@@ -1,14 +1,13 @@
+import type { AgentDownload } from '@trellis/api/user-data'
 import type { CertificateMaker } from '@trellis/certificates/authority'
-import type { CloudAddress, CloudClient } from '@trellis/cloudprovider/local/client'
 import type { TaskRetry } from '@trellis/flow/task'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Random } from '@trellis/foundation/random'
 import type { Client } from '@trellis/kubernetes/client'
+import type { ShootCloud } from '../clouds/cloud.ts'
 import type { Helm } from '../helm.ts'
+import type { ShootInfrastructure } from '../infrastructure/shoot-infrastructure.ts'
 import type { Blueprint, ShootIdentity } from '../shoot/blueprint.ts'
-
-/** How the cloud is reached from anywhere inside it. */
-export type CloudCredentials = Exclude<CloudAddress, { readonly socketPath: string }>
 
 /** What the tasks that take a shoot down work with. */
 export interface DeletionServices {
@@ -16,7 +15,8 @@ export interface DeletionServices {
   readonly identity: ShootIdentity
   readonly garden: Client
   readonly seed: Client
-  readonly cloud: CloudClient
+  readonly cloud: ShootCloud
+  readonly infrastructure: ShootInfrastructure
 }
 
 /** What the tasks that grow a shoot work with. */
@@ -30,8 +30,10 @@ export interface ShootServices {
   readonly seed: Client
   /** The seed's kubeconfig for Helm; undefined for the pod's own cluster. */
   readonly seedKubeconfig: string | undefined
-  readonly cloud: CloudClient
-  readonly cloudCredentials: CloudCredentials
+  readonly cloud: ShootCloud
+  readonly infrastructure: ShootInfrastructure
+  /** Where machines whose images lack the node agent get it from; undefined when no image lacks it. */
+  readonly agent: AgentDownload | undefined
   readonly certificates: CertificateMaker
   readonly helm: Helm
   /** Where the DNS of shoots asks for names outside; the chart's default when undefined. */

@@ -24,12 +24,17 @@ async function makeLayer() {
   return directory
 }
 
-test('cloud-init asks only the metadata service and runs only what our user-data needs', async () => {
+test('cloud-init knows the metadata services of every cloud, asks none by name and runs only what our user-data needs', async () => {
   await using layer = await makeLayer()
-  const settings = parse(await readFile(join(layer.path, 'etc/cloud/cloud.cfg.d/90-trellis.cfg'), 'utf8'))
-  expect(settings.datasource_list).toEqual(['NoCloud'])
-  expect(settings.datasource.NoCloud.seedfrom).toBe('http://169.254.169.254/nocloud/')
-  expect(settings.network).toEqual({ config: 'disabled' })
+  const text = await readFile(join(layer.path, 'etc/cloud/cloud.cfg.d/90-trellis.cfg'), 'utf8')
+  const settings = parse(text)
+  expect(settings.datasource_list).toEqual(['NoCloud', 'ConfigDrive', 'OpenStack', 'Ec2', 'GCE'])
+  // ds-identify reads the list with a shell pattern: it must be the whole of one line.
+  expect(text.split('\n')[0]).toMatch(/^datasource_list: \[.*\]$/)
+  for (const { metadata_urls: urls } of Object.values<{ metadata_urls: string[] }>(settings.datasource)) {
+    expect(urls).toEqual(['http://169.254.169.254'])
+  }
+  expect(settings.network).toBeUndefined()
   expect(settings.cloud_init_modules).toContain('write-files')
   expect(settings.cloud_config_modules).toEqual(['runcmd'])
   expect(settings.cloud_final_modules).toContain('scripts-user')

@@ -38,15 +38,17 @@ const maskedUnits = [
 ]
 
 /**
- * cloud-init reads metadata and user-data from the cloud's metadata service and does what user-data of ours asks for: write files, run
- * commands, set the host name. The network is the cloud's business.
+ * cloud-init reads metadata and user-data as the machine's cloud gives them and does what user-data of ours asks for: write files, run commands, set the host
+ * name. ds-identify finds out before which of these services there is, by firmware and disks alone, and the others cost no time. A NoCloud seed and a
+ * config drive come first, since they are disks that somebody attached on purpose. EC2's is asked with a session token, as cloud-init does unless told otherwise;
+ * only the link-local address is asked, never a name that a DNS server might answer. The embedded cloud lays a file beside this one that leaves NoCloud alone.
  */
-const cloudInit = `datasource_list: [NoCloud]
+const cloudInit = `datasource_list: [NoCloud, ConfigDrive, OpenStack, Ec2, GCE]
 datasource:
-  NoCloud:
-    seedfrom: http://169.254.169.254/nocloud/
-    fs_label: null
-network: {config: disabled}
+  OpenStack:
+    metadata_urls: ["http://169.254.169.254"]
+  Ec2:
+    metadata_urls: ["http://169.254.169.254"]
 disable_root: false
 manage_etc_hosts: true
 preserve_hostname: false

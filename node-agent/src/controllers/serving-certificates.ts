@@ -2,6 +2,7 @@ import type { KubernetesObject } from '@trellis/api/meta'
 import { isFailure } from '@trellis/foundation/failure'
 import type { AgentContext } from '../context.ts'
 import { follow } from '../follow.ts'
+import { nodeNameOf } from '../node-name.ts'
 
 /** The part of a CertificateSigningRequest that the agent looks at. */
 export interface SigningRequest extends KubernetesObject {
@@ -16,11 +17,11 @@ const servingUsages = new Set(['digital signature', 'key encipherment', 'server 
  * Whether this request is one for a serving certificate by the kubelet of this very machine that nobody has decided yet. Whoever holds that kubelet's key is
  * root here and could as well take the cluster's own keys, so the names in the request need no further proof.
  */
-export function isOwnServingRequest(request: SigningRequest, machineName: string): boolean {
+export function isOwnServingRequest(request: SigningRequest, nodeName: string): boolean {
   const { signerName, username, usages = [] } = request.spec
   return (
     signerName === servingSigner &&
-    username === `system:node:${machineName}` &&
+    username === `system:node:${nodeName}` &&
     usages.includes('server auth') &&
     usages.every((usage) => servingUsages.has(usage)) &&
     (request.status?.conditions ?? []).length === 0
@@ -29,7 +30,7 @@ export function isOwnServingRequest(request: SigningRequest, machineName: string
 
 /** Approves the serving certificates of this machine's own kubelet, now and at each renewal, until the signal aborts. */
 export async function approveServingCertificates(
-  { clock, client, configuration, log }: AgentContext,
+  { clock, client, configuration, facts, log }: AgentContext,
   signal: AbortSignal,
 ): Promise<void> {
   const path = '/apis/certificates.k8s.io/v1/certificatesigningrequests'
@@ -53,7 +54,7 @@ export async function approveServingCertificates(
     path,
     { fieldSelector: `spec.signerName=${servingSigner}` },
     (request) => {
-      if (!isOwnServingRequest(request, configuration.machineName)) return
+      if (!isOwnServingRequest(request, nodeNameOf(configuration, facts))) return
       approve(request).catch((error: unknown) => {
         if (!isFailure(error, 'Conflict', 'NotFound')) onTrouble(error)
       })

@@ -3,6 +3,7 @@ import type { KubernetesObject } from '@trellis/api/meta'
 import { isFailure } from '@trellis/foundation/failure'
 import type { AgentContext } from '../context.ts'
 import { follow } from '../follow.ts'
+import { nodeNameOf } from '../node-name.ts'
 
 /** Name under which storage classes ask for volumes on the machine's disk. */
 export const volumeProvisioner = 'trellis.internal/machine-disk'
@@ -32,7 +33,7 @@ export interface Volume extends KubernetesObject {
 }
 
 /** The volume that this claim waits for; undefined when it waits for nothing, or for somebody else. */
-export function volumeFor(claim: Claim, machineName: string): Volume | undefined {
+export function volumeFor(claim: Claim, nodeName: string): Volume | undefined {
   const { uid, namespace, name, annotations, deletionTimestamp, resourceVersion } = claim.metadata
   const waits =
     claim.status?.phase !== 'Bound' && (claim.spec.volumeName ?? '') === '' && deletionTimestamp === undefined
@@ -53,7 +54,7 @@ export function volumeFor(claim: Claim, machineName: string): Volume | undefined
       nodeAffinity: {
         required: {
           nodeSelectorTerms: [
-            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [machineName] }] },
+            { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [nodeName] }] },
           ],
         },
       },
@@ -74,7 +75,7 @@ export function directoryToRemove(volume: Volume): string | undefined {
 
 /** Makes a directory and a volume for each claim on the machine's disk, and removes both when the claim is gone, until the signal aborts. */
 export async function provideVolumes(context: AgentContext, signal: AbortSignal): Promise<void> {
-  const { clock, client, configuration, disk, log } = context
+  const { clock, client, configuration, disk, facts, log } = context
   const onTrouble = (error: unknown) => log.warn({ error }, 'cannot provide volumes')
   const options = { clock, client, signal, onTrouble }
   const settle = (work: Promise<void>) => {
@@ -101,7 +102,7 @@ export async function provideVolumes(context: AgentContext, signal: AbortSignal)
       '/api/v1/persistentvolumeclaims',
       {},
       (claim) => {
-        const volume = volumeFor(claim, configuration.machineName)
+        const volume = volumeFor(claim, nodeNameOf(configuration, facts))
         if (volume !== undefined) settle(provide(volume))
       },
       options,

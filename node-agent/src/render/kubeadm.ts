@@ -2,6 +2,7 @@ import type { ControlPlaneConfiguration, NodeAgentConfiguration } from '@trellis
 import { stringify } from 'yaml'
 import type { HostFacts } from '../host-facts.ts'
 import type { HostSettings } from '../host-settings.ts'
+import { nodeNameOf } from '../node-name.ts'
 import { containerdSocket } from './containerd.ts'
 import { kubeletConfiguration, kubeletFlags } from './kubelet.ts'
 
@@ -76,7 +77,7 @@ function initConfiguration(configuration: NodeAgentConfiguration, facts: HostFac
     kind: 'InitConfiguration',
     localAPIEndpoint: { advertiseAddress: configuration.nodeAddress ?? facts.address, bindPort: apiServerPort },
     nodeRegistration: {
-      name: configuration.machineName,
+      name: nodeNameOf(configuration, facts),
       criSocket: `unix://${containerdSocket}`,
       // The kubelet pulls what is missing; kubeadm would also ask for images that nothing uses, and hang where there is no registry.
       imagePullPolicy: 'Never',

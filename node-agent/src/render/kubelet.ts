@@ -1,6 +1,7 @@
 import type { NodeAgentConfiguration } from '@trellis/api/node-agent-configuration'
 import type { HostFacts } from '../host-facts.ts'
 import type { HostSettings } from '../host-settings.ts'
+import { nodeNameOf } from '../node-name.ts'
 import { type JsonObject, overlay } from '../overlay.ts'
 import { containerdSocket } from './containerd.ts'
 
@@ -100,9 +101,9 @@ function machineSettings(facts: HostFacts, settings: HostSettings): Record<strin
   }
 }
 
-/** The provider's identifier with `{instanceId}` filled in; undefined when that is not known, because a wrong one could never be corrected. */
+/** The provider's identifier with its placeholders filled in; undefined when one is not known, because a wrong one could never be corrected. */
 export function providerId(configuration: NodeAgentConfiguration, facts: HostFacts): string | undefined {
-  const template = configuration.providerId
+  const template = configuration.providerId?.replaceAll('{machineName}', configuration.machineName)
   if (template === undefined || !template.includes('{instanceId}')) return template
   return facts.instanceId === undefined ? undefined : template.replaceAll('{instanceId}', facts.instanceId)
 }
@@ -111,7 +112,7 @@ export function providerId(configuration: NodeAgentConfiguration, facts: HostFac
 export function kubeletFlags(configuration: NodeAgentConfiguration, facts: HostFacts): Record<string, string> {
   const labels = Object.entries(configuration.nodeLabels).map(([key, value]) => `${key}=${value}`)
   return {
-    'hostname-override': configuration.machineName,
+    'hostname-override': nodeNameOf(configuration, facts),
     'node-ip': configuration.nodeAddress ?? facts.address,
     ...(labels.length === 0 ? {} : { 'node-labels': labels.join(',') }),
   }

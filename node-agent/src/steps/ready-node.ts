@@ -2,6 +2,7 @@ import type { KubernetesObject } from '@trellis/api/meta'
 import { Failure } from '@trellis/foundation/failure'
 import type { AgentContext } from '../context.ts'
 import { awaitObject } from '../follow.ts'
+import { nodeNameOf } from '../node-name.ts'
 import type { Step } from '../runner.ts'
 import { withinDeadline } from '../within-deadline.ts'
 
@@ -14,7 +15,7 @@ const patienceMilliseconds = 30_000
 
 /** Waits until the cluster has a Node for this machine, and gives it the annotations that it is to have. */
 export function registerNode(context: AgentContext, after: readonly string[]): Step {
-  const { client, configuration } = context
+  const { client, configuration, facts } = context
   return {
     name: 'register-node',
     after,
@@ -29,7 +30,7 @@ export function registerNode(context: AgentContext, after: readonly string[]): S
       if (Object.keys(annotations).length === 0) return
       await client.call({
         method: 'PATCH',
-        path: `/api/v1/nodes/${configuration.machineName}`,
+        path: `/api/v1/nodes/${nodeNameOf(configuration, facts)}`,
         contentType: 'application/merge-patch+json',
         body: { metadata: { annotations } },
         signal,
@@ -60,7 +61,7 @@ export function readyNode(context: AgentContext): Step {
 }
 
 async function awaitNode(
-  { clock, client, configuration, log }: AgentContext,
+  { clock, client, configuration, facts, log }: AgentContext,
   signal: AbortSignal,
   enough: (node: Node) => boolean,
   missing: () => string,
@@ -71,15 +72,20 @@ async function awaitNode(
     patienceMilliseconds,
     signal,
     (limited) =>
-      awaitObject<Node>('/api/v1/nodes', { fieldSelector: `metadata.name=${configuration.machineName}` }, enough, {
-        clock,
-        client,
-        signal: limited,
-        onTrouble: (error) => {
-          trouble = error
-          log.debug({ error }, 'cannot read the node')
+      awaitObject<Node>(
+        '/api/v1/nodes',
+        { fieldSelector: `metadata.name=${nodeNameOf(configuration, facts)}` },
+        enough,
+        {
+          clock,
+          client,
+          signal: limited,
+          onTrouble: (error) => {
+            trouble = error
+            log.debug({ error }, 'cannot read the node')
+          },
         },
-      }),
+      ),
     () => new Failure('Unavailable', missing(), { cause: trouble }),
   )
 }

@@ -1,7 +1,6 @@
 import { pods } from '@trellis/api/core/pod'
 import { deployments } from '@trellis/api/core/workload'
 import type { Task } from '@trellis/flow/task'
-import { destroyNetwork } from '../../infrastructure/local.ts'
 import { waitUntilGone } from '../../wait.ts'
 import { type DeletionServices, patiently, waitLimitMilliseconds } from '../services.ts'
 
@@ -24,12 +23,11 @@ export const cloudControllerStopped: Task<DeletionServices> = {
   },
 }
 
-/** Takes the shoot's network down with all that is left in it: load balancers, routes, servers that nobody knows any more. */
+/** Takes the shoot's infrastructure down with all that is left in it: load balancers, routes, servers that nobody knows any more. */
 export const infrastructureGone: Task<DeletionServices> = {
   id: 'infrastructure-gone',
   dependsOn: ['cloud-controller-stopped'],
   retry: patiently,
   timeoutMilliseconds: waitLimitMilliseconds,
-  run: ({ services: { clock, cloud, identity }, signal, note }) =>
-    destroyNetwork({ clock, cloud, technicalId: identity.technicalId, signal, note }),
+  run: ({ services: { infrastructure }, signal, note }) => infrastructure.destroy({ signal, note }),
 }

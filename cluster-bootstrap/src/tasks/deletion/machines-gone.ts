@@ -12,8 +12,8 @@ import { waitUntilGone } from '../../wait.ts'
 import { type DeletionServices, patiently, waitLimitMilliseconds } from '../services.ts'
 
 /**
- * How long the machine controller gets. After that its objects are let go without it: whatever servers are left go with the network, which is
- * taken down whole.
+ * How long the machine controller gets where servers go with the network, which is taken down whole: after that its objects are let go without it.
+ * Elsewhere nobody but it knows the servers, so it gets the whole time of the task, and the task is tried again.
  */
 const machineControllerMilliseconds = 90_000
 
@@ -62,13 +62,15 @@ async function dispose(seed: Client, machine: Machine): Promise<void> {
 }
 
 async function goneOrLetGo(
-  { clock, seed, identity }: DeletionServices,
+  { clock, seed, identity, cloud }: DeletionServices,
   kinds: readonly Resource<KubernetesObject>[],
   parent: AbortSignal,
   note: (text: string) => void,
 ): Promise<void> {
   const late = new AbortController()
-  const timer = clock.setTimer(machineControllerMilliseconds, () => late.abort())
+  const timer = cloud.serversGoWithNetwork
+    ? clock.setTimer(machineControllerMilliseconds, () => late.abort())
+    : undefined
   const signal = AbortSignal.any([parent, late.signal])
   const selection = { namespace: identity.technicalId }
   try {
@@ -82,7 +84,7 @@ async function goneOrLetGo(
       }
     }
   } finally {
-    timer.cancel()
+    timer?.cancel()
   }
 }
 

@@ -1,0 +1,40 @@
+import { Failure } from '@trellis/foundation/failure'
+import type { SecretData } from '../../secrets/secret-store.ts'
+import type { ShootCloud } from '../cloud.ts'
+import { needKey } from '../credentials.ts'
+import { awsMachines } from './machines.ts'
+import { awsProfile, validateAwsProfile } from './profile.ts'
+import { validateAwsShoot } from './settings.ts'
+
+/** Amazon Web Services. */
+export const awsCloud: ShootCloud = {
+  type: 'aws',
+  machineProvider: 'AWS',
+  machineChart: 'machine-class-aws',
+  credentialsOf: 'shoot',
+  needsZones: true,
+  serversGoWithNetwork: false,
+  imagesBringAgent: false,
+  hasCloudController: false,
+  validateProfile: validateAwsProfile,
+  validateShoot: validateAwsShoot,
+  credentials: awsCredentials,
+  identifiers: () => ({}),
+  settings: (providerConfig) => ({ endpoints: awsProfile(providerConfig ?? {}).endpoints ?? {}, dnsServers: [] }),
+  machines: awsMachines,
+}
+
+/** Keys of users' Secrets and, before them, those of machine classes; the names of the machine classes' older form are accepted. */
+function awsCredentials(secret: SecretData): SecretData {
+  const { roleARN, workloadIdentityTokenFile } = secret
+  if (roleARN !== undefined || workloadIdentityTokenFile !== undefined) {
+    // A file is one of the process that signs the calls, and here that is several: nothing could put it into each.
+    throw new Failure('Invalid', 'it names a token file, which no process of a shoot has', {
+      remedy: 'give accessKeyID and secretAccessKey instead',
+    })
+  }
+  return {
+    accessKeyID: needKey(secret, ['accessKeyID', 'providerAccessKeyId']),
+    secretAccessKey: needKey(secret, ['secretAccessKey', 'providerSecretAccessKey']),
+  }
+}

@@ -1,0 +1,61 @@
+import { Failure } from '@trellis/foundation/failure'
+import type { SecretData } from '../../secrets/secret-store.ts'
+import type { CloudPlace, ShootCloud } from '../cloud.ts'
+import { needKey, pickKeys, pickPresent } from '../credentials.ts'
+import { openstackMachines } from './machines.ts'
+import { keystoneOf, openstackProfile, validateOpenstackProfile } from './profile.ts'
+import { validateOpenstackShoot } from './settings.ts'
+
+/** A cloud that speaks OpenStack. */
+export const openstackCloud: ShootCloud = {
+  type: 'openstack',
+  machineProvider: 'OpenStack',
+  machineChart: 'machine-class-openstack',
+  credentialsOf: 'shoot',
+  needsZones: true,
+  serversGoWithNetwork: false,
+  imagesBringAgent: false,
+  hasCloudController: false,
+  validateProfile: validateOpenstackProfile,
+  validateShoot: validateOpenstackShoot,
+  credentials: openstackCredentials,
+  identifiers: () => ({}),
+  settings: (providerConfig) => ({
+    endpoints: {},
+    dnsServers: openstackProfile(providerConfig ?? {}).dnsServers ?? [],
+  }),
+  machines: openstackMachines,
+}
+
+/** Keys that are taken as they are, where they are. */
+const plainKeys = ['domainName', 'domainID', 'tenantName', 'tenantID', 'userDomainName', 'userDomainID', 'insecure']
+
+/** Keys by which a client proves itself to the services' own transport. */
+const certificateKeys = ['clientCert', 'clientKey']
+
+/** Where the cloud is comes from its profile; who asks, from the Secret: a user with a password, or an application. */
+function openstackCredentials(secret: SecretData, { providerConfig, region }: CloudPlace): SecretData {
+  const profile = openstackProfile(providerConfig ?? {})
+  const caCert = profile.keystoneCACert ?? secret.caCert
+  return {
+    authURL: keystoneOf(profile, region) ?? needKey(secret, ['authURL']),
+    ...(caCert === undefined ? {} : { caCert }),
+    ...pickPresent(secret, plainKeys),
+    ...(certificateKeys.some((key) => secret[key]) ? pickKeys(secret, certificateKeys) : {}),
+    ...identityOf(secret),
+  }
+}
+
+function identityOf(secret: SecretData): SecretData {
+  if (secret.applicationCredentialSecret === undefined) {
+    if (secret.tenantName === undefined) needKey(secret, ['tenantID', 'tenantName'])
+    return pickKeys(secret, ['username', 'password'])
+  }
+  if (secret.username !== undefined && secret.password !== undefined) {
+    throw new Failure('Invalid', 'it has both a password and an applicationCredentialSecret', {
+      remedy: 'keep one of them',
+    })
+  }
+  const keys = secret.applicationCredentialID ? ['applicationCredentialID'] : ['applicationCredentialName', 'username']
+  return pickKeys(secret, [...keys, 'applicationCredentialSecret'])
+}

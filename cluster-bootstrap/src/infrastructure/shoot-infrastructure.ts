@@ -1,0 +1,102 @@
+import { cloudProfiles } from '@trellis/api/garden/cloud-profile'
+import { defaultShootNetworks } from '@trellis/api/garden/networks'
+import type { Shoot } from '@trellis/api/garden/shoot'
+import { cloudProfileNameOf } from '@trellis/api/validation/shoot'
+import { isFailure } from '@trellis/foundation/failure'
+import type { Client } from '@trellis/kubernetes/client'
+import type { CloudConnection, ShootCloud } from '../clouds/cloud.ts'
+import type { CloudConnections } from '../clouds/connections.ts'
+import { readCredentials } from '../clouds/credentials.ts'
+import type { SecretData } from '../secrets/secret-store.ts'
+import type { InfrastructureOutputs, InfrastructureRequest } from './engine.ts'
+import { createInfrastructureState } from './state.ts'
+
+/** How a task runs: it may be called off, and tells what it waits for. */
+export type TaskRun = Pick<InfrastructureRequest, 'signal' | 'note'>
+
+/** A shoot's account and infrastructure at its cloud, whichever that is. */
+export interface ShootInfrastructure {
+  /** What the control namespace is told of the account; read afresh each time. See `readCredentials` for what it throws. */
+  credentials(): Promise<SecretData>
+  connection(): Promise<CloudConnection>
+  /** Brings the infrastructure up to the Shoot; what machines need to know of it. */
+  apply(run: TaskRun): Promise<InfrastructureOutputs>
+  /** Takes it down; done at once when it was never begun and there are no credentials. */
+  destroy(run: TaskRun): Promise<void>
+}
+
+/** What is needed to work on it. */
+export interface ShootInfrastructureOptions {
+  readonly garden: Client
+  readonly connections: CloudConnections
+  readonly cloud: ShootCloud
+  readonly shoot: Shoot
+  readonly technicalId: string
+  /** The seed's own credentials for the cloud that it runs on. */
+  readonly seedCredentials: SecretData
+  /** Ranges that the Shoot has or is to have. */
+  readonly networks: InfrastructureRequest['networks']
+}
+
+/** Binds a Shoot to the engine of its cloud. Identifiers go to and come from its status. */
+export function createShootInfrastructure(options: ShootInfrastructureOptions): ShootInfrastructure {
+  const { garden, connections, cloud, shoot, seedCredentials } = options
+  const state = createInfrastructureState(garden, shoot)
+
+  /** Undefined when the profile is gone, as it may be while a Shoot goes. */
+  async function providerConfig(): Promise<unknown> {
+    const name = cloudProfileNameOf(shoot)
+    const profile = name === undefined ? undefined : await garden.find(cloudProfiles, { name })
+    return profile?.spec.providerConfig
+  }
+  async function credentials(): Promise<SecretData> {
+    const place = { providerConfig: await providerConfig(), region: shoot.spec.region }
+    return readCredentials({ garden, seedCredentials }, cloud, shoot, place)
+  }
+  async function connection(): Promise<CloudConnection> {
+    return connections.open(cloud, cloud.settings(await providerConfig()))
+  }
+  const request = (secret: SecretData, { signal, note }: TaskRun): InfrastructureRequest => ({
+    technicalId: options.technicalId,
+    region: shoot.spec.region,
+    zones: zonesOf(shoot),
+    networks: options.networks,
+    configuration: shoot.spec.provider.infrastructureConfig,
+    secret,
+    state: state.current(),
+    save: state.save,
+    signal,
+    note,
+  })
+  return {
+    credentials,
+    connection,
+    apply: async (run) => {
+      const [secret, { engine }] = await Promise.all([credentials(), connection()])
+      await state.begin()
+      return { ...(await engine.apply(request(secret, run))), ...cloud.identifiers(secret) }
+    },
+    destroy: async (run) => {
+      const secret = await credentials().catch((error: unknown) => {
+        // Without credentials nothing was made, and a Shoot that never had any must not need them to go.
+        if (isFailure(error, 'Unavailable') && !state.mayHaveBegun()) return undefined
+        throw error
+      })
+      if (secret === undefined) return
+      const { engine } = await connection()
+      await engine.destroy(request(secret, run))
+    },
+  }
+}
+
+/** Zones that workers are to be in, without repeats. */
+function zonesOf({ spec }: Shoot): readonly string[] {
+  return [...new Set((spec.provider.workers ?? []).flatMap(({ zones }) => zones ?? []))]
+}
+
+/** The ranges that a Shoot was grown with, as its status tells them; what it asks for where that says nothing. */
+export function grownNetworks({ spec, status }: Shoot): InfrastructureRequest['networks'] {
+  const range = (kind: 'nodes' | 'pods' | 'services') =>
+    status?.networking?.[kind]?.[0] ?? spec.networking?.[kind] ?? defaultShootNetworks[kind]
+  return { nodes: range('nodes'), pods: range('pods'), services: range('services') }
+}

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises'
+import type { Driver } from '@trellis/cloudprovider/contract/driver'
+import type { Clock } from '@trellis/foundation/clock'
+import type { Log } from '@trellis/foundation/log'
+import type { Random } from '@trellis/foundation/random'
+import type { Client } from '@trellis/kubernetes/client'
+import type { Registry } from 'prom-client'
+
+/** What drivers are made with. */
+export interface DriverPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly registry: Registry
+  /** The cluster that machines join; that of the machines when there is none. */
+  readonly client: Client
+  /** Aborts when the process is to end. */
+  readonly signal: AbortSignal
+}
+
+/** What the command line says about the cloud. */
+export interface DriverSettings {
+  /** Addresses in place of the cloud's own, by service, as in `{"ec2": "https://ec2.example"}`. */
+  readonly endpoints: Readonly<Record<string, string>>
+  readonly simulatedCloudFile: string | undefined
+}
+
+type OpenDriver = (ports: DriverPorts, settings: DriverSettings) => Promise<Driver>
+
+/**
+ * Every driver, by the name that `--provider` and machine classes have for it. One more is a line here. Each is loaded only when it is asked for, so that a
+ * process pays for no other cloud than its own.
+ */
+const drivers = {
+  local: async () => (await import('@trellis/cloudprovider/local/driver')).createLocalDriver(),
+  simulated: openSimulated,
+} satisfies Readonly<Record<string, OpenDriver>>
+
+/** Name of a driver. */
+export type ProviderName = keyof typeof drivers
+
+/** Names of all drivers. */
+export const providerNames = Object.keys(drivers) as readonly ProviderName[]
+
+/** Whether there is a driver of this name. */
+export function isProviderName(name: string): name is ProviderName {
+  return Object.hasOwn(drivers, name)
+}
+
+/** Loads a driver; what its files hold may be `Invalid`. */
+export function openDriver(name: ProviderName, ports: DriverPorts, settings: DriverSettings): Promise<Driver> {
+  const open: OpenDriver = drivers[name]
+  return open(ports, settings)
+}
+
+async function openSimulated(ports: DriverPorts, { simulatedCloudFile: file }: DriverSettings): Promise<Driver> {
+  const { clock, random, log, client, registry, signal } = ports
+  const [
+    { createSimulatedCloud },
+    { createSimulatedDriver },
+    { registerLedger },
+    { startNodeMaker },
+    { parseSettings },
+  ] = await Promise.all([
+    import('@trellis/cloudprovider/simulated/cloud'),
+    import('@trellis/cloudprovider/simulated/driver'),
+    import('@trellis/cloudprovider/simulated/ledger'),
+    import('@trellis/cloudprovider/simulated/nodes'),
+    import('@trellis/cloudprovider/simulated/settings'),
+  ])
+  const settings = parseSettings(file === undefined ? {} : JSON.parse(await readFile(file, 'utf8')))
+  const cloud = createSimulatedCloud({ clock, random }, settings)
+  registerLedger(registry, cloud)
+  startNodeMaker({ clock, random, log, cloud, client, joinMilliseconds: settings.joinMilliseconds ?? 0 }, signal)
+  return createSimulatedDriver(cloud)
+}
