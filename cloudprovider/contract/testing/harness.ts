@@ -15,9 +15,9 @@ export interface DriverHarness extends AsyncDisposable {
   /** Makes the answer to the next creation get lost after the cloud acted on it; absent when the cloud cannot be made to. */
   loseNextCreation?(): void
   /** Makes the cloud hold a second server of a machine that has one, and gives its provider id; absent when the cloud cannot be made to. */
-  duplicate?(machineName: string): string
+  duplicate?(machineName: string): string | Promise<string>
   /** Makes the cloud hold something that was made for a machine of a cluster and belongs to no server; absent when the cloud has no such things. */
-  leaveBehind?(machineName: string, cluster: string): void
+  leaveBehind?(machineName: string, cluster: string): void | Promise<void>
   /** What can be changed on servers that run; absent when the driver lacks the capability. */
   readonly mutable?: MutableHarness
 }

@@ -17,8 +17,8 @@ export function describeLeftovers(withHarness: With): void {
   it(
     'lists leftovers of its own cluster only, with the machine that they were made for',
     withHarness(async (harness) => {
-      harness.leaveBehind?.('machine-a', 'one')
-      harness.leaveBehind?.('machine-b', 'two')
+      await harness.leaveBehind?.('machine-a', 'one')
+      await harness.leaveBehind?.('machine-b', 'two')
       expect((await listed(harness)).map(({ machineName }) => machineName)).toEqual(
         harness.leaveBehind === undefined ? [] : ['machine-a'],
       )
@@ -34,8 +34,8 @@ export function describeLeftovers(withHarness: With): void {
   it(
     'deletes leftovers one by one, and repeats are harmless',
     withHarness(async (harness) => {
-      harness.leaveBehind?.('machine-a', 'one')
-      harness.leaveBehind?.('machine-b', 'one')
+      await harness.leaveBehind?.('machine-a', 'one')
+      await harness.leaveBehind?.('machine-b', 'one')
       const [first, ...others] = await listed(harness)
       if (first === undefined) return
       await untilDeleted(harness, first)
@@ -46,7 +46,7 @@ export function describeLeftovers(withHarness: With): void {
   it(
     'removes what was left of a machine with the machine',
     withHarness(async (harness) => {
-      harness.leaveBehind?.('machine-a', 'one')
+      await harness.leaveBehind?.('machine-a', 'one')
       for (let tries = 0; tries < 100; tries++) {
         const outcome = await harness.elapse(() => harness.driver.deleteMachine(requestFor(harness, 'machine-a')))
         if (outcome === 'gone') break
@@ -57,7 +57,7 @@ export function describeLeftovers(withHarness: With): void {
   it(
     'refuses to delete for one cluster what another owns',
     withHarness(async (harness) => {
-      harness.leaveBehind?.('machine-b', 'two')
+      await harness.leaveBehind?.('machine-b', 'two')
       const [foreign] = await listed(harness, 'two')
       if (foreign === undefined) return
       const failure = await harness.elapse(() =>

@@ -11,7 +11,7 @@ export function describeSeveralServers(withHarness: With): void {
       if (harness.duplicate === undefined || harness.driver.deleteServer === undefined) return
       const request = requestFor(harness, 'machine-a')
       const { providerId } = await harness.elapse(() => harness.driver.createMachine(request))
-      const second = harness.duplicate('machine-a')
+      const second = await harness.duplicate('machine-a')
       await untilListed(harness, 2)
       const doubted = await harness.elapse(() =>
         harness.driver.getMachineStatus(request).catch((error: unknown) => error),
@@ -28,7 +28,7 @@ export function describeSeveralServers(withHarness: With): void {
     withHarness(async (harness) => {
       const request = requestFor(harness, 'machine-a')
       await harness.elapse(() => harness.driver.createMachine(request))
-      harness.duplicate?.('machine-a')
+      await harness.duplicate?.('machine-a')
       for (let tries = 0; tries < 100; tries++)
         if ((await harness.elapse(() => harness.driver.deleteMachine(request))) === 'gone') break
       expect(await harness.servers()).toBe(0)

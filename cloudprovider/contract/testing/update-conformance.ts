@@ -70,7 +70,7 @@ export function describeUpdates(withHarness: With): void {
       if (harness.mutable === undefined || harness.duplicate === undefined) return
       const request = requestFor(harness, 'machine-a')
       await harness.elapse(() => harness.driver.createMachine(request))
-      harness.duplicate('machine-a')
+      await harness.duplicate('machine-a')
       await untilSeveral(harness, request)
       const before = await harness.mutable.fields('machine-a', 'one')
       const failure = await harness.elapse(async () =>
