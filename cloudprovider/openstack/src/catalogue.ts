@@ -18,6 +18,7 @@ export interface EndpointWish {
 
 /** Types under which clouds list a service, those of newer clouds first; and the version that `openstack-client` adds by itself. */
 const services = [
+  { type: 'load-balancer', listedAs: ['load-balancer'], added: '/v2' },
   { type: 'compute', listedAs: ['compute'], added: '' },
   { type: 'network', listedAs: ['network'], added: '/v2.0' },
   { type: 'image', listedAs: ['image'], added: '/v2' },

@@ -6,6 +6,7 @@ import type {
   FloatingIp,
   Identified,
   Keypair,
+  LoadBalancer,
   Network,
   Port,
   Router,
@@ -70,6 +71,10 @@ export interface OpenStackClient extends Disposable {
   removeRouterInterface(router: string, subnet: string, call?: CallOptions): Promise<void>
   /** Whether the cloud serves volumes. */
   hasVolumes(call?: CallOptions): Promise<boolean>
+  /** Whether the cloud serves load balancers. */
+  hasLoadBalancers(call?: CallOptions): Promise<boolean>
+  /** `Unimplemented` where it serves none; one is removed with all its parts. */
+  readonly loadBalancers: Pick<Collection<LoadBalancer>, 'list' | 'remove'>
   /** `Unimplemented` where it serves none. */
   readonly volumes: Pick<Collection<Volume>, 'list' | 'get' | 'create' | 'remove'>
 }
@@ -97,6 +102,9 @@ export function createOpenStackClient(connection: Connection, region: string, cl
     floatingIps: neutron('floatingip'),
     ...networkCalls(use),
     volumes: collection(use, ({ volume }) => volume),
+    loadBalancers: collection(use, ({ loadBalancer }) => loadBalancer),
+    hasLoadBalancers: async (call) =>
+      (await connection.login(call?.signal)).catalogue.some(({ type }) => type === 'load-balancer'),
     hasVolumes: async (call) =>
       (await connection.login(call?.signal)).catalogue.some(({ type }) => type === 'volumev3'),
     [Symbol.dispose]: close,
@@ -184,8 +192,14 @@ function extendLibrary(library: typeof import('openstack-client')['default']) {
     serverAction: defres('compute', '/servers/:id/action', null, { only: [], act: ['post', '', null] }),
     networkTags: defres('network', '/v2.0/:kind/:id/tags', null, replace),
     routerAction: defres('network', '/v2.0/routers/:id/:action', null, replace),
+    loadBalancer: withCascade(defres('load-balancer', '/v2/lbaas/loadbalancers', 'loadbalancer')),
     volume: { ...defres('volumev3', '/volumes', 'volume'), list: defres('volumev3', '/volumes/detail', 'volume').list },
   }
+}
+
+/** Octavia refuses to remove a load balancer that has parts, unless it is told to take them too. */
+function withCascade<Resource extends LibraryResource>(resource: Resource): LibraryResource {
+  return { ...resource, del: (token, region, id, body) => resource.del(token, region, id, body, { cascade: true }) }
 }
 
 function collection<Item>(use: Use, choose: (library: Library) => LibraryResource): Collection<Item> {

@@ -43,8 +43,15 @@ export interface Network extends Identified {
   readonly description?: string
 }
 
+/** A load balancer of Octavia. */
+export interface LoadBalancer extends Identified {
+  readonly vip_subnet_id: string
+  readonly provisioning_status: string
+}
+
 /** A subnet of Neutron. */
 export interface Subnet extends Identified {
+  readonly description?: string
   readonly network_id: string
   readonly cidr: string
   readonly dns_nameservers: readonly string[]
@@ -57,6 +64,7 @@ export interface Router extends Identified {
     readonly network_id: string
     readonly external_fixed_ips?: readonly { readonly ip_address: string }[]
   } | null
+  readonly description?: string
   readonly routes?: readonly { readonly destination: string; readonly nexthop: string }[]
   readonly tags?: readonly string[]
 }
@@ -76,6 +84,7 @@ export interface SecurityGroupRule {
 
 /** A security group of Neutron. */
 export interface SecurityGroup extends Identified {
+  readonly description?: string
   readonly security_group_rules?: readonly SecurityGroupRule[]
   readonly tags?: readonly string[]
 }
@@ -85,6 +94,7 @@ export interface FloatingIp {
   readonly id: string
   readonly floating_ip_address: string
   readonly port_id: string | null
+  readonly router_id?: string | null
   readonly description?: string
   readonly tags?: readonly string[]
   readonly created_at?: string

@@ -12,8 +12,8 @@ import type { HttpExchange } from './http-exchange.ts'
 export interface Login {
   readonly token: string
   readonly catalogue: Catalogue
-  /** In milliseconds; the token is good until then unless it is revoked. */
-  readonly expiresAt: number
+  /** Instant from which it is not used any more, though it may be good a little longer. */
+  readonly renewAt: number
 }
 
 /** The logins of one account, one after the other. */
@@ -34,7 +34,7 @@ export interface SessionOptions {
   readonly metrics: CallMetrics
 }
 
-/** A token is not used in its last minute: the call that carries it may wait on the way. */
+/** A token is not used in its last minute, or in the last half of a short life: the call that carries it may wait on the way. */
 const spareMilliseconds = 60_000
 
 /** Logs in when a login is asked for, not before. */
@@ -60,7 +60,7 @@ export function createSession(options: SessionOptions): Session {
   }
   return {
     login: (signal) => {
-      if (known !== undefined && known.expiresAt - spareMilliseconds <= options.clock.now()) {
+      if (known !== undefined && known.renewAt <= options.clock.now()) {
         known = undefined
         current = undefined
       }
@@ -75,7 +75,7 @@ export function createSession(options: SessionOptions): Session {
   }
 }
 
-async function authenticate({ exchange, credentials, wish, metrics }: SessionOptions): Promise<Login> {
+async function authenticate({ clock, exchange, credentials, wish, metrics }: SessionOptions): Promise<Login> {
   metrics.called('POST identity /auth/tokens')
   const answer = await exchange({
     method: 'POST',
@@ -91,7 +91,8 @@ async function authenticate({ exchange, credentials, wish, metrics }: SessionOpt
   const told = readToken(answer.text)
   const expiresAt = Date.parse(String(told.expires_at))
   if (typeof token !== 'string' || Number.isNaN(expiresAt)) throw new Failure('Unavailable', 'Keystone gave no token')
-  return { token, expiresAt, catalogue: readCatalogue(told.catalog, wish) }
+  const renewAt = expiresAt - Math.min(spareMilliseconds, (expiresAt - clock.now()) / 2)
+  return { token, renewAt, catalogue: readCatalogue(told.catalog, wish) }
 }
 
 function readToken(text: string): { readonly expires_at?: unknown; readonly catalog?: unknown } {

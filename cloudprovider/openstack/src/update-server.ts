@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { CallOptions } from '@trellis/cloudprovider/contract/driver'
+import { Failure } from '@trellis/foundation/failure'
 import type { OpenStackClient } from './client.ts'
 import type { Lookups } from './lookups.ts'
 import { ownershipMarks } from './ownership.ts'
@@ -29,14 +30,18 @@ export interface UpdateContext {
  */
 export async function updateServer(context: UpdateContext, server: Server): Promise<void> {
   const { client, lookups, spec, call } = context
-  if (!isDeepStrictEqual({ ...server.metadata }, { ...spec.tags })) {
-    await client.setServerMetadata(server.id, spec.tags, call)
-  }
+  const stale = !isDeepStrictEqual({ ...server.metadata }, { ...spec.tags })
   const marks = ownershipMarks(spec.owned)
   const tags = server.tags ?? []
-  if (!marks.every((mark) => tags.includes(mark))) {
-    await client.setServerTags(server.id, [...new Set([...tags, ...marks])], call)
+  const unmarked = !marks.every((mark) => tags.includes(mark))
+  if ((stale || unmarked) && server.status === 'BUILD') {
+    throw new Failure(
+      'Unavailable',
+      `the server ${server.name} is still being built: Nova lets nothing of it be changed`,
+    )
   }
+  if (stale) await client.setServerMetadata(server.id, spec.tags, call)
+  if (unmarked) await client.setServerTags(server.id, [...new Set([...tags, ...marks])], call)
   const ports = await client.ports.list({ device_id: server.id }, call)
   const podNetworks = await Promise.all(
     spec.networks.filter(({ pods }) => pods).map((network) => lookups.network(network, call)),
