@@ -29,7 +29,7 @@ const everywhere = new Set(workspaces.flatMap(({ product, tests }) => [...produc
 const documented = readSections(readFileSync(join(repository, 'docs/dependencies.md'), 'utf8'))
 
 /** What lock files of Python packages are named after. */
-const pythonLocks = globSync('**/testing/*.lock.txt', {
+const pythonLocks = globSync('**/*.lock.txt', {
   cwd: repository,
   exclude: (name) => name === 'node_modules',
 }).map((path) => basename(path, '.lock.txt'))

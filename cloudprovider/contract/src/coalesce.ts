@@ -57,7 +57,8 @@ export function createCoalescer<Answer>(
   }
 }
 
-function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+/** Waits for shared work; a caller whose signal aborts leaves it to the others, with the signal's reason. */
+export function unlessAborted<Value>(work: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return work
   return new Promise((resolve, reject) => {
     const leave = () => reject(signal.reason)

@@ -9,24 +9,30 @@ export const roleTagPrefix = 'kubernetes.io/role/'
 /** Tag that holds the name of the server's machine. */
 export const machineNameTag = 'machine.sapcloud.io/name'
 
-/** How the tags of ownership begin; clouds allow different characters in them. */
-export interface TagPrefixes {
-  readonly cluster: string
-  readonly role: string
+/** How a cloud writes the tags that mark what is ours, and where its classes have them. */
+export interface TagSyntax {
+  readonly clusterPrefix: string
+  readonly rolePrefix: string
+  /** Path of the tags, as in `providerSpec.tags`. */
+  readonly field: string
 }
 
-/**
- * The tags that mark what is ours: exactly those with the cluster and role prefixes (which are the usual ones unless told). Throws `Invalid` when one of the two is missing.
- */
+const usualSyntax: TagSyntax = {
+  clusterPrefix: clusterTagPrefix,
+  rolePrefix: roleTagPrefix,
+  field: 'providerSpec.tags',
+}
+
+/** The tags that mark what is ours: exactly those with the cluster and role prefixes. Throws `Invalid` when one of the two is missing. */
 export function ownershipTags(
   tags: Readonly<Record<string, string>>,
-  { cluster, role }: TagPrefixes = { cluster: clusterTagPrefix, role: roleTagPrefix },
+  { clusterPrefix, rolePrefix, field }: TagSyntax = usualSyntax,
 ): Readonly<Record<string, string>> {
-  const owned = Object.entries(tags).filter(([key]) => key.startsWith(cluster) || key.startsWith(role))
-  for (const prefix of [cluster, role]) {
+  const owned = Object.entries(tags).filter(([key]) => key.startsWith(clusterPrefix) || key.startsWith(rolePrefix))
+  for (const prefix of [clusterPrefix, rolePrefix]) {
     if (owned.some(([key]) => key.startsWith(prefix) && key.length > prefix.length)) continue
     throw new Failure('Invalid', `no tag begins with ${prefix}`, {
-      field: 'providerSpec.tags',
+      field,
       remedy: `add a tag such as "${prefix}NAME": "1"`,
     })
   }

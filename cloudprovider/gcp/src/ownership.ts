@@ -1,7 +1,11 @@
-import { ownershipTags, type TagPrefixes } from '@trellis/cloudprovider/contract/tags'
+import { ownershipTags, type TagSyntax } from '@trellis/cloudprovider/contract/tags'
 
 /** How network tags of ownership begin here: the cloud allows neither dots nor slashes. */
-export const googleTagPrefixes: TagPrefixes = { cluster: 'kubernetes-io-cluster-', role: 'kubernetes-io-role-' }
+export const googleTagSyntax: TagSyntax = {
+  clusterPrefix: 'kubernetes-io-cluster-',
+  rolePrefix: 'kubernetes-io-role-',
+  field: 'providerSpec.tags',
+}
 
 /** Label with the name of the machine that something was made for. */
 export const machineLabel = 'machine-sapcloud-io-name'
@@ -12,7 +16,7 @@ export const keptLabel = 'machine-sapcloud-io-kept'
 /** The network tags that mark what is ours. Throws `Invalid` when the cluster's or the role's is missing. */
 export function ownTags(tags: readonly string[]): readonly string[] {
   const all = Object.fromEntries(tags.map((tag) => [tag, '']))
-  return Object.keys(ownershipTags(all, googleTagPrefixes))
+  return Object.keys(ownershipTags(all, googleTagSyntax))
 }
 
 /** Whether something with these network tags is ours. Servers of other managers have the same tags, and no labels. */

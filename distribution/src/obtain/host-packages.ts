@@ -15,6 +15,11 @@ export const hostPackages = {
   curl: ['curl'],
   pgrep: ['procps'],
   python3: ['python3', 'python3-venv'],
+  'python3-config': ['python3-dev'],
+  gcc: ['gcc'],
+  mariadbd: ['mariadb-server-core'],
+  mariadb: ['mariadb-client-core'],
+  rabbitmqctl: ['rabbitmq-server'],
 } as const
 
 /** A program that a Debian package brings to the host. */
