@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { hostPackages } from '@trellis/distribution/obtain/host-packages'
 import { debianPin } from '@trellis/distribution/pins'
 import { describe, expect, it } from 'vitest'
@@ -27,6 +27,12 @@ const workspaces = folders.map(readWorkspace)
 const ownPackages = new Set(workspaces.map(({ manifest }) => manifest.name))
 const everywhere = new Set(workspaces.flatMap(({ product, tests }) => [...product, ...tests]))
 const documented = readSections(readFileSync(join(repository, 'docs/dependencies.md'), 'utf8'))
+
+/** What lock files of Python packages are named after. */
+const pythonLocks = globSync('**/*.lock.txt', {
+  cwd: repository,
+  exclude: (name) => name === 'node_modules',
+}).map((path) => basename(path, '.lock.txt'))
 
 /** Packages of the root that are run instead of imported. */
 const programs = new Set(['node', 'typescript', '@biomejs/biome'])
@@ -108,12 +114,14 @@ describe('what the whole repository needs', () => {
     ['Go modules', [...readdirSync(join(repository, 'distribution/modules')), 'toolchain']],
     ['Debian packages of machines', debianPin.packages],
     ['Debian packages of the host', new Set<string>(Object.values(hostPackages).flat())],
+    ['Python packages of tests', pythonLocks],
   ])('is explained in docs/dependencies.md: %s', (section, names) => {
     expect(sorted(documented.get(section) ?? [])).toEqual(sorted(names))
   })
 
   it('has no section about what is not there', () => {
-    const known = [...folders, 'repository', 'Go modules', 'Debian packages of machines', 'Debian packages of the host']
+    const others = ['Debian packages of machines', 'Debian packages of the host', 'Python packages of tests']
+    const known = [...folders, 'repository', 'Go modules', ...others]
     expect([...documented.keys()].filter((section) => !known.includes(section))).toEqual([])
   })
 })

@@ -14,6 +14,12 @@ export const hostPackages = {
   conntrack: ['conntrack'],
   curl: ['curl'],
   pgrep: ['procps'],
+  python3: ['python3', 'python3-venv'],
+  'python3-config': ['python3-dev'],
+  gcc: ['gcc'],
+  mariadbd: ['mariadb-server-core'],
+  mariadb: ['mariadb-client-core'],
+  rabbitmqctl: ['rabbitmq-server'],
 } as const
 
 /** A program that a Debian package brings to the host. */
@@ -32,6 +38,15 @@ export async function ensureHostPackages(
   for (const program of programs) if (!(await isInstalled(runner, program))) missing.push(program)
   if (missing.length === 0) return
   const packages = missing.flatMap((program) => hostPackages[program])
+  await installHostPackages(runner, packages, onProgress)
+}
+
+/** Installs these Debian packages with apt-get. Throws `Unavailable` that names them when they cannot be installed. */
+export async function installHostPackages(
+  runner: CommandRunner,
+  packages: readonly string[],
+  onProgress: (line: string) => void,
+): Promise<void> {
   onProgress(`installing ${packages.join(', ')}`)
   try {
     await install(runner, packages)

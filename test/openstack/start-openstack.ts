@@ -1,0 +1,143 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensureHostPackages } from '@trellis/distribution/obtain/host-packages'
+import { ensurePythonEnvironment } from '@trellis/distribution/obtain/python-environment'
+import { createCache } from '@trellis/distribution/store/cache'
+import type { Clock } from '@trellis/foundation/clock'
+import type { CommandRunner } from '@trellis/foundation/command'
+import type { Random } from '@trellis/foundation/random'
+import { type Administrator, createAdministrator } from './administrator.ts'
+import { addUser, fillCatalogue } from './catalogue.ts'
+import { configureAll, provideFirstData } from './first-data.ts'
+import { authUrlOf, chooseFreePorts, type Layout, urlOf } from './layout.ts'
+import { createProcesses, type Processes } from './processes.ts'
+import { startGlance } from './services/glance.ts'
+import { startKeystone } from './services/keystone.ts'
+import { startMariadb } from './services/mariadb.ts'
+import { startNeutron } from './services/neutron.ts'
+import { startNova } from './services/nova.ts'
+import { startPlacement } from './services/placement.ts'
+import { startRabbitmq, untilRabbitmq } from './services/rabbitmq.ts'
+import { region } from './settings.ts'
+
+/** What starting needs. */
+export interface OpenStackPorts {
+  readonly clock: Clock
+  readonly random: Random
+  readonly runner: CommandRunner
+  /** Where parts are kept, as in `/var/cache/trellis`. */
+  readonly cacheDirectory: string
+  /** Told what takes long. */
+  readonly onProgress?: (line: string) => void
+}
+
+/** A member of a project, as the secret of a machine class has it. */
+export interface Account {
+  readonly secret: Readonly<Record<string, string>>
+  readonly user: string
+  readonly project: string
+}
+
+/** An OpenStack of the tests' own: real Keystone, Placement, Glance, Neutron and Nova. Disposing it leaves no trace. */
+export interface OpenStack extends AsyncDisposable {
+  readonly authUrl: string
+  readonly region: string
+  readonly administrator: Administrator
+  /** A new project with one member. */
+  addAccount(): Promise<Account>
+  /** The port on which volumes are to be served, as the catalogue says. */
+  readonly volumePort: number
+  /** Direct addresses, for proxies before them. */
+  readonly addresses: { readonly nova: string; readonly neutron: string; readonly glance: string }
+}
+
+const lockFile = join(import.meta.dirname, 'openstack.lock.txt')
+const neededPrograms = ['python3', 'gcc', 'python3-config', 'mariadbd', 'mariadb', 'rabbitmqctl'] as const
+
+/** Starts it: half a minute when all is cached, some minutes the first time. */
+export async function startOpenStack(ports: OpenStackPorts): Promise<OpenStack> {
+  const { clock, random, runner, cacheDirectory, onProgress = () => {} } = ports
+  await ensureHostPackages(runner, neededPrograms, onProgress)
+  const environment = await ensurePythonEnvironment(
+    { clock, runner, cacheDirectory, onProgress },
+    { name: 'openstack', lockFile },
+  )
+  await using stack = new AsyncDisposableStack()
+  const root = await mkdtemp(join(tmpdir(), 'trellis-openstack-'))
+  stack.defer(() => rm(root, { recursive: true, force: true }))
+  const layout: Layout = {
+    root,
+    environment: environment.directory,
+    password: 'test-bed',
+    ports: await chooseFreePorts(),
+  }
+  await configureAll(layout)
+  await provideFirstData({ clock, runner, cache: createCache(clock, random, runner, cacheDirectory) }, layout, lockFile)
+  const processes = stack.use(createProcesses(layout, clock))
+  await startAll(layout, processes, runner)
+  const administrator = await createAdministrator(layout)
+  await fillCatalogue(layout, administrator)
+  await untilUsable(processes, administrator)
+  const owned = stack.move()
+  return {
+    authUrl: authUrlOf(layout),
+    region,
+    administrator,
+    addAccount: () => addAccount(layout, administrator, random),
+    volumePort: layout.ports.cinder,
+    addresses: { nova: urlOf(layout, 'nova'), neutron: urlOf(layout, 'neutron'), glance: urlOf(layout, 'glance') },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** Keystone must answer before the catalogue can be filled; all others may start meanwhile. */
+async function startAll(layout: Layout, processes: Processes, runner: CommandRunner): Promise<void> {
+  startRabbitmq(layout, processes)
+  await startMariadb(layout, processes, runner)
+  await startKeystone(layout, processes)
+  await startPlacement(layout, processes)
+  startGlance(layout, processes)
+  startNeutron(layout, processes)
+  await untilRabbitmq(layout, processes)
+  startNova(layout, processes)
+  await processes.until('Keystone', async () => (await fetch(authUrlOf(layout))).ok)
+}
+
+/** Usable is what can make a server: each service answers, and the scheduler knows the host. */
+async function untilUsable(processes: Processes, { call }: Administrator): Promise<void> {
+  await processes.until('Neutron', async () => {
+    await call('neutron', 'GET', '/networks')
+    return true
+  })
+  await processes.until('Glance', async () => {
+    await call('glance', 'GET', '/images')
+    return true
+  })
+  await processes.until('Nova', async () => {
+    const { services } = await call<{ services: { binary: string; state: string }[] }>('nova', 'GET', '/os-services')
+    const { hypervisors } = await call<{ hypervisors: unknown[] }>('nova', 'GET', '/os-hypervisors')
+    const up = new Set(services.filter(({ state }) => state === 'up').map(({ binary }) => binary))
+    return ['nova-compute', 'nova-conductor', 'nova-scheduler'].every((name) => up.has(name)) && hypervisors.length > 0
+  })
+}
+
+async function addAccount(layout: Layout, administrator: Administrator, random: Random): Promise<Account> {
+  const name = `demo-${random.text(6)}`
+  const made = await addUser(administrator, {
+    user: name,
+    project: name,
+    roles: ['member'],
+    password: layout.password,
+  })
+  return {
+    ...made,
+    secret: {
+      authURL: authUrlOf(layout),
+      username: name,
+      password: layout.password,
+      domainName: 'Default',
+      tenantName: name,
+    },
+  }
+}
