@@ -48,9 +48,12 @@ const cni = 'v1.9.1'
 const coredns = 'v1.15.0'
 const helm = 'v4.3.1'
 const metricsServer = 'v0.9.0'
+const opentofu = 'v1.12.6'
+const openstackProvider = 'v3.4.0'
 const wireguardGo = 'v0.0.0-20260522210424-ecfc5a8d5446'
 
 const componentVersion = 'k8s.io/component-base/version'
+const openstackProviderModule = 'github.com/terraform-provider-openstack/terraform-provider-openstack/v3'
 const github = 'https://github.com'
 
 function kubernetesProgram(name: string, version: VersionPin, linked: boolean): ProgramPin {
@@ -184,6 +187,29 @@ export const programPins = {
     variables: [],
     programs: [{ name: 'wireguard-go', package: 'golang.zx2c4.com/wireguard' }],
   },
+  opentofu: {
+    version: opentofu,
+    // Without it the program calls itself a development version of what it is.
+    variables: ['github.com/opentofu/opentofu/version.dev=no'],
+    programs: [
+      {
+        name: 'tofu',
+        package: 'github.com/opentofu/opentofu/cmd/tofu',
+        version: { args: ['version'], answer: `OpenTofu ${opentofu}` },
+        release: {
+          url: `${github}/opentofu/opentofu/releases/download/${opentofu}/tofu_${opentofu.slice(1)}_linux_{arch}.tar.gz`,
+          checksumUrl: `${github}/opentofu/opentofu/releases/download/${opentofu}/tofu_${opentofu.slice(1)}_SHA256SUMS`,
+          member: 'tofu',
+        },
+      },
+    ],
+  },
+  // Published as a zip file only, and a plugin does not say its version: it is always built.
+  'terraform-provider-openstack': {
+    version: openstackProvider,
+    variables: [`${openstackProviderModule}/openstack.version=${openstackProvider.slice(1)}`],
+    programs: [{ name: 'terraform-provider-openstack', package: openstackProviderModule }],
+  },
   agnhost: {
     version: kubernetes,
     variables: [],
@@ -198,6 +224,11 @@ export const programPins = {
 
 /** Name of a part that consists of Go programs. */
 export type ProgramsPart = keyof typeof programPins
+
+/** Parts that are providers of OpenTofu, with the address by which modules ask for them. */
+export const openTofuProviders = {
+  'terraform-provider-openstack': 'terraform-provider-openstack/openstack',
+} as const satisfies Partial<Record<ProgramsPart, string>>
 
 /** Folder under `distribution/modules` when it is not named like the part. */
 export const moduleFolders: Partial<Record<ProgramsPart, string>> = { agnhost: 'kubernetes' }

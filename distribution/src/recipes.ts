@@ -17,6 +17,7 @@ import { machineAgentRecipe } from './recipes/machine-agent.ts'
 import { machineProgramsRecipe } from './recipes/machine-programs.ts'
 import { machineSettingsRecipe } from './recipes/machine-settings.ts'
 import { nodeRecipe } from './recipes/node.ts'
+import { openTofuProvidersRecipe } from './recipes/opentofu-providers.ts'
 import { programsRecipe } from './recipes/programs.ts'
 import { type Cache, keyOf } from './store/cache.ts'
 import type { Recipe, Source, Workshop } from './store/part.ts'
@@ -54,6 +55,7 @@ export function allRecipes(context: RecipesContext): readonly Recipe[] {
     machineSettingsRecipe(),
     machineProgramsRecipe(),
     assetsRecipe(),
+    openTofuProvidersRecipe(programs.architecture),
     ...deployables.map((deployable) => bundleRecipe(context.repositoryDirectory, deployable)),
     nodeRecipe(context.nodeProgram),
     machineAgentRecipe(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { chooseStages, totalsOf } from './test.ts'
+import { chooseStages, partsOf, testEnvironment, totalsOf } from './test.ts'
 
 describe('the stages of a test run', () => {
   test('are all of them when none is named, in their own order', () => {
@@ -8,6 +8,23 @@ describe('the stages of a test run', () => {
   })
   test('are refused by name when unknown', () => {
     expect(() => chooseStages(['speed'])).toThrowError(/"speed" is not a stage/)
+  })
+})
+
+describe('the parts of a test run', () => {
+  const directories = { assets: '/assets', opentofu: '/tofu', 'opentofu-providers': '/providers' }
+  const parts = { assetsDirectory: '/assets', machineImages: [], images: {} }
+
+  test('leave out what takes long where nothing needs it', () => {
+    expect(partsOf(['unit', 'system'])).toEqual(['assets', 'machines'])
+    expect(testEnvironment({ ...parts, directories: { assets: '/assets' } })).not.toHaveProperty('TRELLIS_OPENTOFU')
+  })
+  test('bring OpenTofu and its providers to integration tests', () => {
+    expect(partsOf(['integration'])).toEqual(['assets', 'machines', 'opentofu', 'opentofu-providers'])
+    expect(testEnvironment({ ...parts, directories })).toMatchObject({
+      TRELLIS_OPENTOFU: '/tofu/bin/tofu',
+      TRELLIS_OPENTOFU_PROVIDERS: '/providers',
+    })
   })
 })
 

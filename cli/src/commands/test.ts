@@ -27,7 +27,7 @@ export interface Totals {
 export async function runTests(context: CommandContext, wanted: readonly string[]): Promise<number> {
   const chosen = chooseStages(wanted)
   if (needsParts(chosen)) requireRoot(context.host)
-  const environment = needsParts(chosen) ? testEnvironment(await getParts(context)) : {}
+  const environment = needsParts(chosen) ? testEnvironment(await getParts(context, partsOf(chosen))) : {}
   const directory = await mkdtemp(join(tmpdir(), 'trellis-test-'))
   const outcomes: { stage: Stage; code: number; totals: Totals; seconds: number }[] = []
   try {
@@ -74,18 +74,31 @@ export function testEnvironment(parts: Parts): Readonly<Record<string, string>> 
     TRELLIS_WIREGUARD_GO: join(programs, 'wireguard-go'),
     TRELLIS_MACHINE_IMAGE: JSON.stringify(worker?.layers ?? []),
     TRELLIS_IMAGES: JSON.stringify(parts.images),
+    ...openTofuEnvironment(parts.directories),
   }
+}
+
+/** Present only when the parts were asked for: they take long to build, and few tests need them. */
+function openTofuEnvironment(directories: Parts['directories']): Readonly<Record<string, string>> {
+  const { opentofu, 'opentofu-providers': providers } = directories
+  if (opentofu === undefined || providers === undefined) return {}
+  return { TRELLIS_OPENTOFU: join(opentofu, 'bin/tofu'), TRELLIS_OPENTOFU_PROVIDERS: providers }
+}
+
+/** Parts that the stages' tests want; an installation itself has no use for OpenTofu. */
+export function partsOf(chosen: readonly Stage[]): readonly string[] {
+  return ['assets', 'machines', ...(chosen.includes('integration') ? ['opentofu', 'opentofu-providers'] : [])]
 }
 
 function needsParts(chosen: readonly Stage[]): boolean {
   return chosen.some((stage) => stage === 'unit' || stage === 'integration' || stage === 'system')
 }
 
-async function getParts(context: CommandContext): Promise<Parts> {
+async function getParts(context: CommandContext, names: readonly string[]): Promise<Parts> {
   using view = createProgressView(context)
   await ensureHostPackages(context.runner, [...neededPrograms, 'wg', 'curl'], () => {})
   const parts = createPartsView((tasks) => view.show(tasks))
-  return await context.distribution.ensure(undefined, (event) => parts.take(event, context.clock.now()), context.signal)
+  return await context.distribution.ensure(names, (event) => parts.take(event, context.clock.now()), context.signal)
 }
 
 function runStage(

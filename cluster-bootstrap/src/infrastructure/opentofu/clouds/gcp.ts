@@ -1,0 +1,84 @@
+import { Failure } from '@trellis/foundation/failure'
+import { createParser } from '@trellis/foundation/schema'
+import { Type } from 'typebox'
+import type { InfrastructureRequest } from '../../engine.ts'
+import type { OpenTofuCloud } from '../cloud.ts'
+import { outputsOf } from './output-values.ts'
+import { needValue } from './secret-values.ts'
+
+const closed = { additionalProperties: false }
+const text = Type.String({ minLength: 1 })
+
+/** Fields of Gardener's `InfrastructureConfig` for GCP that the module has a use for. */
+const configurationSchema = Type.Object(
+  {
+    apiVersion: Type.Optional(Type.String()),
+    kind: Type.Optional(Type.String()),
+    networks: Type.Optional(
+      Type.Object(
+        {
+          vpc: Type.Optional(
+            Type.Object({ name: text, cloudRouter: Type.Optional(Type.Object({ name: text }, closed)) }, closed),
+          ),
+          cloudNAT: Type.Optional(
+            Type.Object({ minPortsPerVM: Type.Optional(Type.Integer({ minimum: 2, maximum: 65536 })) }, closed),
+          ),
+          workers: Type.Optional(text),
+          worker: Type.Optional(text),
+          internal: Type.Optional(text),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+)
+
+const parser = createParser(configurationSchema, 'infrastructureConfig')
+
+const accounts = createParser(Type.Object({ project_id: text }), 'key of a service account')
+
+/** GCP, with the provider of `hashicorp/google`. */
+export function gcpModule(): OpenTofuCloud {
+  return {
+    module: 'gcp',
+    variables: variablesOf,
+    environment: ({ secret }) => ({ GOOGLE_CREDENTIALS: accountOf(secret) }),
+    secretEnvironment: ['GOOGLE_CREDENTIALS'],
+    outputs: (values) => outputsOf(values, ['network', 'subnetwork', 'cloudRouter', 'serviceAccount']),
+    // Identifiers of this provider are the paths that it imports by.
+    importId: (address, identifiers) => identifiers[address],
+  }
+}
+
+function variablesOf({ technicalId, region, networks, configuration, secret }: InfrastructureRequest) {
+  const config = parser.parse(configuration ?? {}).networks
+  return {
+    name: technicalId,
+    project: projectOf(secret),
+    region,
+    network: config?.vpc?.name ?? null,
+    cloud_router: config?.vpc?.cloudRouter?.name ?? null,
+    nodes_cidr: config?.workers ?? config?.worker ?? networks.nodes,
+    pods_cidr: networks.pods,
+    internal_cidr: config?.internal ?? null,
+    ...(config?.cloudNAT?.minPortsPerVM === undefined ? {} : { min_ports_per_vm: config.cloudNAT.minPortsPerVM }),
+  }
+}
+
+function accountOf(secret: Readonly<Record<string, string>>): string {
+  return needValue(secret, 'serviceAccountJSON', 'serviceaccount.json')
+}
+
+/** Parsers quote what they do not understand, so nothing of the key gets into a message. */
+function projectOf(secret: Readonly<Record<string, string>>): string {
+  if (secret.projectID !== undefined && secret.projectID !== '') return secret.projectID
+  let account: unknown
+  try {
+    account = JSON.parse(accountOf(secret))
+  } catch (error) {
+    if (error instanceof Failure) throw error
+  }
+  if (accounts.fits(account)) return account.project_id
+  throw new Failure('Invalid', 'is no key of a service account', { field: 'secret.serviceAccountJSON' })
+}

@@ -1,0 +1,45 @@
+data "openstack_networking_network_v2" "external" {
+  name     = var.floating_pool_name
+  external = true
+}
+
+data "openstack_networking_subnet_ids_v2" "external" {
+  count = var.floating_pool_subnet_name == null ? 0 : 1
+
+  name       = var.floating_pool_subnet_name
+  network_id = data.openstack_networking_network_v2.external.id
+}
+
+resource "openstack_networking_router_v2" "nodes" {
+  count = var.router_id == null ? 1 : 0
+
+  name                = var.name
+  admin_state_up      = true
+  external_network_id = data.openstack_networking_network_v2.external.id
+  external_subnet_ids = one(data.openstack_networking_subnet_ids_v2.external[*].ids)
+}
+
+resource "openstack_networking_network_v2" "nodes" {
+  count = var.network_id == null ? 1 : 0
+
+  name           = var.name
+  admin_state_up = true
+}
+
+locals {
+  router_id  = var.router_id == null ? one(openstack_networking_router_v2.nodes[*].id) : var.router_id
+  network_id = var.network_id == null ? one(openstack_networking_network_v2.nodes[*].id) : var.network_id
+}
+
+resource "openstack_networking_subnet_v2" "nodes" {
+  name            = var.name
+  network_id      = local.network_id
+  cidr            = var.nodes_cidr
+  ip_version      = 4
+  dns_nameservers = var.dns_servers
+}
+
+resource "openstack_networking_router_interface_v2" "nodes" {
+  router_id = local.router_id
+  subnet_id = openstack_networking_subnet_v2.nodes.id
+}

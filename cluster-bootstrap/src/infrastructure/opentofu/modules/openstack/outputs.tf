@@ -1,0 +1,34 @@
+output "router" {
+  description = "Id of the router."
+  value       = local.router_id
+}
+
+output "network" {
+  description = "Id of the network."
+  value       = local.network_id
+}
+
+output "subnet" {
+  description = "Id of the machines' subnet."
+  value       = openstack_networking_subnet_v2.nodes.id
+}
+
+output "securityGroup" {
+  description = "Name of the machines' security group."
+  value       = openstack_networking_secgroup_v2.nodes.name
+}
+
+output "securityGroupID" {
+  description = "Id of the machines' security group."
+  value       = openstack_networking_secgroup_v2.nodes.id
+}
+
+output "floatingNetwork" {
+  description = "Id of the external network."
+  value       = data.openstack_networking_network_v2.external.id
+}
+
+output "keyName" {
+  description = "Name of the key pair; null when there is none."
+  value       = one(openstack_compute_keypair_v2.nodes[*].name)
+}
