@@ -34,6 +34,18 @@ type OpenDriver = (ports: DriverPorts, settings: DriverSettings) => Promise<Driv
 const drivers = {
   local: async () => (await import('@trellis/cloudprovider/local/driver')).createLocalDriver(),
   simulated: openSimulated,
+  AWS: async ({ clock, registry }, { endpoints: { ec2 } }) => {
+    const { createAwsDriver } = await import('@trellis/cloudprovider/aws/driver')
+    return createAwsDriver({ clock, registry, ...(ec2 === undefined ? {} : { endpoint: ec2 }) })
+  },
+  OpenStack: async ({ clock, registry }) => {
+    const { createOpenStackDriver } = await import('@trellis/cloudprovider/openstack/driver')
+    return createOpenStackDriver({ clock, registry })
+  },
+  GCP: async ({ clock, registry }) => {
+    const { createGoogleDriver } = await import('@trellis/cloudprovider/gcp/driver')
+    return createGoogleDriver({ clock, registry })
+  },
 } satisfies Readonly<Record<string, OpenDriver>>
 
 /** Name of a driver. */
