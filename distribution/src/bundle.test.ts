@@ -1,11 +1,14 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
 import { bundleDeployable, entryOf } from './bundle.ts'
 
-test('a bundle is one file that runs by itself, without what is not used', async () => {
+test.each([
+  { form: 'one-file', files: ['main.mjs'] },
+  { form: 'lazy-files', files: ['main-later-*.mjs', 'main.mjs'] },
+] as const)('a bundle in the form $form runs by itself, without what is not used', async ({ form, files }) => {
   await using room = await createTemporaryDirectory()
   await writeFile(join(room.path, 'used.ts'), 'export const used: string = "used"\nexport const idle = "left out"\n')
   await writeFile(join(room.path, 'later.ts'), 'export const later: number = 7\n')
@@ -19,7 +22,9 @@ test('a bundle is one file that runs by itself, without what is not used', async
     ].join('\n'),
   )
   const output = join(room.path, 'out/main.mjs')
-  await bundleDeployable(room.path, join(room.path, 'main.ts'), output)
+  await bundleDeployable(room.path, join(room.path, 'main.ts'), output, form)
+  const made = (await readdir(join(room.path, 'out'))).sort()
+  expect(made.map((name) => name.replace(/^(main-later-).+(\.mjs)$/, '$1*$2'))).toEqual(files)
   expect((await import(pathToFileURL(output).href)).answer).toBe('b used 7')
   expect(await readFile(output, 'utf8')).not.toContain('left out')
 })

@@ -1,6 +1,6 @@
 import { access, readFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { Failure } from '@trellis/foundation/failure'
 import type { Plugin, RolldownBuild } from 'rolldown'
 import { digestSources, listSources, roomsBelow } from './sources.ts'
@@ -44,10 +44,21 @@ export async function bundleInputs(repositoryDirectory: string, deployable: Depl
 }
 
 /**
- * Bundles a deployable with everything it imports into one module at `output`: nothing is left to install, and what is not used is
+ * `one-file`: all in one module. `lazy-files`: what is imported lazily lies in modules of its own beside it, so that a process holds no source text of what it never loads:
+ * the SDKs of three clouds would double the memory of a machine controller that calls one.
+ */
+export type BundleForm = 'one-file' | 'lazy-files'
+
+/**
+ * Bundles a deployable with everything it imports into a module at `output`: nothing is left to install, and what is not used is
  * left out. The same sources always give the same bytes, wherever the repository in `directory` lies.
  */
-export async function bundleDeployable(directory: string, entry: string, output: string): Promise<void> {
+export async function bundleDeployable(
+  directory: string,
+  entry: string,
+  output: string,
+  form: BundleForm = 'lazy-files',
+): Promise<void> {
   // Loaded only here: most callers of this room have nothing to bundle, and the bundler is large.
   const { rolldown } = await import('rolldown')
   try {
@@ -62,11 +73,13 @@ export async function bundleDeployable(directory: string, entry: string, output:
       plugins: [leaveOut(unreadModules)],
     })
     const { output: chunks } = await bundle.write({
-      file: output,
+      dir: dirname(output),
+      entryFileNames: basename(output),
+      chunkFileNames: `${basename(output, '.mjs')}-[name]-[hash].mjs`,
       format: 'esm',
       minify: false,
       sourcemap: false,
-      codeSplitting: false,
+      codeSplitting: form === 'lazy-files',
     })
     refuseLeftovers(entry, chunks)
   } catch (cause) {

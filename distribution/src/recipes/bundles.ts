@@ -3,9 +3,14 @@ import { bundleDeployable, bundleInputs, type Deployable, entryOf } from '../bun
 import type { Recipe } from '../store/part.ts'
 
 /** Raised when what this recipe does with its inputs changes. */
-const revision = '2'
+const revision = '3'
 
-/** The recipe of one deployable of ours as a single JavaScript file, `main.mjs`. */
+/** Name of the file that a deployable's bundle begins with, and of its script in images. Lists of processes tell deployables apart by it. */
+export function bundleFile(deployable: Deployable): string {
+  return `${deployable}.mjs`
+}
+
+/** The recipe of one deployable of ours as JavaScript: the file that it begins with, and beside it what it loads lazily. */
 export function bundleRecipe(repositoryDirectory: string, deployable: Deployable): Recipe {
   return {
     part: bundlePart(deployable),
@@ -18,7 +23,9 @@ export function bundleRecipe(repositoryDirectory: string, deployable: Deployable
     make: async (workshop) => {
       workshop.report('building', 'bundling')
       const entry = await entryOf(repositoryDirectory, deployable)
-      await bundleDeployable(repositoryDirectory, entry, join(workshop.directory, 'main.mjs'))
+      // The agent becomes one executable, which can load no file beside it.
+      const form = deployable === 'node-agent' ? 'one-file' : 'lazy-files'
+      await bundleDeployable(repositoryDirectory, entry, join(workshop.directory, bundleFile(deployable)), form)
       return 'build'
     },
   }

@@ -5,23 +5,28 @@ import { upstreamImages } from '../pins.ts'
 import {
   imageDefinitions,
   imageSets,
+  type LayerName,
   type LayerSources,
   layerContents,
   layerNames,
   partsOfLayer,
 } from './image-contents.ts'
 
-const sources: LayerSources = {
-  part: (name) => `/cache/${name}`,
-  charts: ['shoot-control-plane/Chart.yaml'],
-  chartsDirectory: '/repository/charts',
-  kubernetesPrograms: [{ name: 'kubernetes' }, { name: 'kube-apiserver', target: 'kubernetes' }],
+function sourcesOf(layer: LayerName): LayerSources {
+  const deployable = layer.slice('application-'.length)
+  return {
+    part: (name) => `/cache/${name}`,
+    charts: ['shoot-control-plane/Chart.yaml'],
+    chartsDirectory: '/repository/charts',
+    bundle: [`${deployable}-later.mjs`, `${deployable}.mjs`],
+    kubernetesPrograms: [{ name: 'kubernetes' }, { name: 'kube-apiserver', target: 'kubernetes' }],
+  }
 }
 
 /** Paths that an image has, through all its layers. */
 function pathsOf(name: keyof typeof imageDefinitions): readonly string[] {
   return imageDefinitions[name].layers.flatMap((layer) => {
-    const { items, programs } = layerContents(layer, sources)
+    const { items, programs } = layerContents(layer, sourcesOf(layer))
     return [...items.map((item) => item.path), ...programs.map((program) => program.path)]
   })
 }
@@ -32,14 +37,14 @@ test('there is an image for every upstream name and every deployable but the nod
 })
 
 test.each(layerNames)('the layer %s is made of absolute paths without contradictions', (layer) => {
-  const { items, programs } = layerContents(layer, sources)
+  const { items, programs } = layerContents(layer, sourcesOf(layer))
   expect(items.length + programs.length).toBeGreaterThan(0)
   expect(() => arrangeItems(items)).not.toThrow()
 })
 
 test.each(layerNames)('the layer %s takes nothing from parts that it does not name', (layer) => {
   const named = new Set(partsOfLayer(layer))
-  const { items, programs } = layerContents(layer, sources)
+  const { items, programs } = layerContents(layer, sourcesOf(layer))
   const used = [
     ...items.flatMap((item) => (item.kind === 'file' ? [item.source] : [])),
     ...programs.map((p) => p.source),

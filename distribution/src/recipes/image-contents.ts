@@ -4,7 +4,7 @@ import type { ImageSettings } from '../oci/image.ts'
 import type { LayerItem } from '../oci/layer.ts'
 import { mergedFolders, type ProgramFile } from '../oci/shared-libraries.ts'
 import type { upstreamImages } from '../pins.ts'
-import { bundlePart } from './bundles.ts'
+import { bundleFile, bundlePart } from './bundles.ts'
 
 const sharedLayers = [
   'base',
@@ -56,9 +56,8 @@ function ourImage(deployable: Deployable, more: readonly LayerName[], user: stri
   }
 }
 
-/** Each deployable's script has its name, so that a list of processes tells them apart. */
 function scriptPath(deployable: Deployable): string {
-  return `/app/${deployable}.mjs`
+  return `/app/${bundleFile(deployable)}`
 }
 
 /** Every image, by short name. */
@@ -118,6 +117,8 @@ export interface LayerSources {
   /** Files of the charts folder, relative to it. */
   readonly charts: readonly string[]
   readonly chartsDirectory: string
+  /** Files of the bundle that the layer holds, if it holds one. */
+  readonly bundle: readonly string[]
   /** Names and links in the Kubernetes part's `bin`. */
   readonly kubernetesPrograms: readonly { readonly name: string; readonly target?: string }[]
 }
@@ -240,11 +241,7 @@ export function layerContents(layer: LayerName, sources: LayerSources): LayerCon
     case 'charts':
       return only(...chartItems(sources))
     default:
-      return only({
-        kind: 'file',
-        path: scriptPath(layer.slice('application-'.length) as Deployable),
-        source: join(part(partsOfLayer(layer)[0] ?? ''), 'main.mjs'),
-      })
+      return only(...bundleItems(part(partsOfLayer(layer)[0] ?? ''), sources.bundle))
   }
 }
 
@@ -254,6 +251,10 @@ function kubernetesItems(sources: LayerSources): readonly LayerItem[] {
     if (target !== undefined) return { kind: 'link', path, target }
     return { kind: 'file', path, source: join(sources.part('kubernetes'), 'bin', name), mode: 0o755 }
   })
+}
+
+function bundleItems(directory: string, files: readonly string[]): readonly LayerItem[] {
+  return files.map((file) => ({ kind: 'file', path: `/app/${file}`, source: join(directory, file) }))
 }
 
 function chartItems(sources: LayerSources): readonly LayerItem[] {

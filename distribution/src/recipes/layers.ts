@@ -9,7 +9,7 @@ import type { Recipe, Workshop } from '../store/part.ts'
 import { type LayerName, type LayerSources, layerContents, partsOfLayer } from './image-contents.ts'
 
 /** Raised when what this recipe does with its inputs changes. */
-const revision = '2'
+const revision = '3'
 
 /** Smaller files are not worth sharing. */
 const sharedFromBytes = 1024 * 1024
@@ -84,6 +84,7 @@ async function sourcesOf(
     part,
     chartsDirectory: context.chartsDirectory,
     charts: layer === 'charts' ? await listSources(context.chartsDirectory) : [],
+    bundle: layer.startsWith('application-') ? (await readdir(part(partsOfLayer(layer)[0] ?? ''))).sort() : [],
     kubernetesPrograms: layer === 'kubernetes' ? await listPrograms(join(part('kubernetes'), 'bin')) : [],
   }
 }

@@ -2,11 +2,11 @@ import { chmod, copyFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runOrThrow } from '@trellis/foundation/command'
 import type { Recipe } from '../store/part.ts'
-import { bundlePart } from './bundles.ts'
+import { bundleFile, bundlePart } from './bundles.ts'
 import { makeFolder } from './layer-files.ts'
 
 /** Raised when what this recipe does with its inputs changes. */
-const revision = '1'
+const revision = '2'
 
 /** The recipe of the layer with the node agent: Node and the agent's bundle in one executable file. */
 export function machineAgentRecipe(): Recipe {
@@ -19,7 +19,7 @@ export function machineAgentRecipe(): Recipe {
     make: async ({ directory, scratch, part, report, runner }) => {
       report('building', 'single executable')
       const settings = join(scratch, 'executable.json')
-      await copyFile(join(part(bundle).directory, 'main.mjs'), join(scratch, 'main.mjs'))
+      await copyFile(join(part(bundle).directory, bundleFile('node-agent')), join(scratch, 'main.mjs'))
       await writeFile(
         settings,
         JSON.stringify({
