@@ -90,7 +90,7 @@ async function followUp(
   const last = lastAttempt(await client.operationsOf(place, call))
   if (last.kind === 'running') return describeAttempt(client.project, place)
   if (last.kind === 'failed') {
-    await removePieces(session, place, { evenKept: true }, call)
+    await removePieces(session, place, last.operation, call)
     if (clock.now() - Date.parse(last.operation.endTime ?? '') < freshMilliseconds) throw asRefusal(last.failure)
   }
   const before = last.kind === 'none' ? earlier.name : last.operation.name
@@ -98,7 +98,7 @@ async function followUp(
   if (accepted === 'taken') return adopt(session, place, call)
   const errors = accepted.error?.errors ?? []
   if (errors.length > 0) {
-    await removePieces(session, place, { evenKept: true }, call)
+    await removePieces(session, place, accepted, call)
     throw asRefusal(failureOfOperation(errors))
   }
   metrics.made()

@@ -5,7 +5,7 @@ import type {
   ServerRequest,
 } from '@trellis/cloudprovider/contract/driver'
 import { isFailure } from '@trellis/foundation/failure'
-import type { Instance, Place } from './client.ts'
+import type { Instance, Operation, Piece, Place } from './client.ts'
 import { getInstance, lastAttempt, placeOf, placeOfId } from './find-servers.ts'
 import { isOwn, keptLabel, ownFilter } from './ownership.ts'
 import { requestIdOf } from './request-id.ts'
@@ -43,7 +43,7 @@ async function deleteAt(session: Session, place: Place, call: CallOptions | unde
   // A server that was asked for a moment ago may not be visible yet.
   const last = lastAttempt(await client.operationsOf(place, call))
   if (last.kind === 'running') return 'deleting'
-  return removePieces(session, place, { evenKept: last.kind === 'failed' }, call)
+  return removePieces(session, place, last.kind === 'failed' ? last.operation : undefined, call)
 }
 
 async function remove(
@@ -64,17 +64,17 @@ async function remove(
   return 'deleting'
 }
 
-/** Removes disks that were made for a machine and hang on no server. Those that the class wants to keep go only when their server never was. */
+/**
+ * Removes disks that were made for a machine and hang on no server. Those that the class wants to keep go only when a failed attempt made them: what an earlier server wrote to one stays.
+ */
 export async function removePieces(
   { client, spec }: Session,
   { zone, instance }: Place,
-  { evenKept }: { readonly evenKept: boolean },
+  failedAttempt?: Operation,
   call?: CallOptions,
 ): Promise<MachineDeletion> {
   const disks = await client.listDisks(zone, ownFilter(spec.tags, instance), call)
-  const doomed = disks.filter(
-    ({ users, labels }) => users.length === 0 && (evenKept || labels[keptLabel] === undefined),
-  )
+  const doomed = disks.filter((disk) => disk.users.length === 0 && isDoomed(disk, failedAttempt))
   for (const { name } of doomed) {
     try {
       await client.deleteDisk(zone, name, call)
@@ -83,4 +83,9 @@ export async function removePieces(
     }
   }
   return doomed.length > 0 ? 'deleting' : 'gone'
+}
+
+function isDoomed({ labels, creationTimestamp = '' }: Piece, failedAttempt: Operation | undefined): boolean {
+  if (labels[keptLabel] === undefined) return true
+  return failedAttempt !== undefined && Date.parse(creationTimestamp) >= Date.parse(failedAttempt.insertTime ?? '')
 }

@@ -13,6 +13,7 @@ import { GoogleError } from '../testing/google-error.ts'
 import { foreignToken } from '../testing/identity.ts'
 import { tokenExchange, workloadTokenFile } from './credentials.ts'
 import { createGoogleDriver } from './driver.ts'
+import { ownLabels } from './ownership.ts'
 
 interface Stage {
   readonly cloud: GoogleCloud
@@ -129,6 +130,26 @@ describe('creation at Google Cloud', () => {
       expect(cloud.world.all(disks(stage))).toEqual([])
     }))
 
+  it('keeps a disk that an earlier server of the machine wrote to, whatever becomes of the next', () =>
+    onStage(async (stage) => {
+      const { cloud, clock, driver } = stage
+      const kept = { sizeGb: 9, autoDelete: false }
+      const request = requestFor(cloud, 'machine-a', { disks: [...classFor('one').disks, kept] })
+      await driver.createMachine(request)
+      cloud.world.settle()
+      while ((await driver.deleteMachine(request)) === 'deleting') cloud.world.settle()
+      await clock.advance(1000)
+      await driver.createMachine(request)
+      cloud.world.settle()
+      expect(await look(stage, request)).toMatchObject({
+        state: 'failed',
+        reason: expect.stringContaining('ALREADY_EXISTS'),
+      })
+      await expect(driver.createMachine(request)).rejects.toMatchObject({ kind: 'Conflict' })
+      while ((await driver.deleteMachine(request)) === 'deleting') cloud.world.settle()
+      expect(cloud.world.all(disks(stage)).map(({ name }) => name)).toEqual(['machine-a-1'])
+    }))
+
   it('makes one server when the answer is lost, or never comes', () =>
     onStage(async (stage) => {
       const { cloud, clock, driver, request } = stage
@@ -213,6 +234,26 @@ describe('deletion at Google Cloud', () => {
       while ((await driver.deleteMachine(request)) === 'deleting') cloud.world.settle()
       expect(cloud.world.all(disks(stage))).toHaveLength(1)
       expect(await driver.listLeftovers?.(request)).toEqual([])
+    }))
+
+  it('lists and deletes addresses that were made for machines too', () =>
+    onStage(async ({ cloud, driver, request }) => {
+      const addresses = `${cloud.project}/regions/europe-west1/addresses`
+      const put = (name: string, rest: object) =>
+        cloud.world.put(addresses, name, { ...cloud.world.fresh('address', addresses, name), ...rest })
+      put('left', { labels: ownLabels(request.providerSpec.tags, 'machine-a') })
+      put('taken', { labels: ownLabels(request.providerSpec.tags, 'machine-b'), users: ['a server'] })
+      put('of-nobody', {})
+      const found = (await driver.listLeftovers?.(request)) ?? []
+      expect(found).toMatchObject([{ id: 'address/europe-west1/left', kind: 'address', machineName: 'machine-a' }])
+      const [left] = found
+      if (left === undefined) return
+      const taken = { ...left, id: 'address/europe-west1/taken' }
+      await expect(driver.deleteLeftover?.(request, taken)).rejects.toMatchObject({ kind: 'Conflict' })
+      expect(await driver.deleteLeftover?.(request, left)).toBe('deleting')
+      cloud.world.settle()
+      expect(await driver.deleteLeftover?.(request, left)).toBe('gone')
+      expect(await driver.deleteLeftover?.(request, { ...left, id: 'nonsense' })).toBe('gone')
     }))
 
   it('follows the provider id into the zone that the class had before', () =>

@@ -97,6 +97,11 @@ describe('provider specs of Google Cloud', () => {
     ['a local SSD to start from', { disks: [{ type: 'SCRATCH', interface: 'NVME', boot: true }] }, 'disks[0].boot'],
     ['a boot disk without image', { disks: [{ boot: true, sizeGb: 5 }] }, 'disks[0].image'],
     ['a disk of no size', { disks: [...base.disks, {}] }, 'disks[1].sizeGb'],
+    [
+      'a speed that no disk has',
+      { disks: [{ ...base.disks[0], provisionedThroughput: 1e21 }] },
+      'disks[0].provisionedThroughput',
+    ],
     ['a size that is none', { disks: [{ ...base.disks[0], sizeGb: 1.5 }] }, 'disks[0].sizeGb'],
     ['encryption without key', { disks: [{ ...base.disks[0], encryption: {} }] }, 'disks[0].encryption'],
     ['an interface in no network', { networkInterfaces: [{}] }, 'networkInterfaces[0].subnetwork'],

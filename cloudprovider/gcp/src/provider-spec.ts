@@ -32,7 +32,7 @@ export const providerSpecSchema = Type.Object(
     disks: Type.Array(diskSchema, { minItems: 1, maxItems: 128 }),
     gpu: Type.Optional(
       Type.Object(
-        { acceleratorType: text('Type of GPU.'), count: Type.Integer({ minimum: 1 }) },
+        { acceleratorType: text('Type of GPU.'), count: Type.Integer({ minimum: 1, maximum: 64 }) },
         { additionalProperties: false },
       ),
     ),

@@ -22,7 +22,9 @@ export interface Work {
 }
 
 interface Pending {
-  readonly key: string
+  /** Where its operation is. */
+  readonly collection: Collection
+  readonly name: string
   readonly work: Work
 }
 
@@ -54,25 +56,20 @@ const base = 'https://www.googleapis.com/compute/v1/projects'
 
 /** An empty world. */
 export function createWorld(clock: Clock): World {
-  const things = new Map<string, Thing>()
-  const pending: Pending[] = []
-  const requests = new Map<string, string>()
+  const things = new Map<Collection, Map<string, Thing>>()
+  let pending: Pending[] = []
+  const requests = new Map<string, Pending>()
   let counter = 1000
   const keyOf = (collection: Collection, name: string) => `${collection}/${name}`
   const link = (collection: Collection, name: string) => `${base}/${keyOf(collection, name)}`
   const now = () => new Date(clock.now()).toISOString()
   const inCollection = (collection: Collection) =>
-    [...things]
-      .filter(([key]) => key.startsWith(`${collection}/`) && !key.slice(collection.length + 1).includes('/'))
-      .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([, thing]) => thing)
-  const end = ({ key, work }: Pending) => {
-    const operation = things.get(key)
-    if (operation === undefined || operation.status === 'DONE') return
+    [...(things.get(collection) ?? [])].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, thing]) => thing)
+  const end = ({ collection, name, work }: Pending) => {
     if (work.error === undefined) work.finish?.()
     else work.fail?.()
-    things.set(key, {
-      ...operation,
+    world.put(collection, name, {
+      ...world.get(collection, name),
       status: 'DONE',
       progress: 100,
       endTime: now(),
@@ -82,21 +79,21 @@ export function createWorld(clock: Clock): World {
   const world: World = {
     link,
     all: inCollection,
-    everywhere: (suffix) => {
-      const names = new Set([...things.keys()].map((key) => key.slice(0, key.lastIndexOf('/'))))
-      return new Map([...names].filter((one) => one.endsWith(suffix)).map((one) => [one, inCollection(one)]))
-    },
-    find: (collection, name) => things.get(keyOf(collection, name)),
+    everywhere: (suffix) =>
+      new Map([...things.keys()].filter((one) => one.endsWith(suffix)).map((one) => [one, inCollection(one)])),
+    find: (collection, name) => things.get(collection)?.get(name),
     get: (collection, name) => {
-      const found = things.get(keyOf(collection, name))
+      const found = world.find(collection, name)
       if (found !== undefined) return found
       throw new GoogleError(404, 'notFound', `The resource 'projects/${keyOf(collection, name)}' was not found`)
     },
     put: (collection, name, thing) => {
-      things.set(keyOf(collection, name), thing)
+      const holder = things.get(collection) ?? new Map<string, Thing>()
+      holder.set(name, thing)
+      things.set(collection, holder)
       return thing
     },
-    remove: (collection, name) => void things.delete(keyOf(collection, name)),
+    remove: (collection, name) => void things.get(collection)?.delete(name),
     fresh: (kind, collection, name) => ({
       kind: `compute#${kind}`,
       id: String(++counter),
@@ -123,15 +120,21 @@ export function createWorld(clock: Clock): World {
       }
       const { creationTimestamp: _, ...shown } = operation
       world.put(collection, name, shown)
-      pending.push({ key: keyOf(collection, name), work })
-      if (requestId !== undefined) requests.set(requestId, keyOf(collection, name))
+      const begun = { collection, name, work }
+      pending.push(begun)
+      if (requestId !== undefined) requests.set(requestId, begun)
       return shown
     },
     settle: (collection, name) => {
-      const wanted = collection === undefined || name === undefined ? undefined : keyOf(collection, name)
-      for (const one of pending) if (wanted === undefined || one.key === wanted) end(one)
+      const isMeant = (one: Pending) => collection === undefined || (one.collection === collection && one.name === name)
+      const ending = pending.filter(isMeant)
+      pending = pending.filter((one) => !isMeant(one))
+      for (const one of ending) end(one)
     },
-    repeated: (requestId) => things.get(requests.get(requestId) ?? ''),
+    repeated: (requestId) => {
+      const begun = requests.get(requestId)
+      return begun === undefined ? undefined : world.get(begun.collection, begun.name)
+    },
   }
   return world
 }

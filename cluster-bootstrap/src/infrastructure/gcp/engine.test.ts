@@ -1,0 +1,247 @@
+import { type GoogleCloud, startGoogleCloud } from '@trellis/cloudprovider/gcp/testing/google-cloud'
+import { createClock, createSystemClock } from '@trellis/foundation/clock'
+import { Failure } from '@trellis/foundation/failure'
+import { describe, expect, it } from 'vitest'
+import {
+  describeInfrastructure,
+  type InfrastructureHarness,
+  type InfrastructureWish,
+} from '../../../testing/infrastructure-conformance.ts'
+import type { InfrastructureState } from '../engine.ts'
+import { createGoogleInfrastructure } from './engine.ts'
+
+/** What waits for its turn goes on at once, and nothing is ever late. */
+function createHastyClock() {
+  let now = createSystemClock().now()
+  return createClock(
+    () => now,
+    (milliseconds, work, unref) => {
+      let called = false
+      if (!unref) {
+        now += milliseconds
+        queueMicrotask(() => called || work())
+      }
+      return {
+        cancel: () => {
+          called = true
+        },
+      }
+    },
+  )
+}
+
+const clock = createHastyClock()
+const region = 'europe-west1'
+const nodes = '10.250.0.0/16'
+const sorts = [
+  'addresses',
+  'firewalls',
+  'forwardingRules',
+  'networks',
+  'routers',
+  'routes',
+  'serviceAccounts',
+  'subnetworks',
+  'targetPools',
+]
+
+interface Stage extends InfrastructureHarness {
+  readonly cloud: GoogleCloud
+}
+
+async function open(): Promise<Stage> {
+  const cloud = await startGoogleCloud(clock)
+  const states = new Map<string, InfrastructureState>()
+  const saved = (technicalId = 'shoot--test--one') => states.get(technicalId) ?? {}
+  return {
+    cloud,
+    engine: createGoogleInfrastructure({ clock, endpoint: cloud.endpoint }),
+    request: ({ technicalId = 'shoot--test--one', configuration, state = {} }: InfrastructureWish = {}) => ({
+      technicalId,
+      region,
+      zones: ['europe-west1-b'],
+      networks: { nodes, pods: '100.96.0.0/16', services: '100.64.0.0/16' },
+      configuration: configuration ?? { networks: { workers: '10.250.0.0/19' } },
+      secret: cloud.identity.secret,
+      state,
+      save: async (next) => void states.set(technicalId, next),
+      signal: new AbortController().signal,
+      note: () => {},
+    }),
+    saved,
+    things: () => thingsOf(cloud),
+    calls: () => ({
+      all: cloud.calls.length,
+      changing: cloud.calls.filter((id) => !/\.(get|list|wait)$/.test(id)).length,
+    }),
+    breakAt: (call, when) => breakAt(cloud, call, when),
+    changed: {
+      networks: {
+        workers: nodes,
+        internal: '10.251.0.0/16',
+        cloudNAT: { enableDynamicPortAllocation: true, minPortsPerVM: 128, maxPortsPerVM: 4096 },
+        flowLogs: { flowSampling: 0.5, aggregationInterval: 'INTERVAL_1_MIN' },
+      },
+    },
+    impossible: {
+      configuration: { networks: { workers: '10.250.128.0/19' } },
+      field: 'spec.provider.infrastructureConfig.networks.workers',
+    },
+    leaveByCluster: (technicalId) => leaveByCluster(cloud, technicalId),
+    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
+  }
+}
+
+/** Everything there is, without what changes by itself. */
+function thingsOf({ world }: GoogleCloud): readonly string[] {
+  const all = sorts.flatMap((sort) => [...world.everywhere(`/${sort}`)])
+  const texts = all.flatMap(([collection, found]) =>
+    found.map(({ fingerprint: _, creationTimestamp: _at, ...thing }) => `${collection} ${JSON.stringify(thing)}`),
+  )
+  return texts.sort()
+}
+
+function breakAt(cloud: GoogleCloud, call: number | undefined, when: 'before' | 'after' = 'before'): void {
+  let count = 0
+  const count1 = () => {
+    if (call !== undefined && ++count >= call) throw new Failure('Unavailable', 'the process died')
+  }
+  cloud.before = when === 'before' ? count1 : () => {}
+  cloud.after = when === 'after' ? count1 : () => {}
+}
+
+/** A load balancer, a rule for node ports and a route, as a cluster's cloud controller makes them. */
+function leaveByCluster(
+  { world, project }: GoogleCloud,
+  technicalId = 'shoot--test--one',
+  network = technicalId,
+): void {
+  const link = world.link(`${project}/global/networks`, network)
+  const server = world.link(`${project}/zones/europe-west1-b/instances`, `${technicalId}-worker-1`)
+  const targetTags = [`kubernetes-io-cluster-${technicalId}`]
+  const balancer = `a${technicalId.replaceAll('-', '')}`
+  const put = (where: string, kind: string, name: string, rest: object) => {
+    const collection = `${project}/${where}/${kind}s`.replace('addresss', 'addresses')
+    world.put(collection, name, { ...world.fresh(kind, collection, name), ...rest })
+  }
+  put(`regions/${region}`, 'targetPool', balancer, { instances: [server] })
+  put(`regions/${region}`, 'forwardingRule', balancer, {
+    target: world.link(`${project}/regions/${region}/targetPools`, balancer),
+  })
+  put(`regions/${region}`, 'address', balancer, {})
+  put('global', 'firewall', `k8s-fw-${balancer}`, { network: link, targetTags })
+  put('global', 'firewall', `k8s-${balancer}-node-http-hc`, { network: link, targetTags })
+  put('global', 'route', `${technicalId}-route`, {
+    network: link,
+    nextHopInstance: server,
+    description: 'k8s-node-route',
+  })
+}
+
+describeInfrastructure('the Google engine', open)
+
+describe('infrastructure at Google Cloud', () => {
+  it('tells machines where they belong', async () => {
+    await using stage = await open()
+    expect(await stage.engine.apply(stage.request())).toEqual({
+      network: 'shoot--test--one',
+      subnetwork: 'shoot--test--one-nodes',
+      serviceAccountEmail: expect.stringMatching(
+        /^shoot--test--one-[0-9a-f]{8}@trellis-test\.iam\.gserviceaccount\.com$/,
+      ),
+    })
+  })
+
+  it('lets nobody reach other machines than those of the shoot', async () => {
+    await using stage = await open()
+    await stage.engine.apply(stage.request())
+    const rules = stage.cloud.world.all(`${stage.cloud.project}/global/firewalls`)
+    expect(rules.map(({ targetTags }) => targetTags)).toEqual(Array(3).fill(['kubernetes-io-cluster-shoot--test--one']))
+    expect(rules.map(({ sourceRanges }) => sourceRanges)).toEqual([
+      ['0.0.0.0/0'],
+      ['35.191.0.0/16', '130.211.0.0/22', '209.85.152.0/22', '209.85.204.0/22'],
+      ['10.250.0.0/19', '100.96.0.0/16'],
+    ])
+  })
+
+  it('puts what somebody changed by hand back', async () => {
+    await using stage = await open()
+    await stage.engine.apply(stage.request())
+    const firewalls = `${stage.cloud.project}/global/firewalls`
+    const name = 'shoot--test--one-allow-internal'
+    const before = stage.cloud.world.get(firewalls, name)
+    stage.cloud.world.put(firewalls, name, { ...before, sourceRanges: ['0.0.0.0/0'] })
+    const planned = await stage.engine.plan(stage.request({ state: stage.saved() }))
+    expect(planned).toEqual([{ action: 'update', what: 'firewall/internal', field: 'sourceRanges' }])
+    await stage.engine.apply(stage.request({ state: stage.saved() }))
+    expect(stage.cloud.world.get(firewalls, name)).toEqual(before)
+  })
+
+  it('takes the subnetwork for load balancers down when it is wanted no more', async () => {
+    await using stage = await open()
+    await stage.engine.apply(stage.request({ configuration: stage.changed }))
+    const configuration = { networks: { workers: nodes } }
+    const smaller = () => stage.request({ configuration, state: stage.saved() })
+    expect(await stage.engine.plan(smaller())).toContainEqual({ action: 'delete', what: 'subnetwork/internal' })
+    await stage.engine.apply(smaller())
+    expect(await stage.engine.plan(smaller())).toEqual([])
+    expect(Object.keys(stage.saved())).not.toContain('subnetwork/internal')
+  })
+
+  const networks = 'trellis-test/global/networks'
+  const regional = `trellis-test/regions/${region}`
+
+  function giveNetwork({ cloud: { world } }: Stage): void {
+    world.put(networks, 'shared', world.fresh('network', networks, 'shared'))
+    const router = { network: world.link(networks, 'shared'), nats: [{ name: 'of-others' }] }
+    world.put(`${regional}/routers`, 'shared', { ...world.fresh('router', `${regional}/routers`, 'shared'), ...router })
+    world.put(`${regional}/addresses`, 'way-out', world.fresh('address', `${regional}/addresses`, 'way-out'))
+  }
+
+  it('lives in a network and on a router of others, and leaves both as they were', async () => {
+    await using stage = await open()
+    giveNetwork(stage)
+    const before = thingsOf(stage.cloud)
+    const configuration = {
+      networks: {
+        vpc: { name: 'shared', cloudRouter: { name: 'shared' } },
+        workers: nodes,
+        cloudNAT: { natIPNames: [{ name: 'way-out' }] },
+      },
+    }
+    const request = () => stage.request({ configuration, state: stage.saved() })
+    expect(await stage.engine.apply(request())).toMatchObject({ network: 'shared' })
+    expect(stage.cloud.world.get(`${regional}/routers`, 'shared').nats).toMatchObject([
+      { name: 'of-others' },
+      {
+        name: 'shoot--test--one-cloud-nat',
+        natIpAllocateOption: 'MANUAL_ONLY',
+        natIps: [stage.cloud.world.link(`${regional}/addresses`, 'way-out')],
+      },
+    ])
+    expect(await stage.engine.plan(request())).toEqual([])
+    leaveByCluster(stage.cloud, 'shoot--test--two', 'shared')
+    const foreign = thingsOf(stage.cloud).filter((one) => /test-*two/.test(one))
+    leaveByCluster(stage.cloud, 'shoot--test--one', 'shared')
+    await stage.engine.destroy(request())
+    expect(thingsOf(stage.cloud)).toEqual([...before, ...foreign].sort())
+  })
+
+  it.each([
+    ['network', { vpc: { name: 'missing' } }, 'vpc.name'],
+    ['router', { vpc: { name: 'shared', cloudRouter: { name: 'missing' } } }, 'vpc.cloudRouter.name'],
+    [
+      'address',
+      { cloudNAT: { natIPNames: [{ name: 'way-out' }, { name: 'missing' }] } },
+      'cloudNAT.natIPNames[1].name',
+    ],
+  ])('refuses a %s that is not there', async (_what, change, field) => {
+    await using stage = await open()
+    giveNetwork(stage)
+    const configuration = { networks: { workers: nodes, ...change } }
+    await expect(stage.engine.apply(stage.request({ configuration }))).rejects.toMatchObject({
+      kind: 'Invalid',
+      field: `spec.provider.infrastructureConfig.networks.${field}`,
+    })
+  })
+})
