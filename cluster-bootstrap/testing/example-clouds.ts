@@ -31,11 +31,11 @@ export const exampleOutputs: Readonly<Record<string, InfrastructureOutputs>> = {
     keyName: 'key-1',
     instanceProfile: 'profile-1',
     securityGroup: 'sg-1',
-    'zone/eu-central-1a/subnet': 'subnet-a',
-    'zone/eu-central-1b/subnet': 'subnet-b',
+    'subnet/eu-central-1a': 'subnet-a',
+    'subnet/eu-central-1b': 'subnet-b',
   },
   openstack: { network: 'network-1', subnet: 'subnet-1', securityGroup: 'group-1', keyName: 'key-1' },
-  gcp: { network: 'network-1', subnetwork: 'subnet-1', serviceAccount: 'nodes@example.org', project: 'example' },
+  gcp: { network: 'network-1', subnetwork: 'subnet-1', serviceAccountEmail: 'nodes@example.org', project: 'example' },
 }
 
 /** A Shoot of the examples, to be changed. */

@@ -41,7 +41,7 @@ async function setUp(answer: () => Promise<ProviderMachine>) {
     machines: { list: () => [machine] },
     infrastructure: {
       connection: async () => {
-        const connection = await cloud.connect?.({} as never, { endpoints: {}, dnsServers: [] })
+        const connection = await cloud.connect?.({} as never, {})
         if (connection === undefined) throw new TypeError('it connects')
         const getMachineStatus = (request: MachineRequest) => {
           asked.push(request)

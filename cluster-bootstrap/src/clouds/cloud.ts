@@ -10,13 +10,8 @@ import type { SecretData } from '../secrets/secret-store.ts'
 import type { Blueprint, PoolBlueprint } from '../shoot/blueprint.ts'
 import type { ZoneBlueprint } from '../shoot/zones.ts'
 
-/** What of a profile a connection to the cloud depends on. */
-export interface CloudSettings {
-  /** Addresses that replace the cloud's own, by service, as in `{"ec2": "https://ec2.example"}`; empty for the cloud itself. */
-  readonly endpoints: Readonly<Record<string, string>>
-  /** Name servers of networks that are made; the cloud's own when empty. */
-  readonly dnsServers: readonly string[]
-}
+/** Addresses that replace a cloud's own, by service, as in `{"ec2": "https://ec2.example"}`; empty for the cloud itself. */
+export type CloudEndpoints = Readonly<Record<string, string>>
 
 /** What the profile of a cloud adds to a Shoot's credentials and machines. */
 export interface CloudPlace {
@@ -89,10 +84,12 @@ export interface ShootCloud {
   credentials(secret: SecretData, place: CloudPlace): SecretData
   /** What names things and is no secret of these credentials, as in `project`; added to the outputs of the infrastructure. */
   identifiers(credentials: SecretData): InfrastructureOutputs
-  /** What of a profile the connection depends on; of a profile that is gone (undefined), nothing. */
-  settings(providerConfig: unknown): CloudSettings
+  /** Addresses that the profile sets in place of the cloud's own; none when it is gone (undefined). */
+  endpoints(providerConfig: unknown): CloudEndpoints
+  /** The Shoot's `infrastructureConfig` as the engine gets it: with what the profile (undefined when gone) gives where the Shoot says nothing. */
+  infrastructureConfig(configuration: unknown, providerConfig: unknown): unknown
   /** Pure. Throws an invariant error for an output that the engine owes. */
   machines(place: MachinePlace): CloudMachines
   /** Reaches the cloud. Absent while this version has no engine and driver for it: its Shoots are refused. */
-  readonly connect?: (ports: CloudPorts, settings: CloudSettings) => Promise<CloudConnection>
+  readonly connect?: (ports: CloudPorts, endpoints: CloudEndpoints) => Promise<CloudConnection>
 }

@@ -21,7 +21,8 @@ export const localCloud: ShootCloud = {
   validateShoot,
   credentials: (secret) => pickKeys(secret, ['endpoint', 'token', 'caBundle']),
   identifiers: () => ({}),
-  settings: () => ({ endpoints: {}, dnsServers: [] }),
+  endpoints: () => ({}),
+  infrastructureConfig: (configuration) => configuration,
   machines: ({ blueprint, pool, outputs }: MachinePlace) => ({
     providerSpec: {
       network: need(outputs, 'network'),

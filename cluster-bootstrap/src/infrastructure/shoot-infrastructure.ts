@@ -49,19 +49,15 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
     const profile = name === undefined ? undefined : await garden.find(cloudProfiles, { name })
     return profile?.spec.providerConfig
   }
-  async function credentials(): Promise<SecretData> {
-    const place = { providerConfig: await providerConfig(), region: shoot.spec.region }
-    return readCredentials({ garden, seedCredentials }, cloud, shoot, place)
-  }
-  async function connection(): Promise<CloudConnection> {
-    return connections.open(cloud, cloud.settings(await providerConfig()))
-  }
-  const request = (secret: SecretData, { signal, note }: TaskRun): InfrastructureRequest => ({
+  const credentialsWith = (profile: unknown) =>
+    readCredentials({ garden, seedCredentials }, cloud, shoot, { providerConfig: profile, region: shoot.spec.region })
+  const connectionWith = (profile: unknown) => connections.open(cloud, cloud.endpoints(profile))
+  const request = (secret: SecretData, profile: unknown, { signal, note }: TaskRun): InfrastructureRequest => ({
     technicalId: options.technicalId,
     region: shoot.spec.region,
     zones: zonesOf(shoot),
     networks: options.networks,
-    configuration: shoot.spec.provider.infrastructureConfig,
+    configuration: cloud.infrastructureConfig(shoot.spec.provider.infrastructureConfig, profile),
     secret,
     state: state.current(),
     save: state.save,
@@ -69,22 +65,24 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
     note,
   })
   return {
-    credentials,
-    connection,
+    credentials: async () => credentialsWith(await providerConfig()),
+    connection: async () => connectionWith(await providerConfig()),
     apply: async (run) => {
-      const [secret, { engine }] = await Promise.all([credentials(), connection()])
+      const profile = await providerConfig()
+      const [secret, { engine }] = await Promise.all([credentialsWith(profile), connectionWith(profile)])
       await state.begin()
-      return { ...(await engine.apply(request(secret, run))), ...cloud.identifiers(secret) }
+      return { ...(await engine.apply(request(secret, profile, run))), ...cloud.identifiers(secret) }
     },
     destroy: async (run) => {
-      const secret = await credentials().catch((error: unknown) => {
+      const profile = await providerConfig()
+      const secret = await credentialsWith(profile).catch((error: unknown) => {
         // Without credentials nothing was made, and a Shoot that never had any must not need them to go.
         if (isFailure(error, 'Unavailable') && !state.mayHaveBegun()) return undefined
         throw error
       })
       if (secret === undefined) return
-      const { engine } = await connection()
-      await engine.destroy(request(secret, run))
+      const { engine } = await connectionWith(profile)
+      await engine.destroy(request(secret, profile, run))
     },
   }
 }

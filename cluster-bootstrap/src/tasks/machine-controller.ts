@@ -20,7 +20,7 @@ export const machineController: Task<ShootServices> = {
           images: { 'machine-controller-manager': images.mcm },
           secretsChecksum: read(secretsSummary).checksum,
           provider: cloud.machineProvider,
-          endpoints: cloud.settings(blueprint.providerConfig).endpoints,
+          endpoints: cloud.endpoints(blueprint.providerConfig),
         },
       },
       signal,

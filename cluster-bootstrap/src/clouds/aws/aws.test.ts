@@ -192,6 +192,11 @@ describe('credentials of AWS', () => {
     expect(awsCloud.credentials(secret, place)).toEqual({ accessKeyID: 'a', secretAccessKey: 's' })
   })
 
+  it('bring the key for SSH along, where there is one', () => {
+    const secret = { accessKeyID: 'a', secretAccessKey: 's', sshPublicKey: 'ssh-ed25519 AAAA' }
+    expect(awsCloud.credentials(secret, place)).toEqual(secret)
+  })
+
   it.each([
     ['without a key', { accessKeyID: 'a' }, 'Unavailable', 'it has no secretAccessKey or providerSecretAccessKey'],
     ['with an empty key', { accessKeyID: ' ', secretAccessKey: 's' }, 'Unavailable', 'it has no accessKeyID'],
@@ -203,11 +208,9 @@ describe('credentials of AWS', () => {
   })
 })
 
-describe('settings of a connection to AWS', () => {
-  it('are the addresses of the profile, or none', async () => {
-    expect(awsCloud.settings({ endpoints: { ec2: 'http://127.0.0.1:1' } }).endpoints).toEqual({
-      ec2: 'http://127.0.0.1:1',
-    })
-    expect(awsCloud.settings(undefined).endpoints).toEqual({})
+describe('the addresses of AWS', () => {
+  it('are those of the profile, or its own', () => {
+    expect(awsCloud.endpoints({ endpoints: { ec2: 'http://127.0.0.1:1' } })).toEqual({ ec2: 'http://127.0.0.1:1' })
+    expect(awsCloud.endpoints(undefined)).toEqual({})
   })
 })

@@ -1,7 +1,7 @@
 import { Failure } from '@trellis/foundation/failure'
 import type { SecretData } from '../../secrets/secret-store.ts'
 import type { ShootCloud } from '../cloud.ts'
-import { needKey } from '../credentials.ts'
+import { needKey, pickPresent } from '../credentials.ts'
 import { awsMachines } from './machines.ts'
 import { awsProfile, validateAwsProfile } from './profile.ts'
 import { validateAwsShoot } from './settings.ts'
@@ -20,7 +20,8 @@ export const awsCloud: ShootCloud = {
   validateShoot: validateAwsShoot,
   credentials: awsCredentials,
   identifiers: () => ({}),
-  settings: (providerConfig) => ({ endpoints: awsProfile(providerConfig ?? {}).endpoints ?? {}, dnsServers: [] }),
+  endpoints: (providerConfig) => awsProfile(providerConfig ?? {}).endpoints ?? {},
+  infrastructureConfig: (configuration) => configuration,
   machines: awsMachines,
 }
 
@@ -36,5 +37,7 @@ function awsCredentials(secret: SecretData): SecretData {
   return {
     accessKeyID: needKey(secret, ['accessKeyID', 'providerAccessKeyId']),
     secretAccessKey: needKey(secret, ['secretAccessKey', 'providerSecretAccessKey']),
+    // No secret at all: machines let in whoever has its private half.
+    ...pickPresent(secret, ['sshPublicKey']),
   }
 }

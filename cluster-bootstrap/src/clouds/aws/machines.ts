@@ -23,7 +23,7 @@ export function awsMachines({ blueprint, pool, zone, outputs }: MachinePlace): C
       iam: config.iamInstanceProfile ?? { name: need(outputs, 'instanceProfile') },
       networkInterfaces: [
         {
-          subnetID: need(outputs, `zone/${zone.zone}/subnet`),
+          subnetID: need(outputs, `subnet/${zone.zone}`),
           securityGroupIDs: [need(outputs, 'securityGroup')],
         },
       ],

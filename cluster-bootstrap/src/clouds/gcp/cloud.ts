@@ -22,7 +22,8 @@ export const gcpCloud: ShootCloud = {
   validateShoot: validateGcpShoot,
   credentials: gcpCredentials,
   identifiers: (credentials) => ({ project: needKey(credentials, ['projectID']) }),
-  settings: (providerConfig) => ({ endpoints: gcpProfile(providerConfig ?? {}).endpoints ?? {}, dnsServers: [] }),
+  endpoints: (providerConfig) => gcpProfile(providerConfig ?? {}).endpoints ?? {},
+  infrastructureConfig: (configuration) => configuration,
   machines: gcpMachines,
 }
 

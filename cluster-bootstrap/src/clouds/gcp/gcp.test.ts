@@ -47,7 +47,7 @@ describe('machines on GCP', () => {
   })
 
   it('are nobody to the cloud when neither the pool nor the infrastructure has an account for them', async () => {
-    const { serviceAccount: _, ...outputs } = exampleOutputs.gcp ?? {}
+    const { serviceAccountEmail: _, ...outputs } = exampleOutputs.gcp ?? {}
     expect(specsOf(await example(), outputs)[0]).toMatchObject({ serviceAccounts: [] })
   })
 

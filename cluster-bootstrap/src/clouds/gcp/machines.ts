@@ -10,7 +10,7 @@ import { type GcpWorkerConfig, localDiskType } from './settings.ts'
 export function gcpMachines({ blueprint, pool, zone, outputs }: MachinePlace): CloudMachines {
   const { region, technicalId } = blueprint
   const { gpu, minCpuPlatform, serviceAccount } = configOf(pool)
-  const account = outputs.serviceAccount
+  const account = outputs.serviceAccountEmail
   const machineAccount = serviceAccount ?? (account === undefined ? undefined : ownAccount(account))
   return {
     providerSpec: {

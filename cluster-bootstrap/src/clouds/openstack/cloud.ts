@@ -20,11 +20,21 @@ export const openstackCloud: ShootCloud = {
   validateShoot: validateOpenstackShoot,
   credentials: openstackCredentials,
   identifiers: () => ({}),
-  settings: (providerConfig) => ({
-    endpoints: {},
-    dnsServers: openstackProfile(providerConfig ?? {}).dnsServers ?? [],
-  }),
+  endpoints: () => ({}),
+  infrastructureConfig: withNameServers,
   machines: openstackMachines,
+}
+
+/** The profile's name servers are for networks whose Shoot names none. */
+function withNameServers(configuration: unknown, providerConfig: unknown): unknown {
+  const { dnsServers } = openstackProfile(providerConfig ?? {})
+  if (dnsServers === undefined || !isObject(configuration)) return configuration
+  const { networks = {} } = configuration
+  return isObject(networks) ? { ...configuration, networks: { dnsServers, ...networks } } : configuration
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Keys that are taken as they are, where they are. */

@@ -176,9 +176,20 @@ describe('credentials of OpenStack', () => {
   })
 })
 
-describe('settings of a connection to OpenStack', () => {
-  it('are the name servers of new networks', () => {
-    expect(openstackCloud.settings({ dnsServers: ['192.0.2.53'] }).dnsServers).toEqual(['192.0.2.53'])
-    expect(openstackCloud.settings(undefined).dnsServers).toEqual([])
+describe('the infrastructure at OpenStack', () => {
+  const dnsServers = ['192.0.2.53']
+  it.each([
+    ['those of the profile', { networks: { workers: 'w' } }, { dnsServers }, { workers: 'w', dnsServers }],
+    ['those of the profile, without networks', {}, { dnsServers }, { dnsServers }],
+    ['those of the Shoot', { networks: { dnsServers: ['192.0.2.1'] } }, { dnsServers }, { dnsServers: ['192.0.2.1'] }],
+    ['none', { networks: { workers: 'w' } }, undefined, { workers: 'w' }],
+  ])('has the name servers: %s', (_, configuration, profile, networks) => {
+    expect(openstackCloud.infrastructureConfig(configuration, profile)).toEqual({ networks })
+  })
+
+  it('is left to its engine to refuse', () => {
+    for (const wrong of [undefined, 'x', { networks: 'x' }]) {
+      expect(openstackCloud.infrastructureConfig(wrong, { dnsServers })).toBe(wrong)
+    }
   })
 })
