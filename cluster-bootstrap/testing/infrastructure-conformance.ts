@@ -1,184 +1,275 @@
-import { Failure } from '@trellis/foundation/failure'
+import { describe as describeError, Failure, InvariantError, isFailure } from '@trellis/foundation/failure'
 import { describe, expect, it } from 'vitest'
 import type { InfrastructureEngine, InfrastructureRequest, InfrastructureState } from '../src/infrastructure/engine.ts'
 
-/** What a test says of a shoot's infrastructure; the rest is the harness's. */
-export type InfrastructureWish = Partial<Pick<InfrastructureRequest, 'technicalId' | 'configuration' | 'state'>>
+/** What a shoot asks for, without what changes from run to run. */
+export type InfrastructureWish = Omit<InfrastructureRequest, 'state' | 'save' | 'signal' | 'note'>
 
-/** An engine in front of a cloud that holds nothing yet. */
-export interface InfrastructureHarness extends AsyncDisposable {
+/** An engine whose process dies after some calls of its cloud. */
+export interface DyingEngine {
   readonly engine: InfrastructureEngine
-  /** A request for the shoot `shoot--test--one` unless told otherwise. */
-  request(wish?: InfrastructureWish): InfrastructureRequest
-  /** What was saved last, by technical id. */
-  saved(technicalId?: string): InfrastructureState
-  /** Everything that the cloud holds, as texts that tell it apart and show its fields. */
-  things(): readonly string[]
-  /** How often the cloud was called, and how often to change something. */
-  calls(): { readonly all: number; readonly changing: number }
-  /** Breaks the connection for good at the n-th call from now, before or after the cloud acts; undefined mends it. */
-  breakAt(call: number | undefined, when?: 'before' | 'after'): void
-  /** A valid configuration that differs from the usual one in what can be changed, and one that cannot be reached from there. */
-  readonly changed: unknown
-  readonly impossible: { readonly configuration: unknown; readonly field: string }
-  /** Makes what a cluster of that shoot may leave behind. */
-  leaveByCluster(technicalId?: string): void
+  /** Whether it has come to that. */
+  isDead(): boolean
 }
 
-/** A run for each call of the cloud: hundreds, on a host that may be busy. */
-const manyRunsMilliseconds = 300_000
+/** An engine in front of a cloud that holds nothing of any cluster yet. */
+export interface InfrastructureHarness extends AsyncDisposable {
+  readonly engine: InfrastructureEngine
+  /** An engine that carries out so many calls of its cloud; with the answer to the last its process ends. See {@link diesAfter}. */
+  dying(calls: number): DyingEngine
+  /** The smallest infrastructure of a cluster. */
+  wish(cluster: string): InfrastructureWish
+  /** The same, changed as it can be while it is in use. */
+  changed(cluster: string): InfrastructureWish
+  /** Calls so far that changed anything at the cloud. */
+  changes(): number
+  /** All that the cloud holds of a cluster, by sort and id. */
+  holdings(cluster: string): Promise<readonly string[]>
+  /** All that the cloud holds of a cluster by sort and name, which are the same for equal infrastructures. */
+  names(cluster: string): Promise<readonly string[]>
+  /** Makes the cloud hold what a cluster leaves behind: load balancers, volumes and their like; absent when there is no such thing. */
+  leaveBehind?(cluster: string): Promise<void>
+}
 
-const one = 'shoot--test--one'
-const two = 'shoot--test--two'
+/** A configuration that can never work, and the field that must be named. */
+export interface InvalidConfiguration {
+  readonly reason: string
+  readonly configuration: unknown
+  readonly field: string
+}
 
-/** Runs the laws of infrastructure engines against one engine. */
-export function describeInfrastructure(name: string, open: () => Promise<InfrastructureHarness>): void {
-  const withHarness = (work: (harness: InfrastructureHarness) => Promise<void>) => async () => {
+/** Makes every function of `target` die after so many calls of all of them. */
+export function diesAfter(calls: number) {
+  let made = 0
+  let dead = false
+  const die = () => new InvariantError('the process was killed')
+  const wrap = <Target extends object>(target: Target): Target =>
+    new Proxy(target, {
+      get: (whole, name, receiver) => {
+        const value: unknown = Reflect.get(whole, name, receiver)
+        if (typeof name === 'symbol' || typeof value !== 'function') return value
+        return async (...args: readonly unknown[]) => {
+          if (dead) throw die()
+          made++
+          const isLast = made === calls
+          const answer: unknown = await Reflect.apply(value, whole, args)
+          if (isLast) dead = true
+          if (dead) throw die()
+          return answer
+        }
+      },
+    })
+  return { wrap, isDead: () => dead }
+}
+
+type With = (work: (harness: InfrastructureHarness) => Promise<void>) => () => Promise<void>
+
+/** Longest that a law may take which kills the engine again and again. */
+const longMilliseconds = 900_000
+
+/** Runs the law of engines of infrastructure against one engine. */
+export function describeInfrastructure(
+  name: string,
+  open: () => Promise<InfrastructureHarness>,
+  invalid: readonly InvalidConfiguration[],
+): void {
+  const withHarness: With = (work) => async () => {
     await using harness = await open()
     await work(harness)
   }
-  describe(`${name} keeps the laws of infrastructure`, () => {
-    it('makes, does nothing when repeated, and takes all down', withHarness(makeRepeatDestroy))
-    it('says beforehand what it would do, and changes nothing by that', withHarness(planOnly))
-    it('adopts what it made when its state was lost', withHarness(adopt))
-    it('changes what differs', withHarness(update))
-    it('refuses what cannot be reached, and names the field', withHarness(refuse))
-    it('takes down what the cluster left, and nothing of another cluster', withHarness(destroyLeft))
-    it('saves each thing before it makes the next that needs it', withHarness(saveEach))
-    it.each(['before', 'after'] as const)(
-      'goes on from a crash %s any call, and makes nothing twice',
-      (when) => withHarness((harness) => crashEverywhere(harness, when))(),
-      manyRunsMilliseconds,
-    )
-    it('ends early when it is told to', withHarness(abort))
+  describe(`${name} keeps the law of engines of infrastructure`, () => {
+    describeMaking(withHarness)
+    describeChanges(withHarness)
+    describeCrashes(withHarness)
+    describeDestruction(withHarness)
+    describeRefusals(withHarness, invalid)
   })
 }
 
-async function makeRepeatDestroy(harness: InfrastructureHarness): Promise<void> {
-  const { engine } = harness
-  const outputs = await engine.apply(harness.request())
-  expect(Object.values(outputs).every((value) => value !== '')).toBe(true)
-  const made = harness.things()
-  expect(made.length).toBeGreaterThan(0)
-  const before = harness.calls().changing
-  expect(await engine.apply(harness.request({ state: harness.saved() }))).toEqual(outputs)
-  expect(harness.calls().changing).toBe(before)
-  expect(harness.things()).toEqual(made)
-  await engine.destroy(harness.request({ state: harness.saved() }))
-  expect(harness.things()).toEqual([])
-  expect(harness.saved()).toEqual({})
-  await engine.destroy(harness.request({ state: harness.saved() }))
-}
-
-async function planOnly(harness: InfrastructureHarness): Promise<void> {
-  const { engine } = harness
-  const planned = await engine.plan(harness.request())
-  expect(planned.length).toBeGreaterThan(0)
-  expect(planned.every(({ action }) => action === 'create')).toBe(true)
-  expect(harness.calls().changing).toBe(0)
-  await engine.apply(harness.request())
-  expect(Object.keys(harness.saved()).sort()).toEqual(planned.map(({ what }) => what).sort())
-  expect(await engine.plan(harness.request({ state: harness.saved() }))).toEqual([])
-}
-
-async function adopt(harness: InfrastructureHarness): Promise<void> {
-  const outputs = await harness.engine.apply(harness.request())
-  const [made, state, { changing }] = [harness.things(), harness.saved(), harness.calls()]
-  expect(await harness.engine.apply(harness.request({ state: {} }))).toEqual(outputs)
-  expect(harness.things()).toEqual(made)
-  expect(harness.saved()).toEqual(state)
-  expect(harness.calls().changing).toBe(changing)
-  await harness.engine.destroy(harness.request({ state: {} }))
-  expect(harness.things()).toEqual([])
-}
-
-async function update(harness: InfrastructureHarness): Promise<void> {
-  const { engine } = harness
-  await engine.apply(harness.request())
-  const before = harness.things()
-  const changed = () => harness.request({ configuration: harness.changed, state: harness.saved() })
-  const planned = await engine.plan(changed())
-  expect(planned.length).toBeGreaterThan(0)
-  await engine.apply(changed())
-  expect(harness.things()).not.toEqual(before)
-  expect(await engine.plan(changed())).toEqual([])
-  await engine.destroy(changed())
-  expect(harness.things()).toEqual([])
-}
-
-async function refuse(harness: InfrastructureHarness): Promise<void> {
-  await harness.engine.apply(harness.request())
-  const made = harness.things()
-  const { configuration, field } = harness.impossible
-  const request = harness.request({ configuration, state: harness.saved() })
-  await expect(harness.engine.apply(request)).rejects.toMatchObject({ kind: 'Invalid', field })
-  expect(harness.things()).toEqual(made)
-}
-
-async function destroyLeft(harness: InfrastructureHarness): Promise<void> {
-  const { engine } = harness
-  await engine.apply(harness.request({ technicalId: two }))
-  harness.leaveByCluster(two)
-  const foreign = harness.things()
-  await engine.apply(harness.request())
-  harness.leaveByCluster(one)
-  expect(harness.things().length).toBeGreaterThan(foreign.length)
-  await engine.destroy(harness.request({ state: harness.saved() }))
-  expect(harness.things()).toEqual(foreign)
-}
-
-async function saveEach(harness: InfrastructureHarness): Promise<void> {
-  const seen: number[] = []
-  const request = harness.request()
-  await harness.engine.apply({
-    ...request,
-    save: async (state) => {
-      seen.push(Object.keys(state).length)
-      await request.save(state)
-    },
-  })
-  expect(seen).toEqual(seen.toSorted((a, b) => a - b))
-  expect(seen.length).toBe(Object.keys(harness.saved()).length)
-}
-
-async function crashEverywhere(harness: InfrastructureHarness, when: 'before' | 'after'): Promise<void> {
-  const { engine } = harness
-  await engine.apply(harness.request())
-  const whole = harness.things().length
-  const applying = harness.calls().all
-  await engine.destroy(harness.request({ state: harness.saved() }))
-  const destroying = harness.calls().all - applying
-  for (let call = 1; call <= applying; call++) {
-    await crash(harness, { call, when }, () => engine.apply(harness.request({ state: harness.saved() })))
-    await engine.apply(harness.request({ state: harness.saved() }))
-    expect(harness.things()).toHaveLength(whole)
-    await engine.destroy(harness.request({ state: harness.saved() }))
-    expect(harness.things()).toEqual([])
-  }
-  for (let call = 1; call <= destroying; call++) {
-    await engine.apply(harness.request({ state: harness.saved() }))
-    await crash(harness, { call, when }, () => engine.destroy(harness.request({ state: harness.saved() })))
-    await engine.destroy(harness.request({ state: harness.saved() }))
-    expect(harness.things()).toEqual([])
+/** A request with a memory for its state. */
+function track(wish: InfrastructureWish, state: InfrastructureState = {}, isDead: () => boolean = () => false) {
+  let saved = state
+  return {
+    state: () => saved,
+    request: (): InfrastructureRequest => ({
+      ...wish,
+      state: saved,
+      save: async (next) => {
+        if (isDead()) throw new InvariantError('the process was killed')
+        saved = next
+      },
+      signal: new AbortController().signal,
+      note: () => {},
+    }),
   }
 }
 
-async function crash(
-  harness: InfrastructureHarness,
-  { call, when }: { readonly call: number; readonly when: 'before' | 'after' },
-  work: () => Promise<unknown>,
-): Promise<void> {
-  harness.breakAt(call, when)
-  // The last calls may be fewer this time: then there is nothing to break.
-  await work().catch((error: unknown) => {
-    if (!(error instanceof Failure)) throw error
-  })
-  harness.breakAt(undefined)
+function describeMaking(withHarness: With): void {
+  it(
+    'makes what is wanted, says what machines need, and remembers identifiers alone',
+    withHarness(async (harness) => {
+      const wish = harness.wish('one')
+      const shoot = track(wish)
+      const outputs = await harness.engine.apply(shoot.request())
+      expect(Object.keys(outputs).length).toBeGreaterThan(0)
+      expect(Object.values(outputs).every((value) => value !== '')).toBe(true)
+      expect(await harness.holdings('one')).not.toEqual([])
+      const text = JSON.stringify([shoot.state(), outputs])
+      for (const value of Object.values(wish.secret)) expect(text).not.toContain(value)
+    }),
+  )
+  it(
+    'changes nothing when all is well',
+    withHarness(async (harness) => {
+      const shoot = track(harness.wish('one'))
+      const outputs = await harness.engine.apply(shoot.request())
+      const [before, state] = [harness.changes(), shoot.state()]
+      expect(await harness.engine.apply(shoot.request())).toEqual(outputs)
+      expect(harness.changes() - before).toBe(0)
+      expect(shoot.state()).toEqual(state)
+    }),
+  )
+  it(
+    'adopts what is there when the state was lost',
+    withHarness(async (harness) => {
+      const shoot = track(harness.wish('one'))
+      const outputs = await harness.engine.apply(shoot.request())
+      const [before, holdings] = [harness.changes(), await harness.holdings('one')]
+      const forgetful = track(harness.wish('one'))
+      expect(await harness.engine.apply(forgetful.request())).toEqual(outputs)
+      expect(harness.changes() - before).toBe(0)
+      expect(await harness.holdings('one')).toEqual(holdings)
+      expect(forgetful.state()).toEqual(shoot.state())
+    }),
+  )
 }
 
-async function abort(harness: InfrastructureHarness): Promise<void> {
-  const reason = new Failure('Unavailable', 'stopped by the test')
-  const request = { ...harness.request(), signal: AbortSignal.abort(reason) }
-  await expect(harness.engine.apply(request)).rejects.toBe(reason)
-  expect(harness.things()).toEqual([])
+function describeChanges(withHarness: With): void {
+  it(
+    'plans to create everything when there is nothing, and does not do it',
+    withHarness(async (harness) => {
+      const shoot = track(harness.wish('one'))
+      const plan = await harness.engine.plan(shoot.request())
+      expect(plan.length).toBeGreaterThan(0)
+      expect(plan.every(({ action }) => action === 'create')).toBe(true)
+      expect(harness.changes()).toBe(0)
+      expect(shoot.state()).toEqual({})
+      expect(await harness.holdings('one')).toEqual([])
+    }),
+  )
+  it(
+    'plans a change, makes it, and then plans none, there and back',
+    withHarness(async (harness) => {
+      const shoot = track(harness.wish('one'))
+      await harness.engine.apply(shoot.request())
+      const names = await harness.names('one')
+      for (const wish of [harness.changed('one'), harness.wish('one')]) {
+        const next = track(wish, shoot.state())
+        expect(await harness.engine.plan(next.request())).not.toEqual([])
+        await harness.engine.apply(next.request())
+        expect(await harness.engine.plan(next.request())).toEqual([])
+      }
+      expect(await harness.names('one')).toEqual(names)
+    }),
+  )
+}
+
+function describeCrashes(withHarness: With): void {
+  it(
+    'comes to the same after a crash at any call, and makes nothing twice',
+    withHarness(async (harness) => {
+      const whole = track(harness.wish('whole'))
+      await harness.engine.apply(whole.request())
+      const expected = (await harness.names('whole')).map((one) =>
+        one.replaceAll(harness.wish('whole').technicalId, ''),
+      )
+      for (let calls = 1; ; calls++) {
+        const wish = harness.wish(`c${calls}`)
+        const { engine, isDead } = harness.dying(calls)
+        const shoot = track(wish, {}, isDead)
+        const failure = await engine.apply(shoot.request()).catch((error: unknown) => error)
+        if (!isDead()) break
+        expect(failure, `call ${calls}`).toBeInstanceOf(Error)
+        // Every other time what was saved is lost too.
+        const again = track(wish, calls % 2 === 0 ? {} : shoot.state())
+        await harness.engine.apply(again.request())
+        const names = (await harness.names(`c${calls}`)).map((one) => one.replaceAll(wish.technicalId, ''))
+        expect(names, `after a crash at call ${calls}`).toEqual(expected)
+        await harness.engine.destroy(again.request())
+        expect(await harness.holdings(`c${calls}`), `destroyed after a crash at call ${calls}`).toEqual([])
+      }
+    }),
+    longMilliseconds,
+  )
+  it(
+    'takes everything down after a crash at any call of doing so',
+    withHarness(async (harness) => {
+      for (let calls = 1; ; calls++) {
+        const wish = harness.wish(`d${calls}`)
+        const shoot = track(wish)
+        await harness.engine.apply(shoot.request())
+        const { engine, isDead } = harness.dying(calls)
+        const dying = track(wish, shoot.state(), isDead)
+        await engine.destroy(dying.request()).catch((error: unknown) => error)
+        await harness.engine.destroy(track(wish, calls % 2 === 0 ? {} : dying.state()).request())
+        expect(await harness.holdings(`d${calls}`), `after a crash at call ${calls}`).toEqual([])
+        if (!isDead()) break
+      }
+    }),
+    longMilliseconds,
+  )
+}
+
+function describeDestruction(withHarness: With): void {
+  it(
+    'takes down everything, and repeats are harmless, with and without a state',
+    withHarness(async (harness) => {
+      const shoot = track(harness.wish('one'))
+      await harness.engine.destroy(shoot.request())
+      await harness.engine.apply(shoot.request())
+      const old = shoot.state()
+      await harness.engine.destroy(shoot.request())
+      expect(await harness.holdings('one')).toEqual([])
+      expect(shoot.state()).toEqual({})
+      for (const state of [{}, old]) await harness.engine.destroy(track(harness.wish('one'), state).request())
+    }),
+  )
+  it(
+    'takes down what the cluster left, and nothing of another cluster',
+    withHarness(async (harness) => {
+      const [one, two] = [track(harness.wish('one')), track(harness.wish('two'))]
+      await harness.engine.apply(one.request())
+      await harness.engine.apply(two.request())
+      await harness.leaveBehind?.('one')
+      await harness.leaveBehind?.('two')
+      const others = await harness.holdings('two')
+      await harness.engine.destroy(one.request())
+      expect(await harness.holdings('one')).toEqual([])
+      expect(await harness.holdings('two')).toEqual(others)
+    }),
+  )
+}
+
+function describeRefusals(withHarness: With, invalid: readonly InvalidConfiguration[]): void {
+  it.each(invalid)('refuses $reason and names $field', async ({ configuration, field }) => {
+    await withHarness(async (harness) => {
+      const wish = { ...harness.wish('one'), configuration }
+      for (const method of ['apply', 'plan'] as const) {
+        const failure = await harness.engine[method](track(wish).request()).catch((error: unknown) => error)
+        expect(isFailure(failure, 'Invalid'), describeError(failure)).toBe(true)
+        expect(failure).toMatchObject({ field })
+      }
+      expect(harness.changes()).toBe(0)
+    })()
+  })
+  it(
+    'ends early when it is told to',
+    withHarness(async (harness) => {
+      const signal = AbortSignal.abort(new Failure('Unavailable', 'stopped by the test'))
+      const request = { ...track(harness.wish('one')).request(), signal }
+      const failure = await harness.engine.apply(request).catch((error: unknown) => error)
+      expect(failure).toBe(signal.reason)
+      expect(harness.changes()).toBe(0)
+    }),
+  )
 }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net'
 import { createClientTokens } from './client-tokens.ts'
 import { createPrefixes } from './ipv6-prefixes.ts'
+import { createMendings } from './mendings.ts'
 
 /** What is to go wrong with one call. */
 export type Ec2Fault =
@@ -109,14 +110,10 @@ function behaviour(motoUrl: string, hiding: ReturnType<typeof createHiding>): Fo
     const response = await fetch(motoUrl, { method: 'POST', headers, body: parameters })
     return { status: response.status, body: await response.text() }
   }
-  const prefixes = createPrefixes(forward)
+  const prefixes = createPrefixes(createMendings(forward))
   const tokens = createClientTokens(prefixes)
   return async (call) => {
-    const action = call.parameters.get('Action') ?? ''
-    // Moto knows no monitoring: it is taken, and not remembered.
-    if (action === 'MonitorInstances' || action === 'UnmonitorInstances') {
-      return { status: 200, body: `<${action}Response><instancesSet/></${action}Response>` }
-    }
+    const action = call.parameters.get('Action')
     const answer = await tokens(call)
     if (action === 'RunInstances' && answer.status === 200) return { ...answer, body: hiding.note(answer.body) }
     return action === 'DescribeInstances' ? { ...answer, body: hiding.hide(answer.body) } : answer

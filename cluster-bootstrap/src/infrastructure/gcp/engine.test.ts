@@ -6,7 +6,7 @@ import {
   describeInfrastructure,
   type InfrastructureHarness,
   type InfrastructureWish,
-} from '../../../testing/infrastructure-conformance.ts'
+} from '../../../testing/infrastructure-conformance-in-memory.ts'
 import type { InfrastructureState } from '../engine.ts'
 import { createGoogleInfrastructure } from './engine.ts'
 

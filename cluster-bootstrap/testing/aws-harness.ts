@@ -1,0 +1,172 @@
+import { startEc2Front } from '@trellis/cloudprovider/aws/testing/ec2-front'
+import { contents, type Moto, motoRegion } from '@trellis/cloudprovider/aws/testing/moto'
+import { createSystemClock } from '@trellis/foundation/clock'
+import { createSystemRandom } from '@trellis/foundation/random'
+import { createAwsInfrastructure } from '../src/infrastructure/aws/engine.ts'
+import type { AwsClients } from '../src/infrastructure/aws/network-types.ts'
+import { diesAfter, type InfrastructureHarness, type InfrastructureWish } from './infrastructure-conformance.ts'
+
+/** Calls that only look. */
+const reading = /^(Describe|Get|List)/
+
+/** What EC2 is asked for to see all that there is: the call, the element of one thing, and that of its id. */
+const sorts = [
+  ['DescribeVpcs', 'vpcSet', 'vpcId'],
+  ['DescribeDhcpOptions', 'dhcpOptionsSet', 'dhcpOptionsId'],
+  ['DescribeInternetGateways', 'internetGatewaySet', 'internetGatewayId'],
+  ['DescribeRouteTables', 'routeTableSet', 'routeTableId'],
+  ['DescribeSubnets', 'subnetSet', 'subnetId'],
+  ['DescribeAddresses', 'addressesSet', 'allocationId'],
+  ['DescribeNatGateways', 'natGatewaySet', 'natGatewayId'],
+  ['DescribeSecurityGroups', 'securityGroupInfo', 'groupId'],
+  ['DescribeKeyPairs', 'keySet', 'keyPairId'],
+  ['DescribeVolumes', 'volumeSet', 'volumeId'],
+  ['DescribeNetworkInterfaces', 'networkInterfaceSet', 'networkInterfaceId'],
+] as const
+
+/** Configuration of one zone. */
+export function oneZone(change: object = {}): Record<string, unknown> {
+  const zone = {
+    name: `${motoRegion}a`,
+    workers: '10.250.0.0/19',
+    public: '10.250.96.0/22',
+    internal: '10.250.112.0/22',
+  }
+  return { networks: { vpc: { cidr: '10.250.0.0/16' }, zones: [zone] }, ...change }
+}
+
+/** Configuration of two zones. */
+export function twoZones(): Record<string, unknown> {
+  const second = {
+    name: `${motoRegion}b`,
+    workers: '10.250.32.0/19',
+    public: '10.250.100.0/22',
+    internal: '10.250.116.0/22',
+  }
+  const { networks } = oneZone() as { networks: { vpc: object; zones: object[] } }
+  return { networks: { ...networks, zones: [...networks.zones, second] }, enableECRAccess: false }
+}
+
+/** A wish for infrastructure in the region of moto. */
+export function wishFor(cluster: string, configuration: unknown = oneZone()): InfrastructureWish {
+  return {
+    technicalId: `shoot--aws--${cluster}`,
+    region: motoRegion,
+    zones: [`${motoRegion}a`],
+    networks: { nodes: '10.250.0.0/16', pods: '100.96.0.0/11', services: '100.64.0.0/13' },
+    configuration,
+    secret: {
+      accessKeyID: 'AKIAIOSFODNN7EXAMPLE',
+      secretAccessKey: 'wJalrXUtnFEMI',
+      sshPublicKey: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKz0Vd0b0Xq3rYQ8bWn0Jr0Yw2f3JcW0VYb0qJtZ8l8E trellis',
+    },
+  }
+}
+
+/** The engine of AWS in front of moto, emptied. */
+export async function openAwsInfrastructure(
+  moto: Moto,
+): Promise<InfrastructureHarness & { readonly calls: readonly string[] }> {
+  await moto.reset()
+  await using stack = new AsyncDisposableStack()
+  const front = stack.use(await startEc2Front(moto.url))
+  const ports = { clock: createSystemClock(), random: createSystemRandom(), endpoint: front.url }
+  const owned = stack.move()
+  return {
+    engine: createAwsInfrastructure(ports),
+    calls: front.calls,
+    dying: (calls) => {
+      const { wrap, isDead } = diesAfter(calls)
+      const wrapClients = ({ network, identity, balancers }: AwsClients) => ({
+        network: wrap(network),
+        identity: wrap(identity),
+        balancers: wrap(balancers),
+      })
+      return { engine: createAwsInfrastructure({ ...ports, wrapClients }), isDead }
+    },
+    wish: (cluster) => wishFor(cluster),
+    changed: (cluster) => wishFor(cluster, twoZones()),
+    changes: () => front.calls.filter((call) => !reading.test(call)).length,
+    holdings: (cluster) => holdings(moto, cluster, (_name, id) => id),
+    names: (cluster) => holdings(moto, cluster, (name) => name),
+    leaveBehind: (cluster) => leaveBehind(moto, cluster),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+/** Everything in the account that carries the tag or the name of a cluster. */
+async function holdings(moto: Moto, cluster: string, show: (name: string, id: string) => string) {
+  const technicalId = wishFor(cluster).technicalId
+  const filter = { 'Filter.1.Name': 'tag-key', 'Filter.1.Value.1': `kubernetes.io/cluster/${technicalId}` }
+  const found: string[] = []
+  for (const [action, set, idElement] of sorts) {
+    const xml = await moto.ask('ec2', action, action === 'DescribeNatGateways' ? {} : filter)
+    for (const item of itemsOf(xml, set)) {
+      const tags = [...item.matchAll(/<key>([^<]*)<\/key>\s*<value>([^<]*)</g)]
+      const isMine = tags.some(([, key]) => key === `kubernetes.io/cluster/${technicalId}`)
+      if (!isMine || /<state>deleted</.test(item)) continue
+      const name = tags.find(([, key]) => key === 'Name')?.[2] ?? ''
+      found.push(`${set}/${show(name, contents(item, idElement)[0] ?? '')}`)
+    }
+  }
+  for (const [action, element] of [
+    ['ListRoles', 'RoleName'],
+    ['ListInstanceProfiles', 'InstanceProfileName'],
+  ] as const) {
+    const names = contents(await moto.ask('iam', action), element).filter((name) => name === `${technicalId}-nodes`)
+    found.push(...new Set(names.map((name) => `${action}/${name}`)))
+  }
+  const balancers = contents(await moto.ask('elasticloadbalancing', 'DescribeLoadBalancers'), 'LoadBalancerName')
+  found.push(...balancers.filter((name) => name === `lb-${cluster}`).map((name) => `load-balancer/${name}`))
+  return found.sort()
+}
+
+/** The items of a set, without those of sets within them. */
+function itemsOf(xml: string, set: string): readonly string[] {
+  const whole = new RegExp(`<${set}>(.*)</${set}>`, 's').exec(xml)?.[1] ?? ''
+  const items: string[] = []
+  let depth = 0
+  let begin = 0
+  for (const match of whole.matchAll(/<(\/?)item>/g)) {
+    if (match[1] === '' && depth++ === 0) begin = match.index
+    if (match[1] === '/' && --depth === 0) items.push(whole.slice(begin, match.index))
+  }
+  return items
+}
+
+/** What a cluster's controllers make: a load balancer with its group, which machines let in, and a volume of a pod. */
+async function leaveBehind(moto: Moto, cluster: string): Promise<void> {
+  const technicalId = wishFor(cluster).technicalId
+  const tag = `kubernetes.io/cluster/${technicalId}`
+  const named = { 'Filter.1.Name': 'tag:Name' }
+  const idOf = async (action: string, key: string, element: string) => {
+    const xml = await moto.ask('ec2', action, { ...named, 'Filter.1.Value.1': `${technicalId}/${key}` })
+    return contents(xml, element)[0] ?? ''
+  }
+  const [vpcId, subnetId, nodes] = [
+    await idOf('DescribeVpcs', 'vpc', 'vpcId'),
+    await idOf('DescribeSubnets', `zone/${motoRegion}a/subnet-public`, 'subnetId'),
+    await idOf('DescribeSecurityGroups', 'security-group', 'groupId'),
+  ]
+  const owned = { 'TagSpecification.1.Tag.1.Key': tag, 'TagSpecification.1.Tag.1.Value': 'owned' }
+  const group = { GroupName: `k8s-elb-${cluster}`, GroupDescription: 'load balancer', VpcId: vpcId }
+  const made = await moto.ask('ec2', 'CreateSecurityGroup', {
+    ...group,
+    'TagSpecification.1.ResourceType': 'security-group',
+    ...owned,
+  })
+  const groupId = contents(made, 'groupId')[0] ?? ''
+  const rule = { 'IpPermissions.1.IpProtocol': '-1', 'IpPermissions.1.Groups.1.GroupId': groupId }
+  await moto.ask('ec2', 'AuthorizeSecurityGroupIngress', { GroupId: nodes, ...rule })
+  await moto.ask('elasticloadbalancing', 'CreateLoadBalancer', {
+    LoadBalancerName: `lb-${cluster}`,
+    'Listeners.member.1.Protocol': 'TCP',
+    'Listeners.member.1.LoadBalancerPort': '80',
+    'Listeners.member.1.InstancePort': '30080',
+    'Subnets.member.1': subnetId,
+    'Tags.member.1.Key': tag,
+    'Tags.member.1.Value': 'owned',
+  })
+  const volume = { Size: '1', AvailabilityZone: `${motoRegion}a`, 'TagSpecification.1.ResourceType': 'volume' }
+  await moto.ask('ec2', 'CreateVolume', { ...volume, ...owned })
+}
