@@ -53,9 +53,6 @@ export interface Project {
 
 const outside = 'outside'
 
-/** A key pair that nobody has the other half of. */
-const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE3X1PjXlYfQ2KSM0yBMB8Lhy8NnL0JkYJzVVd3h9Kq5 nobody'
-
 /** Starts both: a minute when all is cached. */
 export async function startBed(): Promise<Bed> {
   const [clock, random, runner] = [createSystemClock(), createSystemRandom(), createCommandRunner()]
@@ -101,7 +98,6 @@ export async function startBed(): Promise<Bed> {
           log: createSilentLog(),
           memoryDirectory: memory.path,
           gate: createGate(1),
-          sshPublicKeyOf: () => publicKey,
           tofu: createOpenTofu({ clock, program, graceMilliseconds: 60_000, parallelism: 10 }),
         }),
       count: () => countThings(openStack, account.project),

@@ -12,8 +12,8 @@ const minutes = 60_000
 const whole = { routers: 1, networks: 1, subnets: 1, interfaces: 1, groups: 1 }
 const nothing = { routers: 0, networks: 0, subnets: 0, interfaces: 0, groups: 0 }
 
-/** Things that the module makes: the five above, three rules and a key pair. */
-const resourceCount = 9
+/** Things that the module makes: the five above, four rules and a key pair. */
+const resourceCount = 10
 
 describe('OpenTofu at a real OpenStack', () => {
   let bed: Bed
@@ -39,7 +39,7 @@ describe('OpenTofu at a real OpenStack', () => {
       'network',
       'router',
       'securityGroup',
-      'securityGroupID',
+      'securityGroupName',
       'subnet',
     ])
     expect(outputs.keyName).toBe(project.technicalId)
@@ -87,7 +87,7 @@ describe('OpenTofu at a real OpenStack', () => {
     const { call } = bed.openStack.administrator
     await call('neutron', 'PUT', `/subnets/${outputs.subnet}`, { subnet: { dns_nameservers: ['192.0.2.1'] } })
     expect(await project.engine().plan(request.again())).toEqual([
-      { action: 'update', what: 'openstack_networking_subnet_v2.nodes', field: 'dns_nameservers' },
+      { action: 'update', what: 'openstack_networking_subnet_v2.nodes[0]', field: 'dns_nameservers' },
     ])
     await project.engine().apply(request.again())
     const { subnet } = await call<{ subnet: { dns_nameservers: string[] } }>(

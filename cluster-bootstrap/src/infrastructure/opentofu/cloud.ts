@@ -8,7 +8,7 @@ export interface OpenTofuCloud {
   /** Folder of the module below the modules directory. */
   readonly module: string
   /** Values of the module's variables. Throws `Invalid` that names the field of the infrastructure's configuration. */
-  variables(request: InfrastructureRequest, more: ModuleExtras): Readonly<Record<string, unknown>>
+  variables(request: InfrastructureRequest): Readonly<Record<string, unknown>>
   /** Environment of the provider: its credentials and nothing that is in `variables`. Throws `Invalid` that names the key of the secret. */
   environment(request: InfrastructureRequest): Readonly<Record<string, string>>
   /** Keys of that environment whose values must be seen nowhere. */
@@ -19,10 +19,4 @@ export interface OpenTofuCloud {
   importId(address: string, identifiers: Readonly<Record<string, string>>): string | undefined
   /** Looks at the cloud for what the module would make, by name. Absent where nothing can be looked up: then only what was noted as it was made is taken over. */
   findExisting?(request: InfrastructureRequest, variables: Readonly<Record<string, unknown>>): Promise<Existing>
-}
-
-/** What a module may get beside the request. */
-export interface ModuleExtras {
-  /** In OpenSSH's format; without it there is no key pair. */
-  readonly sshPublicKey: string | undefined
 }

@@ -6,7 +6,7 @@ import type { Random } from '@trellis/foundation/random'
 import type { Client } from '@trellis/kubernetes/client'
 import type { InfrastructureEngine, InfrastructureOutputs, InfrastructureRequest } from '../engine.ts'
 import { applyPlan } from './apply-plan.ts'
-import type { Existing, ModuleExtras, OpenTofuCloud } from './cloud.ts'
+import type { Existing, OpenTofuCloud } from './cloud.ts'
 import { findImports, findLeft, type Left } from './existing.ts'
 import { plannedChanges, plannedOutputs, summaryOf } from './plan.ts'
 import type { OpenTofu, OpenTofuJob } from './program.ts'
@@ -34,8 +34,6 @@ export interface OpenTofuInfrastructureOptions {
   readonly gate: Gate
   /** Namespace of the state of a shoot; unless told, its control namespace, which has its technical id for a name. */
   readonly namespaceOf?: (technicalId: string) => string
-  /** Public key that machines get, in OpenSSH's format; none unless told. */
-  readonly sshPublicKeyOf?: (request: InfrastructureRequest) => string | undefined
   /** Takes away what the cluster itself left at the cloud; called before anything is destroyed. Harmless to repeat. */
   readonly removeLeftovers?: (request: InfrastructureRequest) => Promise<void>
   /** How long to wait for another run on the same state; two minutes unless told. */
@@ -55,12 +53,12 @@ export function createOpenTofuInfrastructure(options: OpenTofuInfrastructureOpti
   return {
     apply: async (request) => {
       const run = runOf(options, request)
-      const variables = options.cloud.variables(request, run.extras)
+      const variables = options.cloud.variables(request)
       return locked(run, (held) => apply(held, variables))
     },
     plan: async (request) => {
       const run = runOf(options, request)
-      const variables = options.cloud.variables(request, run.extras)
+      const variables = options.cloud.variables(request)
       return options.gate(() => plan(run, variables))
     },
     destroy: async (request) => {
@@ -77,7 +75,6 @@ export function createOpenTofuInfrastructure(options: OpenTofuInfrastructureOpti
 /** One run at one state. */
 interface Run extends OpenTofuInfrastructureOptions {
   readonly request: InfrastructureRequest
-  readonly extras: ModuleExtras
   /** Where the state is. */
   readonly key: Required<ObjectKey>
   readonly store: StateStore
@@ -88,8 +85,7 @@ interface Run extends OpenTofuInfrastructureOptions {
 function runOf(options: OpenTofuInfrastructureOptions, request: InfrastructureRequest): Run {
   const { technicalId, signal } = request
   const key = { namespace: options.namespaceOf?.(technicalId) ?? technicalId, name: stateName }
-  const extras = { sshPublicKey: options.sshPublicKeyOf?.(request) }
-  return { ...options, request, extras, key, signal, store: createStateStore(options.client, key) }
+  return { ...options, request, key, signal, store: createStateStore(options.client, key) }
 }
 
 /** The gate comes first: whoever waits for its turn holds no lock. */

@@ -1,6 +1,6 @@
 import { isFailure } from '@trellis/foundation/failure'
 import type { InfrastructureRequest } from '../engine.ts'
-import type { Existing, ModuleExtras, OpenTofuCloud } from './cloud.ts'
+import type { Existing, OpenTofuCloud } from './cloud.ts'
 import { identifiersOf, isEmpty, parseState } from './state-file.ts'
 import type { StoredState } from './state-store.ts'
 
@@ -8,7 +8,6 @@ import type { StoredState } from './state-store.ts'
 export interface ExistingOptions {
   readonly cloud: OpenTofuCloud
   readonly request: InfrastructureRequest
-  readonly extras: ModuleExtras
 }
 
 type Variables = Readonly<Record<string, unknown>>
@@ -50,9 +49,9 @@ export async function findLeft(options: ExistingOptions, stored: StoredState | u
 }
 
 /** A configuration that was refused from the beginning has made nothing: there is no note of anything. */
-function wantedVariables({ cloud, request, extras }: ExistingOptions): Variables | undefined {
+function wantedVariables({ cloud, request }: ExistingOptions): Variables | undefined {
   try {
-    return cloud.variables(request, extras)
+    return cloud.variables(request)
   } catch (error) {
     if (isFailure(error, 'Invalid') && Object.keys(request.state).length === 0) return undefined
     throw error

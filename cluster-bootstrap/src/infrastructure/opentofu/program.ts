@@ -65,8 +65,8 @@ export function createOpenTofu(options: OpenTofuOptions): OpenTofu {
       ]
       const accepted = [0, somethingToDo]
       const { code } = await run(options, job, { args, accepted, what: 'the infrastructure could not be planned' })
-      const args2 = ['show', '-json', planFile]
-      const shown = await run(options, job, { args: args2, what: 'the plan could not be read', raw: true })
+      const show = { args: ['show', '-json', planFile], what: 'the plan could not be read', raw: true }
+      const shown = await run(options, job, show)
       return { plan: parsePlan(parseWhole(shown.lines.join('\n'), 'the plan')), empty: code === 0 }
     },
     apply: async (job, onMessage) => {

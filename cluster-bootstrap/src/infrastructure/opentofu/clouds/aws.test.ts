@@ -3,13 +3,12 @@ import { infrastructureRequest } from '../../../../testing/infrastructure-reques
 import { awsModule } from './aws.ts'
 
 const cloud = awsModule()
-const extras = { sshPublicKey: undefined }
 const zone = { name: 'zone-a', workers: '10.250.0.0/19', internal: '10.250.112.0/22', public: '10.250.96.0/22' }
 const configuration = { networks: { vpc: { cidr: '10.250.0.0/16' }, zones: [zone] } }
 
 describe('the module for AWS', () => {
   it('gets its variables of the Shoot', () => {
-    expect(cloud.variables(infrastructureRequest({ configuration }), extras)).toEqual({
+    expect(cloud.variables(infrastructureRequest({ configuration }))).toEqual({
       name: 'shoot--local--first',
       region: 'region',
       vpc_id: null,
@@ -36,8 +35,8 @@ describe('the module for AWS', () => {
     ['half a zone', { networks: { vpc: { id: 'v' }, zones: [{ name: 'zone-a' }] } }, 'networks.zones[0].workers'],
     ['a field too many', { ...configuration, dualStack: { enabled: true } }, 'dualStack'],
   ])('refuses a configuration with %s', (_what, given, field) => {
-    expect(() => cloud.variables(infrastructureRequest({ configuration: given }), extras)).toThrowError(
-      expect.objectContaining({ kind: 'Invalid', field }),
+    expect(() => cloud.variables(infrastructureRequest({ configuration: given }))).toThrowError(
+      expect.objectContaining({ kind: 'Invalid', field: `spec.provider.infrastructureConfig.${field}` }),
     )
   })
 
@@ -79,7 +78,7 @@ describe('the module for AWS', () => {
   it('hands out what machines need, by zone', () => {
     const values = {
       vpc: 'v',
-      zone: { 'zone-a': { subnet: 's', internalSubnet: 'i', publicSubnet: 'p' } },
+      subnet: { 'zone-a': 's', 'zone-a/internal': 'i', 'zone-a/public': 'p' },
       securityGroup: 'g',
       keyName: null,
       instanceProfile: 'n',
@@ -87,9 +86,9 @@ describe('the module for AWS', () => {
     }
     expect(cloud.outputs(values)).toEqual({
       vpc: 'v',
-      'zone/zone-a/subnet': 's',
-      'zone/zone-a/internalSubnet': 'i',
-      'zone/zone-a/publicSubnet': 'p',
+      'subnet/zone-a': 's',
+      'subnet/zone-a/internal': 'i',
+      'subnet/zone-a/public': 'p',
       securityGroup: 'g',
       instanceProfile: 'n',
       nodesRole: 'r',

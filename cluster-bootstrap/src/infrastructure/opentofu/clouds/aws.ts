@@ -1,10 +1,10 @@
-import { Failure } from '@trellis/foundation/failure'
-import { createParser } from '@trellis/foundation/schema'
 import { type Static, Type } from 'typebox'
 import type { InfrastructureRequest } from '../../engine.ts'
-import type { ModuleExtras, OpenTofuCloud } from '../cloud.ts'
+import type { OpenTofuCloud } from '../cloud.ts'
+import { configurationParser, wrongField } from './configuration.ts'
 import { outputsOf } from './output-values.ts'
 import { environmentOf, findValue, needValue } from './secret-values.ts'
+import { findPublicKey } from './ssh-key.ts'
 
 const closed = { additionalProperties: false }
 const text = Type.String({ minLength: 1 })
@@ -39,7 +39,7 @@ const configurationSchema = Type.Object(
 
 type Configuration = Static<typeof configurationSchema>
 
-const parser = createParser(configurationSchema, 'infrastructureConfig')
+const parse = configurationParser(configurationSchema)
 
 /** AWS, with the provider of `hashicorp/aws`. */
 export function awsModule(): OpenTofuCloud {
@@ -56,16 +56,20 @@ export function awsModule(): OpenTofuCloud {
         AWS_EC2_METADATA_DISABLED: 'true',
       }),
     secretEnvironment: ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'],
-    outputs: (values) => outputsOf(values, ['vpc', 'zone', 'securityGroup', 'instanceProfile', 'nodesRole']),
+    outputs: (values) => outputsOf(values, ['vpc', 'subnet', 'securityGroup', 'instanceProfile', 'nodesRole']),
     importId,
   }
 }
 
-function variablesOf(
-  { technicalId, region, zones, configuration, networks: ranges }: InfrastructureRequest,
-  { sshPublicKey }: ModuleExtras,
-): Readonly<Record<string, unknown>> {
-  const { networks } = parser.parse(configuration ?? {})
+function variablesOf({
+  technicalId,
+  region,
+  zones,
+  configuration,
+  networks: ranges,
+  secret,
+}: InfrastructureRequest): Readonly<Record<string, unknown>> {
+  const { networks } = parse(configuration)
   checkVpc(networks.vpc)
   return {
     name: technicalId,
@@ -73,25 +77,26 @@ function variablesOf(
     vpc_id: networks.vpc.id ?? null,
     vpc_cidr: networks.vpc.cidr ?? ranges.nodes,
     zones: Object.fromEntries(zonesOf(networks.zones, zones)),
-    ssh_public_key: sshPublicKey ?? null,
+    ssh_public_key: findPublicKey(secret) ?? null,
   }
 }
 
 function checkVpc({ id, cidr }: Configuration['networks']['vpc']): void {
   if ((id === undefined) !== (cidr === undefined)) return
-  throw new Failure('Invalid', 'needs either an id or a cidr', { field: 'networks.vpc' })
+  throw wrongField('networks.vpc', 'needs either an id or a cidr')
 }
 
 function zonesOf(described: Configuration['networks']['zones'], wanted: readonly string[]) {
   const names = described.map((zone) => zone.name)
   const twice = names.findIndex((name, index) => names.indexOf(name) < index)
-  if (twice >= 0) throw new Failure('Invalid', 'is there twice', { field: `networks.zones[${twice}].name` })
+  if (twice >= 0) throw wrongField(`networks.zones[${twice}].name`, 'is there twice')
   const lacking = wanted.find((name) => !names.includes(name))
   if (lacking !== undefined) {
-    throw new Failure('Invalid', `says nothing of zone ${lacking}`, {
-      field: 'networks.zones',
-      remedy: 'add the zone, or leave it out of the workers',
-    })
+    throw wrongField(
+      'networks.zones',
+      `says nothing of zone ${lacking}`,
+      'add the zone, or leave it out of the workers',
+    )
   }
   return described.map(({ name, elasticIPAllocationID, ...ranges }) => [
     name,

@@ -3,13 +3,12 @@ import { infrastructureRequest } from '../../../../testing/infrastructure-reques
 import { gcpModule } from './gcp.ts'
 
 const cloud = gcpModule()
-const extras = { sshPublicKey: undefined }
 const key = JSON.stringify({ type: 'service_account', project_id: 'project', private_key: 'very-secret' })
 const secret = { 'serviceaccount.json': key }
 
 describe('the module for GCP', () => {
   it('gets its variables of the Shoot and of the account', () => {
-    expect(cloud.variables(infrastructureRequest({ secret }), extras)).toEqual({
+    expect(cloud.variables(infrastructureRequest({ secret }))).toEqual({
       name: 'shoot--local--first',
       project: 'project',
       region: 'region',
@@ -30,7 +29,7 @@ describe('the module for GCP', () => {
         cloudNAT: { minPortsPerVM: 64 },
       },
     }
-    expect(cloud.variables(infrastructureRequest({ secret, configuration }), extras)).toMatchObject({
+    expect(cloud.variables(infrastructureRequest({ secret, configuration }))).toMatchObject({
       network: 'mine',
       cloud_router: 'way-out',
       nodes_cidr: '10.1.0.0/16',
@@ -44,8 +43,8 @@ describe('the module for GCP', () => {
     [{ networks: { cloudNAT: { minPortsPerVM: 1 } } }, 'networks.cloudNAT.minPortsPerVM'],
     [{ networks: { flowLogs: {} } }, 'networks.flowLogs'],
   ])('refuses the configuration %j by field', (configuration, field) => {
-    expect(() => cloud.variables(infrastructureRequest({ secret, configuration }), extras)).toThrowError(
-      expect.objectContaining({ kind: 'Invalid', field }),
+    expect(() => cloud.variables(infrastructureRequest({ secret, configuration }))).toThrowError(
+      expect.objectContaining({ kind: 'Invalid', field: `spec.provider.infrastructureConfig.${field}` }),
     )
   })
 
@@ -54,7 +53,7 @@ describe('the module for GCP', () => {
     ['is no JSON', { serviceAccountJSON: 'very-secret' }],
     ['has no project', { serviceAccountJSON: '{"private_key":"very-secret"}' }],
   ])('says that the key %s without a word of it', (_what, given) => {
-    const attempt = () => cloud.variables(infrastructureRequest({ secret: given }), extras)
+    const attempt = () => cloud.variables(infrastructureRequest({ secret: given }))
     expect(attempt).toThrowError(expect.objectContaining({ kind: 'Invalid', field: 'secret.serviceAccountJSON' }))
     expect(attempt).not.toThrowError(/very-secret/)
   })
@@ -63,6 +62,6 @@ describe('the module for GCP', () => {
     const request = infrastructureRequest({ secret })
     expect(cloud.environment(request)).toEqual({ GOOGLE_CREDENTIALS: key })
     expect(cloud.secretEnvironment).toEqual(['GOOGLE_CREDENTIALS'])
-    expect(JSON.stringify(cloud.variables(request, extras))).not.toContain('very-secret')
+    expect(JSON.stringify(cloud.variables(request))).not.toContain('very-secret')
   })
 })

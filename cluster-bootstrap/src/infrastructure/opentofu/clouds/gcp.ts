@@ -3,6 +3,7 @@ import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
 import type { InfrastructureRequest } from '../../engine.ts'
 import type { OpenTofuCloud } from '../cloud.ts'
+import { configurationParser } from './configuration.ts'
 import { outputsOf } from './output-values.ts'
 import { needValue } from './secret-values.ts'
 
@@ -34,7 +35,7 @@ const configurationSchema = Type.Object(
   closed,
 )
 
-const parser = createParser(configurationSchema, 'infrastructureConfig')
+const parse = configurationParser(configurationSchema)
 
 const accounts = createParser(Type.Object({ project_id: text }), 'key of a service account')
 
@@ -45,14 +46,14 @@ export function gcpModule(): OpenTofuCloud {
     variables: variablesOf,
     environment: ({ secret }) => ({ GOOGLE_CREDENTIALS: accountOf(secret) }),
     secretEnvironment: ['GOOGLE_CREDENTIALS'],
-    outputs: (values) => outputsOf(values, ['network', 'subnetwork', 'cloudRouter', 'serviceAccount']),
+    outputs: (values) => outputsOf(values, ['network', 'subnetwork', 'cloudRouter', 'serviceAccountEmail']),
     // Identifiers of this provider are the paths that it imports by.
     importId: (address, identifiers) => identifiers[address],
   }
 }
 
 function variablesOf({ technicalId, region, networks, configuration, secret }: InfrastructureRequest) {
-  const config = parser.parse(configuration ?? {}).networks
+  const config = parse(configuration).networks
   return {
     name: technicalId,
     project: projectOf(secret),

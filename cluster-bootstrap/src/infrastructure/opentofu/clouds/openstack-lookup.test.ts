@@ -5,10 +5,12 @@ const variables = {
   name: 'shoot--local--first',
   region: 'region',
   nodes_cidr: '10.250.0.0/16',
+  pods_cidr: '100.96.0.0/16',
   floating_pool_name: 'public',
   floating_pool_subnet_name: null,
   router_id: null,
   network_id: null,
+  subnet_id: null,
   dns_servers: [],
   ssh_public_key: 'ssh-ed25519 AAAA',
 }
@@ -28,7 +30,8 @@ const rules = [
   { id: 'out-6', ...open, direction: 'egress', ethertype: 'IPv6' },
   { id: 'self', ...open, ...ingress, remote_group_id: 'group' },
   { id: 'other', ...open, ...ingress, remote_group_id: 'foreign' },
-  { id: 'tcp', ...ingress, ...nodePorts, protocol: 'tcp' },
+  { id: 'pods', ...open, ...ingress, remote_ip_prefix: '100.96.0.0/16' },
+  { id: 'tcp', ...ingress, ...nodePorts, protocol: 'tcp', remote_ip_prefix: null },
   { id: 'udp', ...ingress, ...nodePorts, protocol: 'udp' },
   { id: 'ssh', ...ingress, ...nodePorts, protocol: 'tcp', port_range_min: 22, port_range_max: 22 },
 ]
@@ -73,13 +76,14 @@ describe('looking for what exists at OpenStack', () => {
     expect(await findExistingOpenStack(project(whole), variables)).toEqual({
       'openstack_networking_router_v2.nodes[0]': 'router',
       'openstack_networking_network_v2.nodes[0]': 'network',
-      'openstack_networking_subnet_v2.nodes': 'subnet',
-      'openstack_networking_router_interface_v2.nodes': 'port',
+      'openstack_networking_subnet_v2.nodes[0]': 'subnet',
+      'openstack_networking_router_interface_v2.nodes[0]': 'port',
       'openstack_networking_secgroup_v2.nodes': 'group',
       'openstack_networking_secgroup_rule_v2.self': 'self',
+      'openstack_networking_secgroup_rule_v2.pods': 'pods',
       'openstack_networking_secgroup_rule_v2.node_ports["tcp"]': 'tcp',
       'openstack_networking_secgroup_rule_v2.node_ports["udp"]': 'udp',
-      'openstack_compute_keypair_v2.nodes[0]': 'shoot--local--first',
+      'openstack_compute_keypair_v2.nodes': 'shoot--local--first',
     })
   })
 
@@ -97,21 +101,26 @@ describe('looking for what exists at OpenStack', () => {
 
   it('does not look for what the user brings', async () => {
     const { asked, ...questions } = project(whole)
-    const own = { ...variables, router_id: 'own', network_id: 'mine', ssh_public_key: null }
+    const own = { ...variables, router_id: 'own', network_id: 'mine' }
     const found = await findExistingOpenStack(questions, own)
     expect(Object.keys(found)).not.toContain('openstack_networking_router_v2.nodes[0]')
-    expect(asked).toEqual([
-      'network /v2.0/subnets?name=shoot--local--first&project_id=project',
-      'network /v2.0/security-groups?name=shoot--local--first&project_id=project',
-      'network /v2.0/ports?device_id=own&project_id=project',
-    ])
+    expect(asked.filter((question) => /routers|networks/.test(question))).toEqual([])
+    expect(asked).toContain('network /v2.0/ports?device_id=own&project_id=project')
+  })
+
+  it('leaves the connection alone of those who bring both ends', async () => {
+    const { asked, ...questions } = project(whole)
+    const own = { ...variables, router_id: 'own', network_id: 'mine', subnet_id: 'part' }
+    const found = await findExistingOpenStack(questions, own)
+    expect(Object.keys(found).filter((address) => /subnet|interface/.test(address))).toEqual([])
+    expect(asked.filter((question) => /subnets|ports/.test(question))).toEqual([])
   })
 
   it('takes half of it for half of it', async () => {
     const half = { ...empty, '/v2.0/subnets': whole['/v2.0/subnets'], '/v2.0/networks': whole['/v2.0/networks'] }
     expect(await findExistingOpenStack(project(half), variables)).toEqual({
       'openstack_networking_network_v2.nodes[0]': 'network',
-      'openstack_networking_subnet_v2.nodes': 'subnet',
+      'openstack_networking_subnet_v2.nodes[0]': 'subnet',
     })
   })
 

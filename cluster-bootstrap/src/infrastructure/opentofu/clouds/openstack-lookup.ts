@@ -45,22 +45,23 @@ export async function findExistingOpenStack(
   const [router, network, subnet, group, keyPair] = await Promise.all([
     variables.router_id === null ? named('routers') : undefined,
     variables.network_id === null ? named('networks') : undefined,
-    named('subnets'),
+    variables.subnet_id === null ? named('subnets') : undefined,
     findOne(questions, { plural: 'security-groups', query: { name }, schema: groupSchema }),
-    variables.ssh_public_key === null
-      ? undefined
-      : questions.ask('compute', `/os-keypairs/${encodeURIComponent(name)}`),
+    questions.ask('compute', `/os-keypairs/${encodeURIComponent(name)}`),
   ])
   const routerId = router?.id ?? variables.router_id ?? undefined
-  const port = await findInterface(questions, routerId, subnet?.id)
+  const own = variables.router_id !== null && variables.subnet_id !== null
+  const port = own
+    ? undefined
+    : await findInterface(questions, routerId, subnet?.id ?? variables.subnet_id ?? undefined)
   return present({
     'openstack_networking_router_v2.nodes[0]': router?.id,
     'openstack_networking_network_v2.nodes[0]': network?.id,
-    'openstack_networking_subnet_v2.nodes': subnet?.id,
-    'openstack_networking_router_interface_v2.nodes': port,
+    'openstack_networking_subnet_v2.nodes[0]': subnet?.id,
+    'openstack_networking_router_interface_v2.nodes[0]': port,
     'openstack_networking_secgroup_v2.nodes': group?.id,
-    ...(group === undefined ? {} : rulesOf(group)),
-    'openstack_compute_keypair_v2.nodes[0]': keyPair === undefined ? undefined : name,
+    ...(group === undefined ? {} : rulesOf(group, variables.pods_cidr)),
+    'openstack_compute_keypair_v2.nodes': keyPair === undefined ? undefined : name,
   })
 }
 
@@ -103,16 +104,20 @@ async function findInterface(
 
 type Rule = Static<typeof ruleSchema>
 
-function rulesOf({
-  id,
-  security_group_rules: rules,
-}: Static<typeof groupSchema>): Readonly<Record<string, string | undefined>> {
+const everywhere = '0.0.0.0/0'
+
+function rulesOf(
+  { id, security_group_rules: rules }: Static<typeof groupSchema>,
+  pods: string,
+): Readonly<Record<string, string | undefined>> {
   const ingress = rules.filter((rule) => rule.direction === 'ingress' && rule.ethertype === 'IPv4')
   const isNodePorts = (rule: Rule, protocol: string) =>
     rule.protocol === protocol &&
     rule.port_range_min === 30000 &&
     rule.port_range_max === 32767 &&
-    rule.remote_ip_prefix === '0.0.0.0/0'
+    // Neutron tells "from everywhere" in two ways.
+    (rule.remote_ip_prefix ?? everywhere) === everywhere &&
+    rule.remote_group_id === null
   const nodePorts = ['tcp', 'udp'].map((protocol) => [
     `openstack_networking_secgroup_rule_v2.node_ports["${protocol}"]`,
     ingress.find((rule) => isNodePorts(rule, protocol))?.id,
@@ -120,6 +125,9 @@ function rulesOf({
   return {
     'openstack_networking_secgroup_rule_v2.self': ingress.find(
       (rule) => rule.remote_group_id === id && rule.protocol === null,
+    )?.id,
+    'openstack_networking_secgroup_rule_v2.pods': ingress.find(
+      (rule) => rule.remote_ip_prefix === pods && rule.protocol === null,
     )?.id,
     ...Object.fromEntries(nodePorts),
   }

@@ -1,24 +1,26 @@
 import { describe, expect, it } from 'vitest'
 import { infrastructureRequest } from '../../../../testing/infrastructure-request.ts'
 import { openStackModule } from './openstack.ts'
+import { unownedPublicKey } from './ssh-key.ts'
 
 const cloud = openStackModule({ dnsServers: ['10.0.0.53'], findExisting: async () => ({}) })
-const extras = { sshPublicKey: undefined }
 const login = { authURL: 'https://cloud/v3', domainName: 'Default', tenantName: 'demo', username: 'u', password: 'p' }
 
 describe('the module for OpenStack', () => {
   it('gets its variables of the Shoot', () => {
     const request = infrastructureRequest({ configuration: { floatingPoolName: 'public' } })
-    expect(cloud.variables(request, extras)).toEqual({
+    expect(cloud.variables(request)).toEqual({
       name: 'shoot--local--first',
       region: 'region',
       nodes_cidr: '10.250.0.0/16',
+      pods_cidr: '100.96.0.0/16',
       floating_pool_name: 'public',
       floating_pool_subnet_name: null,
       router_id: null,
       network_id: null,
+      subnet_id: null,
       dns_servers: ['10.0.0.53'],
-      ssh_public_key: null,
+      ssh_public_key: unownedPublicKey('shoot--local--first'),
     })
   })
 
@@ -28,15 +30,23 @@ describe('the module for OpenStack', () => {
       kind: 'InfrastructureConfig',
       floatingPoolName: 'public',
       floatingPoolSubnetName: 'public-1',
-      networks: { id: 'n', router: { id: 'r' }, workers: '10.250.1.0/24' },
+      networks: {
+        id: 'n',
+        subnetId: 's',
+        router: { id: 'r' },
+        workers: '10.250.1.0/24',
+        dnsServers: ['192.0.2.1'],
+      },
     }
     expect(
-      cloud.variables(infrastructureRequest({ configuration }), { sshPublicKey: 'ssh-ed25519 AAAA' }),
+      cloud.variables(infrastructureRequest({ configuration, secret: { sshPublicKey: 'ssh-ed25519 AAAA' } })),
     ).toMatchObject({
       nodes_cidr: '10.250.1.0/24',
       floating_pool_subnet_name: 'public-1',
       router_id: 'r',
       network_id: 'n',
+      subnet_id: 's',
+      dns_servers: ['192.0.2.1'],
       ssh_public_key: 'ssh-ed25519 AAAA',
     })
   })
@@ -46,10 +56,11 @@ describe('the module for OpenStack', () => {
     [{ floatingPoolName: '' }, 'floatingPoolName'],
     [{ floatingPoolName: 'x', flotingPool: 'y' }, 'flotingPool'],
     [{ floatingPoolName: 'x', networks: { router: {} } }, 'networks.router.id'],
+    [{ floatingPoolName: 'x', networks: { subnetId: 's' } }, 'networks.id'],
     [{ floatingPoolName: 'x', networks: { shareNetwork: { enabled: true } } }, 'networks.shareNetwork'],
   ])('refuses the configuration %j by field', (configuration, field) => {
-    expect(() => cloud.variables(infrastructureRequest({ configuration }), extras)).toThrowError(
-      expect.objectContaining({ kind: 'Invalid', field }),
+    expect(() => cloud.variables(infrastructureRequest({ configuration }))).toThrowError(
+      expect.objectContaining({ kind: 'Invalid', field: `spec.provider.infrastructureConfig.${field}` }),
     )
   })
 
@@ -125,7 +136,7 @@ describe('the module for OpenStack', () => {
   it('keeps every secret out of its variables', () => {
     const secret = { ...login, password: 'very-secret', clientKey: 'key-secret' }
     const request = infrastructureRequest({ secret, configuration: { floatingPoolName: 'public' } })
-    expect(JSON.stringify(cloud.variables(request, extras))).not.toContain('secret')
+    expect(JSON.stringify(cloud.variables(request))).not.toContain('secret')
     const environment = cloud.environment(request)
     const hidden = Object.keys(environment).filter((name) => environment[name]?.includes('secret'))
     expect(cloud.secretEnvironment).toEqual(expect.arrayContaining(hidden))

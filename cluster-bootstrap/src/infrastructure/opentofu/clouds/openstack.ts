@@ -1,9 +1,10 @@
-import { createParser } from '@trellis/foundation/schema'
 import { type Static, Type } from 'typebox'
 import type { InfrastructureRequest } from '../../engine.ts'
-import type { Existing, ModuleExtras, OpenTofuCloud } from '../cloud.ts'
+import type { Existing, OpenTofuCloud } from '../cloud.ts'
+import { configurationParser, wrongField } from './configuration.ts'
 import { outputsOf } from './output-values.ts'
 import { environmentOf, findValue, needValue } from './secret-values.ts'
+import { findPublicKey, unownedPublicKey } from './ssh-key.ts'
 
 const closed = { additionalProperties: false }
 const name = Type.String({ minLength: 1 })
@@ -19,6 +20,8 @@ const configurationSchema = Type.Object(
       Type.Object(
         {
           id: Type.Optional(name),
+          subnetId: Type.Optional(name),
+          dnsServers: Type.Optional(Type.Array(name, { maxItems: 10 })),
           router: Type.Optional(Type.Object({ id: name }, closed)),
           workers: Type.Optional(name),
           worker: Type.Optional(name),
@@ -30,19 +33,21 @@ const configurationSchema = Type.Object(
   closed,
 )
 
-const parser = createParser(configurationSchema, 'infrastructureConfig')
+const parse = configurationParser(configurationSchema)
 
 /** Values of the variables in `modules/openstack`. */
 export interface OpenStackVariables {
   readonly name: string
   readonly region: string
   readonly nodes_cidr: string
+  readonly pods_cidr: string
   readonly floating_pool_name: string
   readonly floating_pool_subnet_name: string | null
   readonly router_id: string | null
   readonly network_id: string | null
+  readonly subnet_id: string | null
   readonly dns_servers: readonly string[]
-  readonly ssh_public_key: string | null
+  readonly ssh_public_key: string
 }
 
 /** What the module for OpenStack is set up with. */
@@ -57,15 +62,24 @@ export interface OpenStackModuleOptions {
   ) => Promise<Existing>
 }
 
+const neededOutputs = [
+  'router',
+  'network',
+  'subnet',
+  'securityGroup',
+  'securityGroupName',
+  'keyName',
+  'floatingNetwork',
+]
+
 /** OpenStack, with the provider of `terraform-provider-openstack/openstack`. */
 export function openStackModule({ dnsServers = [], findExisting }: OpenStackModuleOptions): OpenTofuCloud {
   return {
     module: 'openstack',
-    variables: (request, extras) => ({ ...variablesOf(request, extras, dnsServers) }),
+    variables: (request) => ({ ...variablesOf(request, dnsServers) }),
     environment: environmentOfOpenStack,
     secretEnvironment: ['OS_PASSWORD', 'OS_APPLICATION_CREDENTIAL_SECRET', 'OS_KEY'],
-    outputs: (values) =>
-      outputsOf(values, ['router', 'network', 'subnet', 'securityGroup', 'securityGroupID', 'floatingNetwork']),
+    outputs: (values) => outputsOf(values, neededOutputs),
     // Every resource of this module is imported by the identifier that it has.
     importId: (address, identifiers) => identifiers[address],
     findExisting: ({ secret, signal }, variables) =>
@@ -75,21 +89,25 @@ export function openStackModule({ dnsServers = [], findExisting }: OpenStackModu
 }
 
 function variablesOf(
-  { technicalId, region, networks, configuration }: InfrastructureRequest,
-  { sshPublicKey }: ModuleExtras,
+  { technicalId, region, networks, configuration, secret }: InfrastructureRequest,
   dnsServers: readonly string[],
 ): OpenStackVariables {
-  const config: Static<typeof configurationSchema> = parser.parse(configuration ?? {})
+  const config: Static<typeof configurationSchema> = parse(configuration)
+  if (config.networks?.subnetId !== undefined && config.networks.id === undefined) {
+    throw wrongField('networks.id', 'is missing', 'give the network that networks.subnetId is in')
+  }
   return {
     name: technicalId,
     region,
     nodes_cidr: config.networks?.workers ?? config.networks?.worker ?? networks.nodes,
+    pods_cidr: networks.pods,
     floating_pool_name: config.floatingPoolName,
     floating_pool_subnet_name: config.floatingPoolSubnetName ?? null,
     router_id: config.networks?.router?.id ?? null,
     network_id: config.networks?.id ?? null,
-    dns_servers: dnsServers,
-    ssh_public_key: sshPublicKey ?? null,
+    subnet_id: config.networks?.subnetId ?? null,
+    dns_servers: config.networks?.dnsServers ?? dnsServers,
+    ssh_public_key: findPublicKey(secret) ?? unownedPublicKey(technicalId),
   }
 }
 

@@ -3,15 +3,13 @@ output "vpc" {
   value       = local.vpc_id
 }
 
-output "zone" {
-  description = "Ids of subnets, by zone: of machines, of load balancers inside and of those that the world reaches."
-  value = {
-    for zone in keys(var.zones) : zone => {
-      subnet         = aws_subnet.nodes[zone].id
-      internalSubnet = aws_subnet.internal[zone].id
-      publicSubnet   = aws_subnet.public[zone].id
-    }
-  }
+output "subnet" {
+  description = "Ids of the machines' subnets, by zone, and of those of load balancers, by ZONE/internal and ZONE/public."
+  value = merge(
+    { for zone, subnet in aws_subnet.nodes : zone => subnet.id },
+    { for zone, subnet in aws_subnet.internal : "${zone}/internal" => subnet.id },
+    { for zone, subnet in aws_subnet.public : "${zone}/public" => subnet.id },
+  )
 }
 
 output "securityGroup" {

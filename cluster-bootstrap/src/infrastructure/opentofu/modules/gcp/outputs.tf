@@ -18,7 +18,7 @@ output "cloudRouter" {
   value       = local.router
 }
 
-output "serviceAccount" {
+output "serviceAccountEmail" {
   description = "The account that machines have."
   value       = google_service_account.nodes.email
 }

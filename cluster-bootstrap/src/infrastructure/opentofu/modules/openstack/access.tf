@@ -5,10 +5,19 @@ resource "openstack_networking_secgroup_v2" "nodes" {
 }
 
 resource "openstack_networking_secgroup_rule_v2" "self" {
-  description       = "Machines reach each other, and so do the pods on them."
+  description       = "Machines reach each other."
   direction         = "ingress"
   ethertype         = "IPv4"
   remote_group_id   = openstack_networking_secgroup_v2.nodes.id
+  security_group_id = openstack_networking_secgroup_v2.nodes.id
+}
+
+# Pods bear addresses of their own, so the group alone does not let them in everywhere.
+resource "openstack_networking_secgroup_rule_v2" "pods" {
+  description       = "Pods reach machines."
+  direction         = "ingress"
+  ethertype         = "IPv4"
+  remote_ip_prefix  = var.pods_cidr
   security_group_id = openstack_networking_secgroup_v2.nodes.id
 }
 
@@ -26,8 +35,6 @@ resource "openstack_networking_secgroup_rule_v2" "node_ports" {
 }
 
 resource "openstack_compute_keypair_v2" "nodes" {
-  count = var.ssh_public_key == null ? 0 : 1
-
   name       = var.name
   public_key = var.ssh_public_key
 }

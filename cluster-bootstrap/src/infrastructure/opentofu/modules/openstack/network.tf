@@ -32,6 +32,8 @@ locals {
 }
 
 resource "openstack_networking_subnet_v2" "nodes" {
+  count = var.subnet_id == null ? 1 : 0
+
   name            = var.name
   network_id      = local.network_id
   cidr            = var.nodes_cidr
@@ -39,7 +41,14 @@ resource "openstack_networking_subnet_v2" "nodes" {
   dns_nameservers = var.dns_servers
 }
 
+locals {
+  subnet_id = var.subnet_id == null ? one(openstack_networking_subnet_v2.nodes[*].id) : var.subnet_id
+}
+
+# Whoever brings both has connected them.
 resource "openstack_networking_router_interface_v2" "nodes" {
+  count = var.router_id != null && var.subnet_id != null ? 0 : 1
+
   router_id = local.router_id
-  subnet_id = openstack_networking_subnet_v2.nodes.id
+  subnet_id = local.subnet_id
 }

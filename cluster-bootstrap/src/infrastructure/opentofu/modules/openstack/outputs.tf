@@ -10,17 +10,17 @@ output "network" {
 
 output "subnet" {
   description = "Id of the machines' subnet."
-  value       = openstack_networking_subnet_v2.nodes.id
+  value       = local.subnet_id
 }
 
 output "securityGroup" {
-  description = "Name of the machines' security group."
-  value       = openstack_networking_secgroup_v2.nodes.name
-}
-
-output "securityGroupID" {
   description = "Id of the machines' security group."
   value       = openstack_networking_secgroup_v2.nodes.id
+}
+
+output "securityGroupName" {
+  description = "Name of the machines' security group."
+  value       = openstack_networking_secgroup_v2.nodes.name
 }
 
 output "floatingNetwork" {
@@ -29,6 +29,6 @@ output "floatingNetwork" {
 }
 
 output "keyName" {
-  description = "Name of the key pair; null when there is none."
-  value       = one(openstack_compute_keypair_v2.nodes[*].name)
+  description = "Name of the key pair."
+  value       = openstack_compute_keypair_v2.nodes.name
 }

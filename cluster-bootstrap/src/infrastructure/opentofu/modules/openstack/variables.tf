@@ -13,6 +13,11 @@ variable "nodes_cidr" {
   type        = string
 }
 
+variable "pods_cidr" {
+  description = "Range of the pods' addresses."
+  type        = string
+}
+
 variable "floating_pool_name" {
   description = "Name of the external network that the router leads to."
   type        = string
@@ -36,6 +41,12 @@ variable "network_id" {
   default     = null
 }
 
+variable "subnet_id" {
+  description = "A subnet of the user's own in that network; one is made when null."
+  type        = string
+  default     = null
+}
+
 variable "dns_servers" {
   description = "Name servers of the machines."
   type        = list(string)
@@ -43,7 +54,6 @@ variable "dns_servers" {
 }
 
 variable "ssh_public_key" {
-  description = "Key that machines let in; without it there is no key pair."
+  description = "Key that machines let in."
   type        = string
-  default     = null
 }
