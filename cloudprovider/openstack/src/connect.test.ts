@@ -82,16 +82,19 @@ describe('a connection to OpenStack', () => {
     { lifetime: 3_600_000, passes: 3_539_000, logins: 1 },
     { lifetime: 30_000, passes: 1000, logins: 1 },
     { lifetime: 30_000, passes: 16_000, logins: 2 },
-  ])('has logged in $logins times $passes ms into the $lifetime ms of a token', async ({ lifetime, passes, logins }) => {
-    const time = createVirtualClock()
-    await using cloud = await startScriptedCloud(time.now)
-    cloud.lifetimeMilliseconds = lifetime
-    using client = clientOf(cloud, { clock: time })
-    await client.servers.list({})
-    await time.advance(passes)
-    await client.servers.list({})
-    expect(loginsOf(cloud)).toBe(logins)
-  })
+  ])(
+    'has logged in $logins times $passes ms into the $lifetime ms of a token',
+    async ({ lifetime, passes, logins }) => {
+      const time = createVirtualClock()
+      await using cloud = await startScriptedCloud(time.now)
+      cloud.lifetimeMilliseconds = lifetime
+      using client = clientOf(cloud, { clock: time })
+      await client.servers.list({})
+      await time.advance(passes)
+      await client.servers.list({})
+      expect(loginsOf(cloud)).toBe(logins)
+    },
+  )
 
   it(
     'joins the pages of a list, and believes only the query of where the next one is',

@@ -74,14 +74,18 @@ export function openHarness(parts: ClassParts, unique: string): DriverHarness {
 
 /** Waits until Nova is done with all that was asked of it. */
 function settle(own: () => Promise<readonly Server[]>): Promise<void> {
-  return until(async () => (await own()).every((server) => (server['OS-EXT-STS:task_state'] ?? null) === null))
+  return until(async () =>
+    (await own()).every(
+      ({ status, ...server }) => status !== 'BUILD' && (server['OS-EXT-STS:task_state'] ?? null) === null,
+    ),
+  )
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const end = clock.now() + settleMilliseconds
   while (!(await condition())) {
     if (clock.now() > end) throw new Failure('Timeout', 'the cloud does not settle')
-    await clock.sleep(100)
+    await clock.sleep(500)
   }
 }
 
