@@ -37,12 +37,12 @@ export function describeFailures(world: () => FailureWorld): void {
     { change: { securityGroups: ['none'] }, kind: 'Invalid', field: 'securityGroups[0]' },
     { change: { serverGroupID: unknown }, kind: 'Invalid', field: 'serverGroupID' },
     { change: { region: 'Elsewhere' }, kind: 'Invalid', field: 'region' },
-    { change: { networkID: unknown }, kind: 'NotFound', field: undefined },
+    { change: { networkID: unknown }, kind: 'Invalid', field: 'networkID' },
   ])('says $kind of $field for $change, and leaves no port', async ({ change, kind, field }) => {
     const { client, network } = world().parts
     await expect(driver.createMachine(requestFor('refused', change))).rejects.toMatchObject({
       kind,
-      field: field === undefined ? undefined : `providerSpec.spec.${field}`,
+      field: `providerSpec.spec.${field}`,
     })
     expect(await client.ports.list({ name: 'refused', network_id: network })).toEqual([])
   })
