@@ -16,7 +16,6 @@ export async function fillCatalogue(layout: Layout, administrator: Administrator
     { name: 'glance', type: 'image', url: urlOf(layout, 'glance') },
     { name: 'nova', type: 'compute', url: `${urlOf(layout, 'nova')}/v2.1` },
     { name: 'neutron', type: 'network', url: urlOf(layout, 'neutron') },
-    { name: 'cinder', type: 'volumev3', url: `${urlOf(layout, 'cinder')}/v3` },
   ]
   const serve = async (id: string, url: string) => {
     for (const kind of ['public', 'internal']) {

@@ -1,16 +1,16 @@
 import type { CallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { CallOptions, CreateMachineRequest, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
-import { Failure, isFailure } from '@trellis/foundation/failure'
+import { Failure } from '@trellis/foundation/failure'
 import type { OpenStackClient } from './client.ts'
 import { deleteServers } from './delete-server.ts'
 import { describeServer, providerIdOf } from './describe-server.ts'
-import { failureOfFault } from './failures.ts'
+import { failureOfFault, isRefusal } from './failures.ts'
 import type { ServerFinder } from './find-servers.ts'
 import type { Lookups } from './lookups.ts'
 import { isGoing } from './ownership.ts'
-import { type Attachments, attach } from './ports.ts'
+import { type Attachments, attach, removePorts } from './ports.ts'
 import type { OpenStackProviderSpec } from './provider-spec.ts'
-import type { Port, Server } from './resources.ts'
+import type { Server } from './resources.ts'
 import { encodeUserData, serverRequest } from './server-request.ts'
 import { updateServer } from './update-server.ts'
 
@@ -61,16 +61,6 @@ async function make(context: ServerContext, { machineName, userData }: CreateMac
     if (isRefusal(error)) await removePorts(client, attachments.ports)
     throw error
   }
-}
-
-/** Whether Nova said no. A caller that gave up, a broken connection and silence say nothing. */
-function isRefusal(error: unknown): boolean {
-  return isFailure(error, 'Invalid', 'Exhausted', 'Forbidden', 'Conflict', 'NotFound', 'Unauthorized', 'Unimplemented')
-}
-
-/** The refusal is what the caller is to hear of; a port that stays is found as a leftover later, or used by the next try. */
-async function removePorts(client: OpenStackClient, ports: readonly Port[]): Promise<void> {
-  await Promise.allSettled(ports.map(({ id }) => client.ports.remove(id)))
 }
 
 function describeAccepted(

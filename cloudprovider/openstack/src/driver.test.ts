@@ -182,6 +182,42 @@ describe('creation', () => {
     expect(cloud.servers.size).toBe(1)
   })
 
+  it.each<{ call: string; kind: FailureKind; ports: number; says: FailureKind }>([
+    { call: 'ports.create', kind: 'Exhausted', ports: 0, says: 'Exhausted' },
+    { call: 'ports.create', kind: 'NotFound', ports: 0, says: 'Invalid' },
+    { call: 'setNetworkTags', kind: 'Forbidden', ports: 0, says: 'Forbidden' },
+    { call: 'setNetworkTags', kind: 'Timeout', ports: 1, says: 'Timeout' },
+  ])('says $says and leaves $ports ports when $call is answered with $kind', async ({ call, kind, ports, says }) => {
+    const cloud = createCloudDouble()
+    cloud.failNext(call, new Failure(kind, 'no'))
+    await expect(driverOf(cloud).createMachine(request)).rejects.toMatchObject({ kind: says })
+    expect(cloud.ports.size).toBe(ports)
+    expect(cloud.servers.size).toBe(0)
+  })
+
+  it('takes the first port away again when the second is refused', async () => {
+    const cloud = createCloudDouble()
+    const networks = ['network-1', 'network-2'].map((id) => ({ id, podNetwork: true }))
+    const providerSpec = specOf('one', { networkID: undefined, subnetIDs: undefined, networks })
+    const create = cloud.connect().ports.create
+    let count = 0
+    const connect = () => {
+      const client = cloud.connect()
+      const refuse = () => Promise.reject(new Failure('Exhausted', 'no more ports'))
+      const ports = {
+        ...client.ports,
+        create: (...args: Parameters<typeof create>) => (++count === 2 ? refuse() : create(...args)),
+      }
+      return { ...client, ports }
+    }
+    await expect(
+      createOpenStackDriver({ clock, connect }).createMachine({ ...request, providerSpec }),
+    ).rejects.toMatchObject({
+      kind: 'Exhausted',
+    })
+    expect(cloud.ports.size).toBe(0)
+  })
+
   it('uses a port that was made and not marked when it was cut short', async () => {
     const cloud = createCloudDouble()
     cloud.failNext('setNetworkTags', new Failure('Unavailable', 'the process died'))

@@ -1,4 +1,4 @@
-import { Failure, type FailureKind } from '@trellis/foundation/failure'
+import { Failure, type FailureKind, isFailure } from '@trellis/foundation/failure'
 
 /** An answer of one of the cloud's services that is an error. */
 export interface RefusedAnswer {
@@ -83,6 +83,11 @@ export function failureOfFault(machineName: string, fault: ServerFault | undefin
   const message = fault?.message?.trim() ?? 'the cloud gives no reason'
   const short = /no valid host was found|quota/i.test(message)
   return new Failure(short ? 'Exhausted' : 'Unavailable', `the server of ${machineName} failed: ${bounded(message)}`)
+}
+
+/** Whether a service said no. A caller that gave up, a broken connection and silence say nothing of what became of a call. */
+export function isRefusal(error: unknown): boolean {
+  return isFailure(error, 'Invalid', 'Exhausted', 'Forbidden', 'Conflict', 'NotFound', 'Unauthorized', 'Unimplemented')
 }
 
 function applies(row: Row, status: number, told: ReturnType<typeof readError>): boolean {

@@ -1,5 +1,7 @@
 import type { CallOptions } from '@trellis/cloudprovider/contract/driver'
+import { Failure, isFailure } from '@trellis/foundation/failure'
 import type { OpenStackClient } from './client.ts'
+import { isRefusal } from './failures.ts'
 import type { Lookups } from './lookups.ts'
 import { isLoose, marksTags, ownershipMarks } from './ownership.ts'
 import type { OpenStackProviderSpec, ServerNetwork } from './provider-spec.ts'
@@ -35,20 +37,32 @@ export async function attach(context: PortContext, machineName: string): Promise
     ? (await findPorts(client, spec, machineName, call)).filter(isLoose)
     : []
   const attached: { network: Attachment; port?: Port }[] = []
-  for (const { network, id } of wanted) {
-    if (!isMadeFirst(network)) {
-      attached.push({ network: { uuid: id } })
-      continue
+  const fresh: Port[] = []
+  try {
+    for (const { network, id } of wanted) {
+      if (!isMadeFirst(network)) {
+        attached.push({ network: { uuid: id } })
+        continue
+      }
+      const present = made.find((port) => port.network_id === id && !attached.some((one) => one.port?.id === port.id))
+      const port = present ?? (await make(context, machineName, network, id))
+      if (present === undefined) fresh.push(port)
+      await refresh(context, port, network.pods)
+      attached.push({ network: { port: port.id }, port })
     }
-    const present = made.find((port) => port.network_id === id && !attached.some((one) => one.port?.id === port.id))
-    const port = present === undefined ? await make(context, machineName, network, id) : present
-    if (present !== undefined) await refresh(context, present, network.pods)
-    attached.push({ network: { port: port.id }, port })
+  } catch (error) {
+    if (isRefusal(error)) await removePorts(client, fresh)
+    throw error
   }
   return {
     networks: attached.map(({ network }) => network),
     ports: attached.flatMap(({ port }) => (port === undefined ? [] : [port])),
   }
+}
+
+/** Takes ports away whose server was refused. The refusal is what the caller is to hear of; a port that stays is found as a leftover later, or used by the next try. */
+export async function removePorts(client: OpenStackClient, ports: readonly Port[]): Promise<void> {
+  await Promise.allSettled(ports.map(({ id }) => client.ports.remove(id)))
 }
 
 /** Ports of a machine, by its name and our marks; also one that was made and not yet marked when a creation was cut short. */
@@ -89,22 +103,23 @@ function isMadeFirst({ pods, subnets }: ServerNetwork): boolean {
 async function make(
   { client, lookups, spec, call }: PortContext,
   machineName: string,
-  { subnets, pods }: ServerNetwork,
+  { subnets, pods, field }: ServerNetwork,
   network: string,
 ): Promise<Port> {
   const groups = await lookups.securityGroups(spec.securityGroups, call)
-  const port = await client.ports.create(
-    {
-      name: machineName,
-      network_id: network,
-      ...(subnets.length === 0 ? {} : { fixed_ips: subnets.map((subnet) => ({ subnet_id: subnet })) }),
-      ...(groups.length === 0 ? {} : { security_groups: groups }),
-      ...(pods ? { allowed_address_pairs: pairsOf(spec) } : {}),
-    },
-    call,
-  )
-  await mark(client, spec, port, call)
-  return port
+  const fields = {
+    name: machineName,
+    network_id: network,
+    ...(subnets.length === 0 ? {} : { fixed_ips: subnets.map((subnet) => ({ subnet_id: subnet })) }),
+    ...(groups.length === 0 ? {} : { security_groups: groups }),
+    ...(pods ? { allowed_address_pairs: pairsOf(spec) } : {}),
+  }
+  try {
+    return await client.ports.create(fields, call)
+  } catch (error) {
+    if (!isFailure(error, 'NotFound')) throw error
+    throw new Failure('Invalid', `a port cannot be made: ${error.message}`, { field, cause: error })
+  }
 }
 
 async function mark(

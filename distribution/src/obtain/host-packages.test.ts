@@ -41,3 +41,20 @@ test('names the packages and the command when they cannot be installed', async (
     remedy: 'install them yourself: apt-get install runc',
   })
 })
+
+test('nothing that a package brings is started by itself, and a policy of the host stays', async () => {
+  for (const present of [false, true]) {
+    const runner = createFakeRunner({
+      sh: ([, command = '']) => {
+        if (command.startsWith('command -v')) return { code: 127 }
+        return { stdout: present ? '' : 'written\n' }
+      },
+      'apt-get': () => ({}),
+      rm: () => ({}),
+    })
+    await ensureHostPackages(runner, ['rabbitmqctl'], () => {})
+    const policy = runner.calls.findIndex((call) => call.includes('policy-rc.d'))
+    expect(policy).toBeLessThan(runner.calls.findIndex((call) => call.startsWith('apt-get')))
+    expect(runner.calls.includes('rm -f /usr/sbin/policy-rc.d')).toBe(!present)
+  }
+})

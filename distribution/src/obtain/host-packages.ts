@@ -49,7 +49,7 @@ export async function installHostPackages(
 ): Promise<void> {
   onProgress(`installing ${packages.join(', ')}`)
   try {
-    await install(runner, packages)
+    await withoutServices(runner, () => install(runner, packages))
   } catch (error) {
     throw new Failure('Unavailable', `the packages ${packages.join(', ')} cannot be installed`, {
       cause: error,
@@ -62,6 +62,20 @@ async function isInstalled(runner: CommandRunner, program: string): Promise<bool
   const path = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin`
   const result = await runner.run('sh', ['-c', `command -v ${program}`], { environment: { PATH: path } })
   return result.code === 0
+}
+
+/** What Debian asks before it starts a service that a package brings. */
+const policyFile = '/usr/sbin/policy-rc.d'
+
+/** Packages are wanted for their programs: nothing that they bring is to be started by itself. A policy that the host has already stays. */
+async function withoutServices(runner: CommandRunner, work: () => Promise<void>): Promise<void> {
+  const write = `test -e ${policyFile} || { printf '#!/bin/sh\\nexit 101\\n' >${policyFile} && chmod 755 ${policyFile} && echo written; }`
+  const written = (await runner.run('sh', ['-c', write])).stdout.includes('written')
+  try {
+    await work()
+  } finally {
+    if (written) await runner.run('rm', ['-f', policyFile])
+  }
 }
 
 /** The package lists are fetched only when the first try shows that they are too old or absent. */

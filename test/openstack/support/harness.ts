@@ -1,4 +1,5 @@
 import type { DriverHarness } from '@trellis/cloudprovider/contract/testing/driver-conformance'
+import { type ConnectOptions, connectOpenStack } from '@trellis/cloudprovider/openstack/connect'
 import { providerIdOf } from '@trellis/cloudprovider/openstack/describe-server'
 import { createOpenStackDriver } from '@trellis/cloudprovider/openstack/driver'
 import type { Server } from '@trellis/cloudprovider/openstack/resources'
@@ -13,7 +14,18 @@ const settleMilliseconds = 60_000
 export function openHarness(parts: ClassParts, unique: string): DriverHarness {
   const { client, account } = parts
   const clusterOf = (cluster: string) => `${cluster}-${unique}`
-  const driver = createOpenStackDriver({ clock })
+  let lose = false
+  const connect = (options: ConnectOptions) => {
+    const reached = connectOpenStack(options)
+    const createServer: typeof reached.createServer = async (...wish) => {
+      const made = await reached.createServer(...wish)
+      if (!lose) return made
+      lose = false
+      throw new Failure('Timeout', 'the answer was lost')
+    }
+    return { ...reached, createServer }
+  }
+  const driver = createOpenStackDriver({ clock, connect })
   const restarted = createOpenStackDriver({ clock })
   const own = async (): Promise<readonly Server[]> =>
     (await client.servers.list({})).filter(({ metadata }) => Object.keys(metadata).some((key) => key.endsWith(unique)))
@@ -36,6 +48,9 @@ export function openHarness(parts: ClassParts, unique: string): DriverHarness {
       }
     },
     servers: async () => (await own()).length,
+    loseNextCreation: () => {
+      lose = true
+    },
     duplicate: (machineName) => duplicate(parts, machineName, present),
     leaveBehind: (machineName, cluster) => leaveBehind(parts, machineName, clusterOf(cluster)),
     mutable: {
@@ -74,14 +89,18 @@ export function openHarness(parts: ClassParts, unique: string): DriverHarness {
 
 /** Waits until Nova is done with all that was asked of it. */
 function settle(own: () => Promise<readonly Server[]>): Promise<void> {
-  return until(async () => (await own()).every((server) => (server['OS-EXT-STS:task_state'] ?? null) === null))
+  return until(async () =>
+    (await own()).every(
+      ({ status, ...server }) => status !== 'BUILD' && (server['OS-EXT-STS:task_state'] ?? null) === null,
+    ),
+  )
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const end = clock.now() + settleMilliseconds
   while (!(await condition())) {
     if (clock.now() > end) throw new Failure('Timeout', 'the cloud does not settle')
-    await clock.sleep(100)
+    await clock.sleep(500)
   }
 }
 
