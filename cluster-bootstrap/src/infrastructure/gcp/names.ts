@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { googleTagPrefixes } from '@trellis/cloudprovider/gcp/ownership'
+import { googleTagSyntax } from '@trellis/cloudprovider/gcp/ownership'
 import { Failure } from '@trellis/foundation/failure'
 
 /** Names of all that is made for a shoot. */
@@ -40,6 +40,6 @@ export function namesOf(technicalId: string): InfrastructureNames {
     firewallExternal: `${technicalId}-allow-external`,
     firewallHealth: `${technicalId}-allow-health`,
     serviceAccount: `${technicalId.slice(0, 21).replace(/-+$/, '')}-${digest}`,
-    tag: `${googleTagPrefixes.cluster}${technicalId}`,
+    tag: `${googleTagSyntax.clusterPrefix}${technicalId}`,
   }
 }
