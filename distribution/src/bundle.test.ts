@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
@@ -39,6 +39,24 @@ test('the same sources give the same bundle wherever they lie', async () => {
     return readFile(join(root, 'main.mjs'), 'utf8')
   }
   expect(await bundle(one.path)).toBe(await bundle(other.path))
+})
+
+test('message definitions that nobody reads are left out, and the rest of their package is not', async () => {
+  await using room = await createTemporaryDirectory()
+  const protos = join(room.path, 'node_modules/google-gax/build/protos')
+  await mkdir(protos, { recursive: true })
+  const texts = { iam_service: 'unread', operations: 'unread', http: 'read' }
+  for (const [name, text] of Object.entries(texts))
+    await writeFile(join(protos, `${name}.js`), `module.exports = {text: "${text}"}\n`)
+  const from = (name: string) => `./node_modules/google-gax/build/protos/${name}.js`
+  await writeFile(
+    join(room.path, 'main.ts'),
+    `import a from "${from('iam_service')}"\nimport b from "${from('operations')}"\nimport c from "${from('http')}"\nexport const all = [a, b, c]\n`,
+  )
+  const output = join(room.path, 'main.mjs')
+  await bundleDeployable(room.path, join(room.path, 'main.ts'), output)
+  expect((await import(pathToFileURL(output).href)).all).toEqual([{}, {}, { text: 'read' }])
+  expect(await readFile(output, 'utf8')).not.toContain('unread')
 })
 
 test('a deployable without a beginning is named', async () => {

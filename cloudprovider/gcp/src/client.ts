@@ -109,8 +109,7 @@ const operationFields = 'items(name,operationType,status,error/errors(code,messa
 /** The driver's calls over a connection. */
 export function createComputeClient(connection: GoogleConnection): ComputeClient {
   const { project } = connection
-  const act = (service: 'Instances' | 'Disks' | 'Addresses') => bind(connection, service)
-  const instances = act('Instances')
+  const instances = bind(connection, 'Instances')
   const change = (place: Place, request: object) => ({ ...place, ...request })
   return {
     project,
@@ -150,13 +149,23 @@ export function createComputeClient(connection: GoogleConnection): ComputeClient
     operationsOf: (place, call) => listOperations(connection, place, call),
     awaitOperation: async (zone, { name }, call) =>
       awaitDone(connection, { service: 'ZoneOperations', zone }, name, call),
+    ...pieceCalls(connection),
+  }
+}
+
+/** Calls about what can stand alone. */
+function pieceCalls(
+  connection: GoogleConnection,
+): Pick<ComputeClient, 'listDisks' | 'deleteDisk' | 'listAddresses' | 'deleteAddress'> {
+  const disks = bind(connection, 'Disks')
+  const addresses = bind(connection, 'Addresses')
+  return {
     listDisks: (zone, filter, call) =>
       pages<Piece>(connection, 'Disks', { zone, filter }, { ...call, fields: pieceFields }),
-    deleteDisk: (zone, disk, call) => act('Disks')('Delete', { zone, disk }, call) as Promise<Operation>,
+    deleteDisk: (zone, disk, call) => disks('Delete', { zone, disk }, call) as Promise<Operation>,
     listAddresses: (region, filter, call) =>
       pages<Piece>(connection, 'Addresses', { region, filter }, { ...call, fields: pieceFields }),
-    deleteAddress: (region, address, call) =>
-      act('Addresses')('Delete', { region, address }, call) as Promise<Operation>,
+    deleteAddress: (region, address, call) => addresses('Delete', { region, address }, call) as Promise<Operation>,
   }
 }
 

@@ -56,36 +56,29 @@ const base = 'https://www.googleapis.com/compute/v1/projects'
 
 /** An empty world. */
 export function createWorld(clock: Clock): World {
+  const store = createStore(clock)
+  return { ...store, ...createOperations(clock, store) }
+}
+
+type Operations = Pick<World, 'begin' | 'settle' | 'repeated'>
+type Store = Omit<World, keyof Operations>
+
+function createStore(clock: Clock): Store {
   const things = new Map<Collection, Map<string, Thing>>()
-  let pending: Pending[] = []
-  const requests = new Map<string, Pending>()
   let counter = 1000
-  const keyOf = (collection: Collection, name: string) => `${collection}/${name}`
-  const link = (collection: Collection, name: string) => `${base}/${keyOf(collection, name)}`
-  const now = () => new Date(clock.now()).toISOString()
-  const inCollection = (collection: Collection) =>
+  const link = (collection: Collection, name: string) => `${base}/${collection}/${name}`
+  const all = (collection: Collection) =>
     [...(things.get(collection) ?? [])].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, thing]) => thing)
-  const end = ({ collection, name, work }: Pending) => {
-    if (work.error === undefined) work.finish?.()
-    else work.fail?.()
-    world.put(collection, name, {
-      ...world.get(collection, name),
-      status: 'DONE',
-      progress: 100,
-      endTime: now(),
-      ...(work.error === undefined ? {} : { error: { errors: [work.error] }, httpErrorStatusCode: 400 }),
-    })
-  }
-  const world: World = {
+  return {
     link,
-    all: inCollection,
+    all,
     everywhere: (suffix) =>
-      new Map([...things.keys()].filter((one) => one.endsWith(suffix)).map((one) => [one, inCollection(one)])),
+      new Map([...things.keys()].filter((one) => one.endsWith(suffix)).map((one) => [one, all(one)])),
     find: (collection, name) => things.get(collection)?.get(name),
     get: (collection, name) => {
-      const found = world.find(collection, name)
+      const found = things.get(collection)?.get(name)
       if (found !== undefined) return found
-      throw new GoogleError(404, 'notFound', `The resource 'projects/${keyOf(collection, name)}' was not found`)
+      throw new GoogleError(404, 'notFound', `The resource 'projects/${collection}/${name}' was not found`)
     },
     put: (collection, name, thing) => {
       const holder = things.get(collection) ?? new Map<string, Thing>()
@@ -99,31 +92,34 @@ export function createWorld(clock: Clock): World {
       id: String(++counter),
       name,
       selfLink: link(collection, name),
-      creationTimestamp: now(),
+      creationTimestamp: new Date(clock.now()).toISOString(),
     }),
     fingerprint: () => Buffer.from(String(++counter)).toString('base64'),
+  }
+}
+
+function createOperations(clock: Clock, store: Store): Operations {
+  let pending: Pending[] = []
+  const requests = new Map<string, Pending>()
+  const now = () => new Date(clock.now()).toISOString()
+  const end = ({ collection, name, work }: Pending) => {
+    if (work.error === undefined) work.finish?.()
+    else work.fail?.()
+    store.put(collection, name, {
+      ...store.get(collection, name),
+      status: 'DONE',
+      progress: 100,
+      endTime: now(),
+      ...(work.error === undefined ? {} : { error: { errors: [work.error] }, httpErrorStatusCode: 400 }),
+    })
+  }
+  return {
     begin: (work, requestId) => {
-      const scope = work.collection.slice(0, work.collection.lastIndexOf('/'))
-      const name = `operation-${++counter}`
-      const collection = `${scope}/operations`
-      const [, kind = '', where] = scope.split('/')
-      const operation: Thing = {
-        ...world.fresh('operation', collection, name),
-        operationType: work.type,
-        targetLink: link(work.collection, work.name),
-        status: 'RUNNING',
-        progress: 0,
-        insertTime: now(),
-        startTime: now(),
-        user: 'trellis',
-        ...(where === undefined ? {} : { [kind === 'zones' ? 'zone' : 'region']: `${base}/${scope}` }),
-      }
-      const { creationTimestamp: _, ...shown } = operation
-      world.put(collection, name, shown)
-      const begun = { collection, name, work }
+      const begun = { ...newOperation(store, work, now()), work }
+      store.put(begun.collection, begun.name, begun.shown)
       pending.push(begun)
       if (requestId !== undefined) requests.set(requestId, begun)
-      return shown
+      return begun.shown
     },
     settle: (collection, name) => {
       const isMeant = (one: Pending) => collection === undefined || (one.collection === collection && one.name === name)
@@ -133,8 +129,31 @@ export function createWorld(clock: Clock): World {
     },
     repeated: (requestId) => {
       const begun = requests.get(requestId)
-      return begun === undefined ? undefined : world.get(begun.collection, begun.name)
+      return begun === undefined ? undefined : store.get(begun.collection, begun.name)
     },
   }
-  return world
+}
+
+/** An operation that has just begun, and where it is. */
+function newOperation(store: Store, work: Work, at: string) {
+  const scope = work.collection.slice(0, work.collection.lastIndexOf('/'))
+  const collection = `${scope}/operations`
+  const { id } = store.fresh('operation', collection, '')
+  const name = `operation-${id}`
+  const [, place = '', where] = scope.split('/')
+  const shown: Thing = {
+    kind: 'compute#operation',
+    id,
+    name,
+    selfLink: store.link(collection, name),
+    operationType: work.type,
+    targetLink: store.link(work.collection, work.name),
+    status: 'RUNNING',
+    progress: 0,
+    insertTime: at,
+    startTime: at,
+    user: 'trellis',
+    ...(where === undefined ? {} : { [place === 'zones' ? 'zone' : 'region']: `${base}/${scope}` }),
+  }
+  return { collection, name, shown }
 }

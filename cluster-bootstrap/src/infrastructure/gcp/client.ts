@@ -65,17 +65,6 @@ export function createInfrastructureClient(
     connection.compute(sort, method as never, { ...where(sort), ...request }, { signal })
   const finish = (sort: Sort, operation: unknown) =>
     awaitDone(connection, scopeOf(sort), (operation as Operation).name, { signal })
-  const accounts = (method: string, path: string, body?: object) =>
-    connection.rest(
-      {
-        api: `iam.serviceAccounts.${method.toLowerCase()}`,
-        method,
-        host: identityHost,
-        path: `/v1/projects/${project}/serviceAccounts${path}`,
-        ...(body === undefined ? {} : { body }),
-      },
-      { signal },
-    ) as Promise<{ readonly email?: string }>
   return {
     project,
     find: (sort, name) => unlessMissing(call(sort, 'Get', { [singular(sort)]: name }) as Promise<Thing>),
@@ -98,6 +87,28 @@ export function createInfrastructureClient(
       const operation = await unlessMissing(call(sort, 'Delete', { [singular(sort)]: name }))
       if (operation !== undefined) await finish(sort, operation)
     },
+    ...accountCalls(connection, signal),
+  }
+}
+
+/** Calls of the API of identities. */
+function accountCalls(
+  connection: GoogleConnection,
+  signal: AbortSignal,
+): Pick<InfrastructureClient, 'findServiceAccount' | 'createServiceAccount' | 'removeServiceAccount'> {
+  const { project } = connection
+  const accounts = (method: string, path: string, body?: object) =>
+    connection.rest(
+      {
+        api: `iam.serviceAccounts.${method.toLowerCase()}`,
+        method,
+        host: identityHost,
+        path: `/v1/projects/${project}/serviceAccounts${path}`,
+        ...(body === undefined ? {} : { body }),
+      },
+      { signal },
+    ) as Promise<{ readonly email?: string }>
+  return {
     findServiceAccount: async (email) => (await unlessMissing(accounts('GET', `/${email}`)))?.email,
     createServiceAccount: async (accountId, displayName) => {
       const { email } = await accounts('POST', '', { accountId, serviceAccount: { displayName } })

@@ -177,6 +177,20 @@ describe('infrastructure at Google Cloud', () => {
     expect(stage.cloud.world.get(firewalls, name)).toEqual(before)
   })
 
+  it('takes what the cloud does not tell for off, and sees no difference in that', async () => {
+    await using stage = await open()
+    await stage.engine.apply(stage.request())
+    const { world, project } = stage.cloud
+    const routers = `${project}/regions/${region}/routers`
+    const router = world.get(routers, 'shoot--test--one-cloud-router')
+    const nats = (router.nats as readonly object[]).map((nat) =>
+      Object.fromEntries(Object.entries(nat).filter(([, value]) => value !== false)),
+    )
+    expect(nats).not.toEqual(router.nats)
+    world.put(routers, 'shoot--test--one-cloud-router', { ...router, nats })
+    expect(await stage.engine.plan(stage.request({ state: stage.saved() }))).toEqual([])
+  })
+
   it('takes the subnetwork for load balancers down when it is wanted no more', async () => {
     await using stage = await open()
     await stage.engine.apply(stage.request({ configuration: stage.changed }))

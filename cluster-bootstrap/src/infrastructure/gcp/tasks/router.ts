@@ -53,9 +53,15 @@ async function natDrift(scene: Scene, found: Thing): Promise<readonly Drift[]> {
   const wanted = await natBody(scene)
   const nats = natsOf(found)
   const present = nats.find(({ name }) => name === wanted.name)
-  if (present !== undefined && Object.entries(wanted).every(([key, value]) => same(present[key], value))) return []
+  if (present !== undefined && Object.entries(wanted).every(([key, value]) => same(said(present[key]), said(value))))
+    return []
   const others = nats.filter(({ name }) => name !== wanted.name)
   return [{ field: 'nats', mend: () => scene.client.patch('Routers', found.name, { nats: [...others, wanted] }) }]
+}
+
+/** The API need not tell what is off or empty. */
+function said(value: unknown): unknown {
+  return value === false || (Array.isArray(value) && value.length === 0) ? undefined : value
 }
 
 function natsOf(found: Thing | undefined): readonly Nat[] {
