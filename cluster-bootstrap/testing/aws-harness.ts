@@ -6,6 +6,10 @@ import { createAwsInfrastructure } from '../src/infrastructure/aws/engine.ts'
 import type { AwsClients } from '../src/infrastructure/aws/network-types.ts'
 import { diesAfter, type InfrastructureHarness, type InfrastructureWish } from './infrastructure-conformance.ts'
 
+/** Names of the clients' methods that only look. */
+const questions = new Set(['find', 'hasDnsHostnames', 'role', 'policy', 'profile', 'inVpc'])
+const isQuestion = (name: string) => questions.has(name)
+
 /** Calls that only look. */
 const reading = /^(Describe|Get|List)/
 
@@ -76,7 +80,7 @@ export async function openAwsInfrastructure(
     engine: createAwsInfrastructure(ports),
     calls: front.calls,
     dying: (calls) => {
-      const { wrap, isDead } = diesAfter(calls)
+      const { wrap, isDead } = diesAfter(calls, isQuestion)
       const wrapClients = ({ network, identity, balancers }: AwsClients) => ({
         network: wrap(network),
         identity: wrap(identity),

@@ -73,7 +73,7 @@ async function ensureRole(world: World, name: string): Promise<void> {
       world.clients.identity.createRole(name, trust, tagsOf(technicalId, keys.role)),
     )
   } else if (present.tags[clusterTag(technicalId)] === undefined) {
-    throw new Failure('Conflict', `the account has a role ${name} that is not the cluster's`, {
+    throw new Failure('Invalid', `the account has a role ${name} that is not the cluster's`, {
       remedy: 'delete it or give it another name',
     })
   }

@@ -50,7 +50,7 @@ async function makeVpc(world: World, cidr: string): Promise<void> {
   const vpcId = await world.ensure(keys.vpc, { sort: 'vpc', cidr })
   const found = world.found('vpc', keys.vpc)
   if (found !== undefined && found.cidr !== cidr) {
-    const failure = new Failure('Conflict', `the VPC ${found.id} has the range ${found.cidr}, which cannot change`, {
+    const failure = new Failure('Invalid', `the VPC ${found.id} has the range ${found.cidr}, which cannot change`, {
       field: `${field}.cidr`,
     })
     world.refuse({ action: 'replace', what: keys.vpc, field: 'cidr' }, failure)

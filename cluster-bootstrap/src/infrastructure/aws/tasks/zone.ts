@@ -46,7 +46,7 @@ async function ensureSubnet(
   await world.ensure(key, wish)
   const found = world.found('subnet', key)
   if (found === undefined || found.cidr === wanted[use]) return
-  const failure = new Failure('Conflict', `the subnet ${found.id} has the range ${found.cidr}, which cannot change`, {
+  const failure = new Failure('Invalid', `the subnet ${found.id} has the range ${found.cidr}, which cannot change`, {
     field: `spec.provider.infrastructureConfig.networks.zones[${index}].${use}`,
   })
   world.refuse({ action: 'replace', what: key, field: 'cidr' }, failure)
