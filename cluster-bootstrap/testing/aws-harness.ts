@@ -74,7 +74,7 @@ export async function openAwsInfrastructure(
   await moto.reset()
   await using stack = new AsyncDisposableStack()
   const front = stack.use(await startEc2Front(moto.url))
-  const ports = { clock: createSystemClock(), random: createSystemRandom(), endpoint: front.url }
+  const ports = { clock: createSystemClock(), random: createSystemRandom(), endpoints: front.endpoints }
   const owned = stack.move()
   return {
     engine: createAwsInfrastructure(ports),

@@ -34,9 +34,9 @@ type OpenDriver = (ports: DriverPorts, settings: DriverSettings) => Promise<Driv
 const drivers = {
   local: async () => (await import('@trellis/cloudprovider/local/driver')).createLocalDriver(),
   simulated: openSimulated,
-  AWS: async ({ clock, registry }, { endpoints: { ec2 } }) => {
+  AWS: async ({ clock, registry }, { endpoints }) => {
     const { createAwsDriver } = await import('@trellis/cloudprovider/aws/driver')
-    return createAwsDriver({ clock, registry, ...(ec2 === undefined ? {} : { endpoint: ec2 }) })
+    return createAwsDriver({ clock, registry, endpoints })
   },
   OpenStack: async ({ clock, registry }) => {
     const { createOpenStackDriver } = await import('@trellis/cloudprovider/openstack/driver')

@@ -5,6 +5,15 @@ import { Failure } from '@trellis/foundation/failure'
 import { type AwsCredentials, accountOf } from './credentials.ts'
 import { foldFault } from './failures.ts'
 
+/** Services of AWS that are called, as its own addresses name them. */
+export const awsServices = ['ec2', 'iam', 'elasticloadbalancing', 'sts'] as const
+
+/** One service of AWS. */
+export type AwsService = (typeof awsServices)[number]
+
+/** URLs in place of the regions' own, by service; a service that is not named keeps its own. */
+export type AwsEndpoints = Readonly<Partial<Record<AwsService, string>>>
+
 /** How AWS is reached. */
 export interface AwsConnectionOptions {
   readonly clock: Clock
@@ -12,8 +21,7 @@ export interface AwsConnectionOptions {
   readonly credentials: AwsCredentials
   readonly budgets: CallBudgets
   readonly metrics: CallMetrics
-  /** URL instead of the region's own endpoints, for all services. */
-  readonly endpoint?: string
+  readonly endpoints: AwsEndpoints
 }
 
 /** How calls are rationed at AWS: those that make servers apart from those that change and those that only read. */
@@ -81,15 +89,14 @@ function createLimit(clock: Clock, signal: AbortSignal | undefined) {
   }
 }
 
-/** What every client of the SDK is set up with: one try per call, since retrying is the driver's decorators' business. */
-export async function clientConfiguration({ region, credentials, endpoint }: AwsConnectionOptions) {
-  const connection = {
-    region,
-    maxAttempts: 1,
-    requestHandler: { connectionTimeout: 10_000 },
-    ...(endpoint === undefined ? {} : { endpoint }),
-  }
-  return { ...connection, credentials: await credentialsOf(credentials, connection) }
+/** What the SDK's client of a service is set up with: one try per call, since retrying is the driver's decorators' business. */
+export async function clientConfiguration(
+  { region, credentials, endpoints }: AwsConnectionOptions,
+  service: Exclude<AwsService, 'sts'>,
+) {
+  const connection = { region, maxAttempts: 1, requestHandler: { connectionTimeout: 10_000 } }
+  const at = (one: AwsService) => ({ ...connection, ...(endpoints[one] ? { endpoint: endpoints[one] } : {}) })
+  return { ...at(service), credentials: await credentialsOf(credentials, at('sts')) }
 }
 
 /** Credentials for the SDK, which renews those of a role by itself. */

@@ -19,12 +19,12 @@ async function open(): Promise<DriverHarness> {
   const account = await prepareAccount(moto)
   await using stack = new AsyncDisposableStack()
   const front = stack.use(await startEc2Front(moto.url))
-  const make = () => stack.use(createAwsDriver({ clock: createSystemClock(), endpoint: front.url }))
+  const make = () => stack.use(createAwsDriver({ clock: createSystemClock(), endpoints: front.endpoints }))
   const driver = make()
   const owned = stack.move()
   return {
     driver,
-    restarted: () => owned.use(createAwsDriver({ clock: createSystemClock(), endpoint: front.url })),
+    restarted: () => owned.use(createAwsDriver({ clock: createSystemClock(), endpoints: front.endpoints })),
     providerSpec: account.providerSpec,
     secret: account.secret,
     elapse: (work) => work(),

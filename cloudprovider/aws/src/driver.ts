@@ -2,6 +2,7 @@ import { createCallMetrics, noCallMetrics } from '@trellis/cloudprovider/contrac
 import type { Driver } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Registry } from 'prom-client'
+import type { AwsEndpoints } from './caller.ts'
 import { consoleOutput } from './console.ts'
 import { createServer } from './create-server.ts'
 import { deleteMachine, deleteServer } from './delete-server.ts'
@@ -22,17 +23,17 @@ export interface AwsDriverOptions {
   readonly clock: Clock
   /** Where its calls are counted; nowhere unless told. */
   readonly registry?: Registry
-  /** URL instead of the regions' own endpoints, for clouds that speak the same API. */
-  readonly endpoint?: string
+  /** For clouds that speak the same API; it calls `ec2`, and `sts` for credentials in files. AWS's own unless told. */
+  readonly endpoints?: AwsEndpoints
 }
 
 /**
  * A driver for EC2. What it keeps between calls only saves calls: connections and call budgets per account and region, what servers lived some seconds ago,
  * what images call their root device. Disposing it closes the connections.
  */
-export function createAwsDriver({ clock, registry, endpoint }: AwsDriverOptions): Driver & Disposable {
+export function createAwsDriver({ clock, registry, endpoints = {} }: AwsDriverOptions): Driver & Disposable {
   const metrics = registry === undefined ? noCallMetrics : createCallMetrics(registry, awsProvider)
-  const places = createPlaces({ clock, metrics, ...(endpoint === undefined ? {} : { endpoint }) })
+  const places = createPlaces({ clock, metrics, endpoints })
   return {
     provider: awsProvider,
     mutableFields,

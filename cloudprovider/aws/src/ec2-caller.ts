@@ -9,7 +9,7 @@ export type Ec2Caller = AwsCaller<Ec2Sdk.EC2Client, typeof Ec2Sdk>
 export function createEc2Caller(options: AwsConnectionOptions): Ec2Caller {
   return createCaller(options, async () => {
     const sdk = await import('@aws-sdk/client-ec2')
-    return { sdk, client: new sdk.EC2Client(await clientConfiguration(options)) }
+    return { sdk, client: new sdk.EC2Client(await clientConfiguration(options, 'ec2')) }
   })
 }
 

@@ -7,6 +7,7 @@ import type { CallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { ClassSettings } from '@trellis/cloudprovider/contract/driver'
 import { ownershipTags } from '@trellis/cloudprovider/contract/tags'
 import type { Clock } from '@trellis/foundation/clock'
+import type { AwsEndpoints } from './caller.ts'
 import { createEc2Client } from './client.ts'
 import type { Ec2Client } from './client-types.ts'
 import type { Cluster, Place } from './cluster.ts'
@@ -22,8 +23,7 @@ import { createThingFinder } from './thing-finder.ts'
 export interface PlacesOptions {
   readonly clock: Clock
   readonly metrics: CallMetrics
-  /** URL instead of the regions' own endpoints. */
-  readonly endpoint?: string
+  readonly endpoints: AwsEndpoints
 }
 
 /** Finds the place of a class: its account, its region, its cluster. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { type AwsEndpoints, awsServices } from '../src/caller.ts'
 import { createClientTokens } from './client-tokens.ts'
 import { createPrefixes } from './ipv6-prefixes.ts'
 import { createMendings } from './mendings.ts'
@@ -18,6 +19,8 @@ export type Ec2Fault =
 /** A door to moto behind which EC2 behaves as documented where moto does not, and misbehaves on request. */
 export interface Ec2Front extends AsyncDisposable {
   readonly url: string
+  /** The door, as the address of every service. */
+  readonly endpoints: Required<AwsEndpoints>
   /** Names of the calls so far, in order. */
   readonly calls: string[]
   /** Parameters of the calls so far. */
@@ -90,8 +93,10 @@ export async function startEc2Front(motoUrl: string): Promise<Ec2Front> {
     for (const gate of held) gate.resolve()
     held.clear()
   }
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url,
+    endpoints: Object.fromEntries(awsServices.map((service) => [service, url])) as Required<AwsEndpoints>,
     calls,
     requests,
     fail: (action, fault) => void faults.push({ action, fault }),

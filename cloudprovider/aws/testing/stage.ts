@@ -23,14 +23,16 @@ export async function setStage(moto: Moto): Promise<Stage> {
   const account = await prepareAccount(moto)
   await using stack = new AsyncDisposableStack()
   const front = stack.use(await startEc2Front(moto.url))
-  const driver = stack.use(createAwsDriver({ clock: createSystemClock(), endpoint: front.url }))
+  const driver = stack.use(createAwsDriver({ clock: createSystemClock(), endpoints: front.endpoints }))
   const owned = stack.move()
   return {
     account,
     front,
     driver,
     another: ({ clock = createSystemClock(), registry } = {}) =>
-      owned.use(createAwsDriver({ clock, endpoint: front.url, ...(registry === undefined ? {} : { registry }) })),
+      owned.use(
+        createAwsDriver({ clock, endpoints: front.endpoints, ...(registry === undefined ? {} : { registry }) }),
+      ),
     request: (machineName, change = {}) => ({
       machineName,
       providerSpec: { ...account.providerSpec('one'), ...change },

@@ -18,7 +18,7 @@ const schema = ownPart('What a CloudProfile says about AWS.', {
       }),
     ),
   }),
-  endpoints: endpointFields(['ec2', 'iam']),
+  endpoints: endpointFields(['ec2', 'iam', 'elasticloadbalancing']),
 })
 
 /** What a CloudProfile says about AWS. */

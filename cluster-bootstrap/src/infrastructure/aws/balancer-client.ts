@@ -19,11 +19,17 @@ export function createBalancerClient(
 ): LoadBalancerClient & Disposable {
   const classic = createCaller(options, async () => {
     const sdk = await import('@aws-sdk/client-elastic-load-balancing')
-    return { sdk, client: new sdk.ElasticLoadBalancingClient(await clientConfiguration(options)) }
+    return {
+      sdk,
+      client: new sdk.ElasticLoadBalancingClient(await clientConfiguration(options, 'elasticloadbalancing')),
+    }
   })
   const current = createCaller(options, async () => {
     const sdk = await import('@aws-sdk/client-elastic-load-balancing-v2')
-    return { sdk, client: new sdk.ElasticLoadBalancingV2Client(await clientConfiguration(options)) }
+    return {
+      sdk,
+      client: new sdk.ElasticLoadBalancingV2Client(await clientConfiguration(options, 'elasticloadbalancing')),
+    }
   })
   return {
     inVpc: async (vpcId) => [...(await findClassic(classic, vpcId)), ...(await findCurrent(current, vpcId))],

@@ -67,8 +67,11 @@ export type SubnetUse = (typeof subnetUses)[number]
 
 const parser = createParser(infrastructureConfigSchema, 'infrastructureConfig of a Shoot at AWS')
 
+/** What the configuration is compared with, and itself. */
+export type ConfigurationRequest = Pick<InfrastructureRequest, 'configuration' | 'region' | 'zones' | 'networks'>
+
 /** The checked configuration of a request. Throws `Invalid` that names the field. */
-export function parseConfiguration(request: InfrastructureRequest): InfrastructureConfig {
+export function parseConfiguration(request: ConfigurationRequest): InfrastructureConfig {
   if (request.configuration === undefined) {
     throw new Failure('Invalid', 'a Shoot at AWS must say which networks it wants', {
       field: root,
@@ -99,7 +102,7 @@ function parse(input: unknown): InfrastructureConfig {
   }
 }
 
-function checkZones({ networks: { zones } }: InfrastructureConfig, { region, zones: wanted }: InfrastructureRequest) {
+function checkZones({ networks: { zones } }: InfrastructureConfig, { region, zones: wanted }: ConfigurationRequest) {
   const names = zones.map(({ name }) => name)
   names.forEach((name, index) => {
     if (!new RegExp(`^${region}[a-z]$|^${region}-[a-z]+-\\d+[a-z]$`).test(name)) {
@@ -116,7 +119,7 @@ interface NamedRange {
   readonly range: Cidr
 }
 
-function checkRanges(config: InfrastructureConfig, { networks }: InfrastructureRequest): void {
+function checkRanges(config: InfrastructureConfig, { networks }: ConfigurationRequest): void {
   const { vpc, zones } = config.networks
   const whole = vpc.cidr === undefined ? undefined : readRange('networks.vpc.cidr', vpc.cidr)
   const subnets = zones.flatMap((zone, index) =>

@@ -1,4 +1,4 @@
-import type { AwsConnectionOptions } from '@trellis/cloudprovider/aws/caller'
+import type { AwsConnectionOptions, AwsEndpoints } from '@trellis/cloudprovider/aws/caller'
 import { parseCredentials } from '@trellis/cloudprovider/aws/credentials'
 import { createEc2Caller } from '@trellis/cloudprovider/aws/ec2-caller'
 import { createAwsBudgets } from '@trellis/cloudprovider/aws/places'
@@ -21,8 +21,8 @@ import { openWorld, type World } from './world.ts'
 export interface AwsInfrastructureOptions {
   readonly clock: Clock
   readonly random: Random
-  /** URL instead of the regions' own endpoints. */
-  readonly endpoint?: string
+  /** For clouds that speak the same API; AWS's own unless told. */
+  readonly endpoints?: AwsEndpoints
   /** Stands between the engine and AWS, for tests of faults. */
   readonly wrapClients?: (clients: AwsClients) => AwsClients
 }
@@ -32,7 +32,7 @@ export interface AwsInfrastructureOptions {
  * `subnet/<zone>`, `subnet/<zone>/public` and `subnet/<zone>/internal`.
  */
 export function createAwsInfrastructure(options: AwsInfrastructureOptions): InfrastructureEngine {
-  const { clock, random } = options
+  const { clock, random, endpoints = {} } = options
   const budgets = createAwsBudgets({ clock })
   const inWorld = async <Answer>(
     request: InfrastructureRequest,
@@ -40,9 +40,8 @@ export function createAwsInfrastructure(options: AwsInfrastructureOptions): Infr
     work: (world: World) => Promise<Answer>,
   ): Promise<Answer> => {
     const { region, signal, secret } = request
-    const endpoint = options.endpoint === undefined ? {} : { endpoint: options.endpoint }
     const credentials = parseCredentials(secret)
-    using clients = connect({ clock, region, credentials, budgets, metrics: noCallMetrics, ...endpoint }, signal)
+    using clients = connect({ clock, region, credentials, budgets, metrics: noCallMetrics, endpoints }, signal)
     const wrapped = options.wrapClients?.(clients) ?? clients
     return work(await openWorld({ request, clients: wrapped, clock, planOnly }))
   }

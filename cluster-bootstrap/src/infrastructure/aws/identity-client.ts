@@ -15,7 +15,7 @@ type Caller = AwsCaller<Sdk.IAMClient, typeof Sdk>
 export function createIdentityCaller(options: AwsConnectionOptions): Caller {
   return createCaller(options, async () => {
     const sdk = await import('@aws-sdk/client-iam')
-    return { sdk, client: new sdk.IAMClient(await clientConfiguration(options)) }
+    return { sdk, client: new sdk.IAMClient(await clientConfiguration(options, 'iam')) }
   })
 }
 
