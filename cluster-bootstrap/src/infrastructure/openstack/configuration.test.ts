@@ -56,7 +56,7 @@ describe('the infrastructureConfig of OpenStack', () => {
     [{ floatingPoolName: 'outside', networks: { subnetId: 'subnet-1' } }, '.networks.id'],
   ])('is refused as %j at infrastructureConfig%s', (input, field) => {
     expect(() => parseConfiguration(input, nodes)).toThrow(
-      expect.objectContaining({ kind: 'Invalid', field: `infrastructureConfig${field}` }),
+      expect.objectContaining({ kind: 'Invalid', field: `spec.provider.infrastructureConfig${field}` }),
     )
   })
 })

@@ -43,9 +43,12 @@ export interface OpenStackInfrastructureConfiguration {
   readonly dnsServers: readonly string[]
 }
 
+/** Path of the configuration in a Shoot. */
+export const root = 'spec.provider.infrastructureConfig'
+
 const parser = createParser(configurationSchema, 'infrastructureConfig of OpenStack')
 
-/** The checked configuration; `nodes` is the Shoot's range of nodes. Throws `Invalid` with the field, as in `infrastructureConfig.floatingPoolName`. */
+/** The checked configuration; `nodes` is the Shoot's range of nodes. Throws `Invalid` with the field, as in `spec.provider.infrastructureConfig.floatingPoolName`. */
 export function parseConfiguration(input: unknown, nodes: string): OpenStackInfrastructureConfiguration {
   const { floatingPoolName, floatingPoolSubnetName, networks = {} } = parse(input)
   const { id, subnetId, router, dnsServers = [] } = networks
@@ -76,8 +79,7 @@ function parse(input: unknown) {
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     const { field = '(root)' } = error
-    const path = field === '(root)' ? 'infrastructureConfig' : `infrastructureConfig.${field}`
-    throw new Failure('Invalid', error.message, { field: path })
+    throw new Failure('Invalid', error.message, { field: field === '(root)' ? root : `${root}.${field}` })
   }
 }
 
@@ -87,7 +89,7 @@ function filled(text: string | undefined): string | undefined {
 
 function invalid(field: string, message: string, remedy: string): Failure {
   return new Failure('Invalid', `infrastructureConfig of OpenStack: ${field} ${message}`, {
-    field: `infrastructureConfig.${field}`,
+    field: `${root}.${field}`,
     remedy,
   })
 }

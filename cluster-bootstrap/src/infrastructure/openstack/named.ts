@@ -1,6 +1,7 @@
 import type { Collection } from '@trellis/cloudprovider/openstack/client'
 import type { Identified } from '@trellis/cloudprovider/openstack/resources'
 import { Failure, isFailure } from '@trellis/foundation/failure'
+import { root } from './configuration.ts'
 import type { InfrastructureContext } from './context.ts'
 
 /** Something of ours at the cloud that has a name. */
@@ -87,5 +88,5 @@ export async function findGiven<Item>(
 ): Promise<Item> {
   const item = await unlessGone(() => collection.get(id, call))
   if (item !== undefined) return item
-  throw new Failure('Invalid', `the cloud has no ${id}`, { field: `infrastructureConfig.${field}` })
+  throw new Failure('Invalid', `the cloud has no ${id}`, { field: `${root}.${field}` })
 }

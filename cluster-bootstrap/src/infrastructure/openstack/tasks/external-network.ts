@@ -1,4 +1,5 @@
 import { Failure } from '@trellis/foundation/failure'
+import { root } from '../configuration.ts'
 import type { InfrastructureContext } from '../context.ts'
 import type { InfrastructureTask } from '../task.ts'
 
@@ -23,6 +24,6 @@ export async function findExternalNetwork({ client, configuration, call }: Infra
   const [network] = networks.filter((one) => one.name === name && one['router:external'] === true)
   if (network !== undefined) return network
   throw new Failure('Invalid', `the cloud has no network to the outside of the name ${name}`, {
-    field: 'infrastructureConfig.floatingPoolName',
+    field: `${root}.floatingPoolName`,
   })
 }

@@ -1,6 +1,7 @@
 import type { Router } from '@trellis/cloudprovider/openstack/resources'
 import { Failure } from '@trellis/foundation/failure'
 import type { PlannedChange } from '../../engine.ts'
+import { root } from '../configuration.ts'
 import type { InfrastructureContext } from '../context.ts'
 import { ensureOwn, findGiven, findOwn, removeOwn, type Sort } from '../named.ts'
 import { type InfrastructureTask, idOf } from '../task.ts'
@@ -57,13 +58,13 @@ async function gatewayOf({ client, configuration, call }: InfrastructureContext,
   const [subnet] = await client.subnets.list({ name, network_id: network }, call)
   if (subnet !== undefined) return { network_id: network, external_fixed_ips: [{ subnet_id: subnet.id }] }
   throw new Failure('Invalid', `the network to the outside has no subnet ${name}`, {
-    field: 'infrastructureConfig.floatingPoolSubnetName',
+    field: `${root}.floatingPoolSubnetName`,
   })
 }
 
 function withoutGateway({ id }: Router): Failure {
   return new Failure('Invalid', `the router ${id} has no gateway to the outside`, {
-    field: 'infrastructureConfig.networks.router.id',
+    field: `${root}.networks.router.id`,
     remedy: 'give it one, or leave the field out and a router is made',
   })
 }

@@ -1,6 +1,7 @@
 import type { Subnet } from '@trellis/cloudprovider/openstack/resources'
 import { Failure } from '@trellis/foundation/failure'
 import type { PlannedChange } from '../../engine.ts'
+import { root } from '../configuration.ts'
 import type { InfrastructureContext } from '../context.ts'
 import { ensureOwn, findGiven, findOwn, removeOwn, type Sort } from '../named.ts'
 import { type InfrastructureTask, idOf } from '../task.ts'
@@ -48,7 +49,7 @@ async function takeGiven(context: InfrastructureContext, id: string): Promise<vo
   const given = await findGiven(context, client.subnets, id, 'networks.subnetId')
   if (given.network_id !== configuration.networkId) {
     throw new Failure('Invalid', `the subnet ${id} is not in the network ${configuration.networkId}`, {
-      field: 'infrastructureConfig.networks.subnetId',
+      field: `${root}.networks.subnetId`,
     })
   }
   await memory.remember('subnet', given.id)
@@ -65,7 +66,7 @@ function asksTheSame({ dns_nameservers: present }: Subnet, wanted: readonly stri
 
 function moved({ cidr }: Subnet, workers: string): Failure {
   return new Failure('Invalid', `the range of nodes is ${cidr} and cannot become ${workers}`, {
-    field: 'infrastructureConfig.networks.workers',
+    field: `${root}.networks.workers`,
     remedy: 'a cluster with another range is another Shoot',
   })
 }
