@@ -4,7 +4,10 @@ import { credentialsBindingSchema } from '@trellis/api/garden/credentials-bindin
 import { exampleSeed } from '@trellis/api/testing/examples'
 import { validateShoot } from '@trellis/api/validation/shoot'
 import { createStructureCheck } from '@trellis/api/validation/structure'
+import { parseProviderSpec as parseAws } from '@trellis/cloudprovider/aws/provider-spec'
+import { parseProviderSpec as parseGcp } from '@trellis/cloudprovider/gcp/provider-spec'
 import { parseProviderSpec as parseLocal } from '@trellis/cloudprovider/local/provider-spec'
+import { parseProviderSpec as parseOpenstack } from '@trellis/cloudprovider/openstack/provider-spec'
 import { describe, expect, it } from 'vitest'
 import {
   blueprintOf,
@@ -20,9 +23,12 @@ import { bindingErrors } from './credentials.ts'
 import { knownClouds } from './known-clouds.ts'
 import { placeErrors } from './places.ts'
 
-/** The drivers' own reading of a class, by cloud. A driver that is here is one line. */
+/** The drivers' own reading of a class, by cloud; one line each. */
 const driverParsers: Readonly<Record<string, (providerSpec: unknown) => unknown>> = {
   local: parseLocal,
+  aws: parseAws,
+  openstack: parseOpenstack,
+  gcp: parseGcp,
 }
 
 const types = knownClouds.map(({ type }) => type)

@@ -27,12 +27,12 @@ describe('the list of clouds', () => {
     }
   })
 
-  it('gives the cloud of a type when it can be reached', () => {
-    expect(chooseCloud(knownClouds, 'local')).toEqual({ cloud: localCloud })
+  it.each(knownClouds)('gives the cloud $type, which can be reached', (cloud) => {
+    expect(chooseCloud(knownClouds, cloud.type)).toEqual({ cloud })
   })
 
   it('says what is missing when it cannot, and what there is', () => {
-    const without: ShootCloud = { ...awsCloud }
+    const { connect: _, ...without } = awsCloud
     expect(chooseCloud([localCloud, without], 'aws')).toEqual({
       error: {
         field: 'spec.provider.type',
@@ -58,6 +58,28 @@ describe('places', () => {
 
   it('need not be named on the embedded cloud', async () => {
     expect(placeErrors(localCloud, blueprintOf(await exampleGrowth('local')))).toEqual([])
+  })
+})
+
+describe('what a Shoot says of its network is refused as the engine reads it', () => {
+  const root = 'spec.provider.infrastructureConfig'
+  const zone = { name: 'eu-central-1a', workers: '10.250.0.0/19', public: '10.250.32.0/20', internal: '10.250.48.0/20' }
+  const [vpc, zones] = [{ cidr: '10.250.0.0/16' }, [zone]]
+  it.each<[string, unknown, string]>([
+    ['aws', undefined, ''],
+    ['aws', 'text', ''],
+    ['aws', { networks: { vpc, zones }, colour: 'red' }, '.colour'],
+    // The pool of the example is in zone b, too.
+    ['aws', { networks: { vpc, zones } }, '.networks.zones'],
+    ['openstack', undefined, ''],
+    ['openstack', { networks: {} }, '.floatingPoolName'],
+    ['openstack', { floatingPoolName: 'public', networks: { workers: '10.9.0.0/16' } }, '.networks.workers'],
+    ['gcp', undefined, ''],
+    ['gcp', { networks: { workers: '10.9.0.0/16' } }, '.networks.workers'],
+  ])('on %s: %j', async (type, infrastructureConfig, field) => {
+    const growth = await exampleGrowth(type)
+    growth.shoot.spec.provider.infrastructureConfig = infrastructureConfig as Record<string, unknown>
+    expect(growth.cloud.validateShoot(blueprintOf(growth))).toMatchObject([{ field: `${root}${field}` }])
   })
 })
 
@@ -104,6 +126,13 @@ describe('connections', () => {
       expect(events).toEqual(['open', 'open'])
     }
     expect(events).toEqual(['open', 'open', 'close', 'close'])
+  })
+
+  it.each(knownClouds)('to $type have the driver of its machine classes', async (cloud) => {
+    await using connections = createCloudConnections(ports)
+    const { driver, engine } = await connections.open(cloud, none)
+    expect(driver.provider).toBe(cloud.machineProvider)
+    expect(Object.keys(engine).sort()).toEqual(['apply', 'destroy', 'plan'])
   })
 
   it('are made anew when they could not be made', async () => {

@@ -1,4 +1,5 @@
 import { type FieldError, fieldError } from '@trellis/api/validation/field-error'
+import { isFailure } from '@trellis/foundation/failure'
 import type { Blueprint } from '../shoot/blueprint.ts'
 import type { ShootCloud } from './cloud.ts'
 
@@ -14,10 +15,21 @@ export function placeErrors({ needsZones, type }: ShootCloud, { shoot }: Bluepri
   })
 }
 
-/** Says that a cloud needs to be told of its network what it was not told. */
-export function missingInfrastructureConfig({ shoot }: Blueprint): FieldError[] {
+/** What is wrong with what a Shoot says of its network, by what the cloud's engine throws when it reads that: the first thing only. */
+export function infrastructureErrors(
+  { shoot }: Blueprint,
+  read: (infrastructureConfig: unknown) => unknown,
+): FieldError[] {
   const { infrastructureConfig, type } = shoot.spec.provider
-  if (infrastructureConfig !== undefined) return []
-  const field = 'spec.provider.infrastructureConfig'
-  return [fieldError(field, 'is required', `say which network the shoot gets, as examples/${type}/shoot.yaml does`)]
+  const root = 'spec.provider.infrastructureConfig'
+  if (infrastructureConfig === undefined) {
+    return [fieldError(root, 'is required', `say which network the shoot gets, as examples/${type}/shoot.yaml does`)]
+  }
+  try {
+    read(infrastructureConfig)
+    return []
+  } catch (error) {
+    if (!isFailure(error, 'Invalid')) throw error
+    return [fieldError(error.field ?? root, error.message, error.remedy)]
+  }
 }

@@ -1,6 +1,6 @@
 import { Failure } from '@trellis/foundation/failure'
 import type { SecretData } from '../../secrets/secret-store.ts'
-import type { ShootCloud } from '../cloud.ts'
+import type { CloudConnection, CloudEndpoints, CloudPorts, ShootCloud } from '../cloud.ts'
 import { needKey, pickPresent } from '../credentials.ts'
 import { awsMachines } from './machines.ts'
 import { awsProfile, validateAwsProfile } from './profile.ts'
@@ -23,6 +23,20 @@ export const awsCloud: ShootCloud = {
   endpoints: (providerConfig) => awsProfile(providerConfig ?? {}).endpoints ?? {},
   infrastructureConfig: (configuration) => configuration,
   machines: awsMachines,
+  connect,
+}
+
+async function connect({ clock, random }: CloudPorts, endpoints: CloudEndpoints): Promise<CloudConnection> {
+  const [{ createAwsInfrastructure }, { createAwsDriver }] = await Promise.all([
+    import('../../infrastructure/aws/engine.ts'),
+    import('@trellis/cloudprovider/aws/driver'),
+  ])
+  const driver = createAwsDriver({ clock, endpoints })
+  return {
+    engine: createAwsInfrastructure({ clock, random, endpoints }),
+    driver,
+    [Symbol.dispose]: () => driver[Symbol.dispose](),
+  }
 }
 
 /** Keys of users' Secrets and, before them, those of machine classes; the names of the machine classes' older form are accepted. */

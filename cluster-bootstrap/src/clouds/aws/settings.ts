@@ -2,10 +2,11 @@ import type { DefaultedWorker } from '@trellis/api/garden/shoot-defaults'
 import { choice, complete, flag, int32, list, optional, partial, text } from '@trellis/api/schema-parts'
 import { type FieldError, fieldError } from '@trellis/api/validation/field-error'
 import type { Static } from 'typebox'
+import { parseConfiguration } from '../../infrastructure/aws/configuration.ts'
 import type { Blueprint } from '../../shoot/blueprint.ts'
 import { imageError } from '../images.ts'
 import { ownPart } from '../parts.ts'
-import { missingInfrastructureConfig } from '../places.ts'
+import { infrastructureErrors } from '../places.ts'
 import { checkNothing, checkVolumeSize, createSettingsCheck } from '../settings.ts'
 import { awsProfile, findAmi } from './profile.ts'
 
@@ -79,11 +80,14 @@ export function dataDeviceName(index: number): string {
 
 /** What is wrong with the parts of a Shoot that only AWS knows. */
 export function validateAwsShoot(blueprint: Blueprint): FieldError[] {
-  const { shoot, pools, region } = blueprint
+  const { shoot, pools, region, networks } = blueprint
+  const zones = [...new Set(pools.flatMap(({ worker }) => worker.zones ?? []))]
   const { controlPlaneConfig } = shoot.spec.provider
   const profile = awsProfile(blueprint.providerConfig)
   return [
-    ...missingInfrastructureConfig(blueprint),
+    ...infrastructureErrors(blueprint, (configuration) =>
+      parseConfiguration({ configuration, region, zones, networks }),
+    ),
     ...checkNothing(controlPlaneConfig, 'spec.provider.controlPlaneConfig'),
     ...pools.flatMap((pool, index) => [
       ...(findAmi(profile, pool, region) === undefined ? [imageError(pool, index, region)] : []),

@@ -2,10 +2,10 @@ import { Failure } from '@trellis/foundation/failure'
 import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
 import type { SecretData } from '../../secrets/secret-store.ts'
-import type { ShootCloud } from '../cloud.ts'
+import type { CloudConnection, CloudPorts, ShootCloud } from '../cloud.ts'
 import { needKey } from '../credentials.ts'
 import { gcpMachines } from './machines.ts'
-import { gcpProfile, validateGcpProfile } from './profile.ts'
+import { validateGcpProfile } from './profile.ts'
 import { validateGcpShoot } from './settings.ts'
 
 /** Google Cloud. */
@@ -22,9 +22,24 @@ export const gcpCloud: ShootCloud = {
   validateShoot: validateGcpShoot,
   credentials: gcpCredentials,
   identifiers: (credentials) => ({ project: needKey(credentials, ['projectID']) }),
-  endpoints: (providerConfig) => gcpProfile(providerConfig ?? {}).endpoints ?? {},
+  // Google's APIs are spoken at Google alone, and its tokens must go nowhere else.
+  endpoints: () => ({}),
   infrastructureConfig: (configuration) => configuration,
   machines: gcpMachines,
+  connect,
+}
+
+async function connect({ clock }: CloudPorts): Promise<CloudConnection> {
+  const [{ createGoogleInfrastructure }, { createGoogleDriver }] = await Promise.all([
+    import('../../infrastructure/gcp/engine.ts'),
+    import('@trellis/cloudprovider/gcp/driver'),
+  ])
+  return {
+    engine: createGoogleInfrastructure({ clock }),
+    driver: createGoogleDriver({ clock }),
+    // Both keep no connection open.
+    [Symbol.dispose]: () => {},
+  }
 }
 
 const accountParser = createParser(

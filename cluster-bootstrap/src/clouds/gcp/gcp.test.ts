@@ -156,6 +156,11 @@ describe('a profile of GCP is refused by the field', () => {
       { machineImages: [] },
       'spec.providerConfig.machineImages: machine image trellis-worker has version 1.0.0, which is not explained here',
     ],
+    [
+      'an address other than Google’s',
+      { machineImages: [], endpoints: { compute: 'https://compute.example' } },
+      'spec.providerConfig.endpoints: unknown field',
+    ],
   ])('%s', async (_, providerConfig, problem) => {
     const { cloudProfile } = await example()
     const spec = { ...cloudProfile.spec, providerConfig: providerConfig as Record<string, unknown> }

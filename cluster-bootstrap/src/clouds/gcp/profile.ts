@@ -4,7 +4,7 @@ import { type FieldError, fieldError } from '@trellis/api/validation/field-error
 import type { Static } from 'typebox'
 import type { PoolBlueprint } from '../../shoot/blueprint.ts'
 import { unexplainedImages } from '../images.ts'
-import { endpointFields, mappedImages, ownPart } from '../parts.ts'
+import { mappedImages, ownPart } from '../parts.ts'
 import { createSettingsCheck } from '../settings.ts'
 
 const schema = ownPart('What a CloudProfile says about GCP.', {
@@ -12,7 +12,6 @@ const schema = ownPart('What a CloudProfile says about GCP.', {
     image: text('Resource of the image, as in projects/<project>/global/images/<image>.', { minLength: 1 }),
     architecture: optional(text('Architecture that it runs on; amd64 when absent.')),
   }),
-  endpoints: endpointFields(['compute', 'iam']),
 })
 
 /** What a CloudProfile says about GCP. */

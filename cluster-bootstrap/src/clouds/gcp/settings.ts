@@ -2,10 +2,11 @@ import type { DefaultedWorker } from '@trellis/api/garden/shoot-defaults'
 import { choice, complete, int32, list, optional, partial, text } from '@trellis/api/schema-parts'
 import { type FieldError, fieldError } from '@trellis/api/validation/field-error'
 import { type Static, Type } from 'typebox'
+import { parseConfiguration } from '../../infrastructure/gcp/configuration.ts'
 import type { Blueprint } from '../../shoot/blueprint.ts'
 import { imageError } from '../images.ts'
 import { ownPart } from '../parts.ts'
-import { missingInfrastructureConfig } from '../places.ts'
+import { infrastructureErrors } from '../places.ts'
 import { checkVolumeSize, createSettingsCheck } from '../settings.ts'
 import { findDiskImage, gcpProfile } from './profile.ts'
 
@@ -60,10 +61,10 @@ const checkControlPlane = createSettingsCheck(controlPlaneSchema)
 
 /** What is wrong with the parts of a Shoot that only GCP knows. */
 export function validateGcpShoot(blueprint: Blueprint): FieldError[] {
-  const { pools, region, shoot } = blueprint
+  const { pools, region, shoot, networks } = blueprint
   const profile = gcpProfile(blueprint.providerConfig)
   return [
-    ...missingInfrastructureConfig(blueprint),
+    ...infrastructureErrors(blueprint, (configuration) => parseConfiguration(configuration, networks.nodes)),
     ...checkControlPlane(shoot.spec.provider.controlPlaneConfig, 'spec.provider.controlPlaneConfig'),
     ...pools.flatMap((pool, index) => [
       ...(findDiskImage(profile, pool) === undefined ? [imageError(pool, index, region)] : []),

@@ -1,6 +1,6 @@
 import { Failure } from '@trellis/foundation/failure'
 import type { SecretData } from '../../secrets/secret-store.ts'
-import type { CloudPlace, ShootCloud } from '../cloud.ts'
+import type { CloudConnection, CloudPlace, CloudPorts, ShootCloud } from '../cloud.ts'
 import { needKey, pickKeys, pickPresent } from '../credentials.ts'
 import { openstackMachines } from './machines.ts'
 import { keystoneOf, openstackProfile, validateOpenstackProfile } from './profile.ts'
@@ -23,6 +23,21 @@ export const openstackCloud: ShootCloud = {
   endpoints: () => ({}),
   infrastructureConfig: withNameServers,
   machines: openstackMachines,
+  connect,
+}
+
+/** The services are where the credentials' catalogue says. */
+async function connect({ clock, random }: CloudPorts): Promise<CloudConnection> {
+  const [{ createOpenStackInfrastructure }, { createOpenStackDriver }] = await Promise.all([
+    import('../../infrastructure/openstack/engine.ts'),
+    import('@trellis/cloudprovider/openstack/driver'),
+  ])
+  const driver = createOpenStackDriver({ clock })
+  return {
+    engine: createOpenStackInfrastructure({ clock, random }),
+    driver,
+    [Symbol.dispose]: () => driver[Symbol.dispose](),
+  }
 }
 
 /** The profile's name servers are for networks whose Shoot names none. */

@@ -18,7 +18,9 @@ const schema = ownPart('What a CloudProfile says about an OpenStack cloud.', {
     ),
   ),
   keystoneCACert: optional(text('PEM of further authorities by which the services prove themselves.')),
-  dnsServers: optional(list('Addresses of the name servers of new networks.', Type.String())),
+  dnsServers: optional(
+    list('Addresses of the name servers of new networks.', Type.String({ minLength: 1 }), { maxItems: 10 }),
+  ),
   dhcpDomain: optional(text('Domain that the names of machines end with.')),
   constraints: optional(
     partial('What Shoots may ask for.', {

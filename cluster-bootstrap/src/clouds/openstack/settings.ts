@@ -2,10 +2,11 @@ import type { DefaultedWorker } from '@trellis/api/garden/shoot-defaults'
 import { complete, list, optional, text } from '@trellis/api/schema-parts'
 import { type FieldError, fieldError } from '@trellis/api/validation/field-error'
 import type { Static } from 'typebox'
+import { parseConfiguration } from '../../infrastructure/openstack/configuration.ts'
 import type { Blueprint } from '../../shoot/blueprint.ts'
 import { imageError } from '../images.ts'
 import { ownPart } from '../parts.ts'
-import { missingInfrastructureConfig } from '../places.ts'
+import { infrastructureErrors } from '../places.ts'
 import { checkNothing, checkVolumeSize, createSettingsCheck } from '../settings.ts'
 import { findServerImage, type OpenstackProfile, openstackProfile } from './profile.ts'
 
@@ -33,10 +34,10 @@ const reservedKey = /^(kubernetes\.io-(cluster|role)-|machine\.sapcloud\.io)/
 
 /** What is wrong with the parts of a Shoot that only OpenStack knows. */
 export function validateOpenstackShoot(blueprint: Blueprint): FieldError[] {
-  const { pools, region } = blueprint
+  const { pools, region, networks } = blueprint
   const profile = openstackProfile(blueprint.providerConfig)
   return [
-    ...missingInfrastructureConfig(blueprint),
+    ...infrastructureErrors(blueprint, (configuration) => parseConfiguration(configuration, networks.nodes)),
     ...controlPlaneErrors(blueprint, profile),
     ...pools.flatMap((pool, index) => [
       ...(findServerImage(profile, pool, region) === undefined ? [imageError(pool, index, region)] : []),
