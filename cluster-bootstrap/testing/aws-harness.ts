@@ -98,9 +98,17 @@ export async function openAwsInfrastructure(
   }
 }
 
-/** Everything in the account that carries the tag or the name of a cluster. */
-async function holdings(moto: Moto, cluster: string, show: (name: string, id: string) => string) {
-  const technicalId = wishFor(cluster).technicalId
+/** Everything in the account that carries the tag of a cluster, or the name of its load balancer. */
+async function holdings(moto: Moto, cluster: string, show: ShowHolding) {
+  const balancers = contents(await moto.ask('elasticloadbalancing', 'DescribeLoadBalancers'), 'LoadBalancerName')
+  const own = balancers.filter((name) => name === `lb-${cluster}`).map((name) => `load-balancer/${name}`)
+  return [...(await awsHoldings(moto, wishFor(cluster).technicalId, show)), ...own].sort()
+}
+
+type ShowHolding = (name: string, id: string) => string
+
+/** Everything in the account that carries the tag or the name of a cluster, but for servers and load balancers. */
+export async function awsHoldings(moto: Moto, technicalId: string, show: ShowHolding): Promise<readonly string[]> {
   const filter = { 'Filter.1.Name': 'tag-key', 'Filter.1.Value.1': `kubernetes.io/cluster/${technicalId}` }
   const found: string[] = []
   for (const [action, set, idElement] of sorts) {
@@ -120,8 +128,6 @@ async function holdings(moto: Moto, cluster: string, show: (name: string, id: st
     const names = contents(await moto.ask('iam', action), element).filter((name) => name === `${technicalId}-nodes`)
     found.push(...new Set(names.map((name) => `${action}/${name}`)))
   }
-  const balancers = contents(await moto.ask('elasticloadbalancing', 'DescribeLoadBalancers'), 'LoadBalancerName')
-  found.push(...balancers.filter((name) => name === `lb-${cluster}`).map((name) => `load-balancer/${name}`))
   return found.sort()
 }
 
