@@ -97,7 +97,11 @@ function everyNode({ nodes, machines, machineDeployments }: CareObservation): St
   return good(type, 'EveryNodeReady', 'All nodes are Ready.')
 }
 
-function systemComponents({ systemDeployments, systemDaemonSets }: CareObservation): Statement {
+/** What such a shoot lacks, and with it what its users must know. */
+const noCloudController =
+  'There is no cloud controller for this cloud yet: pods of different nodes do not reach each other, and Services get no load balancers.'
+
+function systemComponents({ systemDeployments, systemDaemonSets, hasCloudController }: CareObservation): Statement {
   const type = shootConditionTypes.systemComponentsHealthy
   if (systemDeployments === undefined || systemDaemonSets === undefined) return unknown(type)
   if (systemDeployments.length === 0) return bad(type, 'ComponentsMissing', 'The add-ons are not installed.')
@@ -105,7 +109,9 @@ function systemComponents({ systemDeployments, systemDaemonSets }: CareObservati
     ...systemDeployments.filter((one) => !isDeploymentAvailable(one)),
     ...systemDaemonSets.filter((one) => !isDaemonSetAvailable(one)),
   ].map((one) => one.metadata.name)
-  if (ill.length > 0) return bad(type, 'ComponentsUnhealthy', `Not available: ${ill.join(', ')}.`)
+  const lack = hasCloudController ? '' : ` ${noCloudController}`
+  if (ill.length > 0) return bad(type, 'ComponentsUnhealthy', `Not available: ${ill.join(', ')}.${lack}`)
+  if (!hasCloudController) return bad(type, 'CloudControllerMissing', noCloudController)
   return good(type, 'SystemComponentsRunning', 'All system components run.')
 }
 
