@@ -191,7 +191,10 @@ function describeCrashes(withHarness: With): void {
         const { engine, isDead } = harness.dying(calls)
         const shoot = track(wish, {}, isDead)
         const failure = await engine.apply(shoot.request()).catch((error: unknown) => error)
-        if (!isDead()) break
+        if (!isDead()) {
+          expect(calls, 'the engine never died').toBeGreaterThan(5)
+          break
+        }
         expect(failure, `call ${calls}`).toBeInstanceOf(Error)
         // Every other time what was saved is lost too.
         const again = track(wish, calls % 2 === 0 ? {} : shoot.state())
@@ -216,7 +219,9 @@ function describeCrashes(withHarness: With): void {
         await engine.destroy(dying.request()).catch((error: unknown) => error)
         await harness.engine.destroy(track(wish, calls % 2 === 0 ? {} : dying.state()).request())
         expect(await harness.holdings(`d${calls}`), `after a crash at call ${calls}`).toEqual([])
-        if (!isDead()) break
+        if (isDead()) continue
+        expect(calls, 'the engine never died').toBeGreaterThan(5)
+        break
       }
     }),
     longMilliseconds,
