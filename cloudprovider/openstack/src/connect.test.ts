@@ -11,11 +11,25 @@ import { parseCredentials } from './credentials.ts'
 
 const clock = createSystemClock()
 
-function clientOf(cloud: ScriptedCloud, change: { region?: string; silenceMilliseconds?: number; clock?: Clock } = {}) {
-  const { region = 'RegionOne', ...rest } = change
+const applicationCredential: Readonly<Record<string, string>> = {
+  password: '',
+  applicationCredentialID: 'a1',
+  applicationCredentialSecret: 'hidden',
+}
+
+function clientOf(
+  cloud: ScriptedCloud,
+  change: {
+    secret?: Readonly<Record<string, string>>
+    region?: string
+    silenceMilliseconds?: number
+    clock?: Clock
+  } = {},
+) {
+  const { secret = {}, region = 'RegionOne', ...rest } = change
   return connectOpenStack({
     clock,
-    credentials: parseCredentials({ ...exampleSecret, authURL: cloud.authUrl }),
+    credentials: parseCredentials({ ...exampleSecret, ...secret, authURL: cloud.authUrl }),
     wish: { region },
     budget: createCallBudget({ clock }, { perSecond: 1000, burst: 1000, leastPerSecond: 1 }),
     environment: {},
@@ -95,6 +109,21 @@ describe('a connection to OpenStack', () => {
       expect(loginsOf(cloud)).toBe(logins)
     },
   )
+
+  it.each([
+    {
+      reason: 'an application credential that is gone',
+      secret: applicationCredential,
+      kind: 'Unauthorized',
+      field: undefined,
+    },
+    { reason: 'a path that is not Keystone’s', secret: {}, kind: 'Invalid', field: 'secretRef.data.authURL' },
+  ])('does not say of anything that it is gone for $reason', async ({ secret, kind, field }) => {
+    await using cloud = await startScriptedCloud(clock.now)
+    cloud.loginRefusal = { status: 404, body: { error: { message: 'Could not find it.' } } }
+    using client = clientOf(cloud, { secret })
+    await expect(client.servers.remove('server-1')).rejects.toMatchObject({ kind, field })
+  })
 
   it(
     'joins the pages of a list, and believes only the query of where the next one is',

@@ -5,7 +5,7 @@ import type { OpenStackClient } from './client.ts'
 import { deleteServers } from './delete-server.ts'
 import { describeServer, providerIdOf } from './describe-server.ts'
 import { failureOfFault, isRefusal } from './failures.ts'
-import type { ServerFinder } from './find-servers.ts'
+import { type ServerFinder, withFault } from './find-servers.ts'
 import type { Lookups } from './lookups.ts'
 import { isGoing } from './ownership.ts'
 import { type Attachments, attach, removePorts } from './ports.ts'
@@ -43,8 +43,9 @@ async function adopt(context: ServerContext, server: Server): Promise<ProviderMa
     await updateServer(context, server)
     return describeServer(server, spec.region)
   }
+  const { fault } = await withFault(context.client, server, context.call)
   await deleteServers(context, server.name, [server])
-  throw failureOfFault(server.name, server.fault)
+  throw failureOfFault(server.name, fault)
 }
 
 async function make(context: ServerContext, { machineName, userData }: CreateMachineRequest): Promise<ProviderMachine> {

@@ -1,6 +1,6 @@
 import { type CallBudgets, createCallBudgets } from '@trellis/cloudprovider/contract/call-budget'
 import { type CallMetrics, createCallMetrics, noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
-import type { CallOptions, ClassSettings, Driver } from '@trellis/cloudprovider/contract/driver'
+import type { CallOptions, ClassSettings, Driver, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Registry } from 'prom-client'
 import type { OpenStackClient } from './client.ts'
@@ -9,7 +9,7 @@ import { createServer, type ServerContext } from './create-server.ts'
 import { accountOf, parseCredentials } from './credentials.ts'
 import { deleteServers } from './delete-server.ts'
 import { describeServer, providerIdOf } from './describe-server.ts'
-import { createServerFinder, findOne, type ServerFinder } from './find-servers.ts'
+import { createServerFinder, findOne, type ServerFinder, withFault } from './find-servers.ts'
 import { deleteLeftover, listLeftovers } from './leftovers.ts'
 import { createLookups, type Lookups } from './lookups.ts'
 import { marksFilter } from './ownership.ts'
@@ -48,14 +48,8 @@ export function createOpenStackDriver(options: OpenStackDriverOptions): Driver &
     provider: openStackProvider,
     mutableFields,
     createMachine: (request, call) => guarded(call, () => createServer(open(request, call), request)),
-    initializeMachine: async (request, call) => {
-      const context = open(request, call)
-      return describeServer(await findOne(context.finder, request.machineName, call), context.spec.region)
-    },
-    getMachineStatus: async (request, call) => {
-      const context = open(request, call)
-      return describeServer(await findOne(context.finder, request.machineName, call), context.spec.region)
-    },
+    initializeMachine: (request, call) => guarded(call, () => look(open(request, call), request.machineName)),
+    getMachineStatus: (request, call) => guarded(call, () => look(open(request, call), request.machineName)),
     deleteMachine: async (request, call) => {
       const context = open(request, call)
       const servers = await context.finder.named(request.machineName, call)
@@ -86,6 +80,11 @@ export function createOpenStackDriver(options: OpenStackDriverOptions): Driver &
     },
     [Symbol.dispose]: accounts[Symbol.dispose],
   }
+}
+
+async function look({ client, finder, spec, call }: ServerContext, machineName: string): Promise<ProviderMachine> {
+  const server = await findOne(finder, machineName, call)
+  return describeServer(await withFault(client, server, call), spec.region)
 }
 
 async function guarded<Value>(call: CallOptions | undefined, work: () => Promise<Value>): Promise<Value> {

@@ -133,7 +133,7 @@ const documented = [
   {
     reason: 'a server group that is not there',
     status: 400,
-    text: body('badRequest', 'Server group x could not be found.'),
+    text: body('badRequest', 'Instance group x could not be found.'),
     kind: 'Invalid',
     field: inClass('serverGroupID'),
   },

@@ -32,7 +32,7 @@ export const failureTable: readonly Row[] = [
   { status: 400, says: /\bimage\b/i, kind: 'Invalid', field: inClass('imageID') },
   { status: 400, says: /key_name|keypair/i, kind: 'Invalid', field: inClass('keyName') },
   { status: 400, says: /security.?group/i, kind: 'Invalid', field: inClass('securityGroups') },
-  { status: 400, says: /server ?group/i, kind: 'Invalid', field: inClass('serverGroupID') },
+  { status: 400, says: /(server|instance) ?group/i, kind: 'Invalid', field: inClass('serverGroupID') },
   { status: 400, says: /user_data/i, kind: 'Invalid', field: 'secretRef.data.userData' },
   { status: 400, says: /volume type/i, kind: 'Invalid', field: inClass('rootDiskType') },
   { status: 400, says: /^network .*could not be found/i, kind: 'Invalid', field: inClass('networkID') },

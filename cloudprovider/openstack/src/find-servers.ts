@@ -1,7 +1,7 @@
 import { type Coalescer, createCoalescer } from '@trellis/cloudprovider/contract/coalesce'
 import type { CallOptions } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
-import { Failure } from '@trellis/foundation/failure'
+import { Failure, isFailure } from '@trellis/foundation/failure'
 import type { OpenStackClient } from './client.ts'
 import { isGoing, marksFilter, ownershipMarks, ownsServer } from './ownership.ts'
 import type { OpenStackProviderSpec } from './provider-spec.ts'
@@ -61,6 +61,18 @@ export async function findOne(finder: ServerFinder, machineName: string, call?: 
   if (server === undefined) throw new Failure('NotFound', `${machineName} has no server`)
   if (more.length > 0) throw new Failure('Conflict', `${machineName} has ${more.length + 1} servers`)
   return server
+}
+
+/** The server with its fault. Lists lack the fault of servers that no host took, which is the fault that matters most. */
+export async function withFault(client: OpenStackClient, server: Server, call?: CallOptions): Promise<Server> {
+  if (server.status !== 'ERROR' || server.fault !== undefined) return server
+  try {
+    return await client.servers.get(server.id, call)
+  } catch (error) {
+    // It has gone meanwhile: what the list said is the last that is known of it.
+    if (isFailure(error, 'NotFound')) return server
+    throw error
+  }
 }
 
 /** Nova reads names in filters as regular expressions. */

@@ -6,7 +6,7 @@ import { Failure } from '@trellis/foundation/failure'
 import { type Catalogue, type EndpointWish, readCatalogue } from './catalogue.ts'
 import type { Identity, OpenStackCredentials } from './credentials.ts'
 import { failureOfAnswer } from './failures.ts'
-import type { HttpExchange } from './http-exchange.ts'
+import type { HttpAnswer, HttpExchange } from './http-exchange.ts'
 
 /** A token and what may be called with it. */
 export interface Login {
@@ -83,16 +83,24 @@ async function authenticate({ clock, exchange, credentials, wish, metrics }: Ses
     headers: {},
     body: { auth: authOf(credentials.identity) },
   })
-  if (answer.status !== 201) {
-    const { status, text } = answer
-    throw failureOfAnswer({ status: status < 400 ? 502 : status, text }, 'login')
-  }
+  if (answer.status !== 201) throw loginRefused(answer, credentials)
   const token = answer.headers['x-subject-token']
   const told = readToken(answer.text)
   const expiresAt = Date.parse(String(told.expires_at))
   if (typeof token !== 'string' || Number.isNaN(expiresAt)) throw new Failure('Unavailable', 'Keystone gave no token')
   const renewAt = expiresAt - Math.min(spareMilliseconds, (expiresAt - clock.now()) / 2)
   return { token, renewAt, catalogue: readCatalogue(told.catalog, wish) }
+}
+
+/** Never `NotFound`: that would say of whatever was asked for that it is gone. Keystone says it of application credentials that it does not have, and whatever else answers of paths. */
+function loginRefused({ status, text }: HttpAnswer, { identity }: OpenStackCredentials): Failure {
+  const refusal = failureOfAnswer({ status: status < 400 ? 502 : status, text }, 'login')
+  if (refusal.kind !== 'NotFound') return refusal
+  if (identity.kind !== 'password') {
+    return new Failure('Unauthorized', refusal.message, { remedy: 'make a new application credential' })
+  }
+  const remedy = 'write the address of Keystone, as in https://keystone.example.org:5000/v3'
+  return new Failure('Invalid', refusal.message, { field: 'secretRef.data.authURL', remedy })
 }
 
 function readToken(text: string): { readonly expires_at?: unknown; readonly catalog?: unknown } {

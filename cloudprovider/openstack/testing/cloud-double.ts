@@ -175,6 +175,8 @@ function createDoubleClient(world: DoubleWorld, hasVolumes: boolean): OpenStackC
   const client: Partial<OpenStackClient> = {
     servers: {
       ...servers,
+      // As the real cloud does for servers that no host took.
+      list: async (filter, call) => (await servers.list(filter, call)).map(({ fault: _, ...server }) => server),
       remove: (id, call) =>
         act('servers.remove', call?.signal, () => {
           if (!stores.servers.has(id)) return 'gone'

@@ -27,6 +27,8 @@ export interface ScriptedCloud extends AsyncDisposable {
   readonly seen: SeenRequest[]
   /** Answers to what is not Keystone's; the default is an empty list of servers. */
   answer: (request: SeenRequest) => ScriptedAnswer
+  /** What Keystone answers instead of a token, when it is there. */
+  loginRefusal: ScriptedAnswer | undefined
   /** Milliseconds that tokens are good for. */
   lifetimeMilliseconds: number
 }
@@ -37,7 +39,7 @@ export async function startScriptedCloud(now: () => number, tls?: ServerOptions)
   const listener = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const request = await read(incoming)
     cloud.seen.push(request)
-    const answer = request.path === '/v3/auth/tokens' ? login() : cloud.answer(request)
+    const answer = request.path === '/v3/auth/tokens' ? (cloud.loginRefusal ?? login()) : cloud.answer(request)
     if (answer === 'hang') return
     if (answer === 'cut') return void incoming.socket.destroy()
     outgoing.writeHead(answer.status, answer.headers)
@@ -69,6 +71,7 @@ export async function startScriptedCloud(now: () => number, tls?: ServerOptions)
     authUrl: `${origin}/v3`,
     seen: [],
     answer: () => ({ status: 200, body: { servers: [] } }),
+    loginRefusal: undefined,
     lifetimeMilliseconds: 3_600_000,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()

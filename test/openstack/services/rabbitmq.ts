@@ -30,8 +30,9 @@ export function startRabbitmq(layout: Layout, processes: Processes): void {
   processes.start({ name: 'epmd', program: 'epmd', args: [], environment: names })
   processes.start({
     name: 'rabbitmq',
-    program,
-    args: [],
+    // Its program is a script that does not become the queue: in a namespace of processes of its own the one never outlives the other.
+    program: 'unshare',
+    args: ['--pid', '--fork', '--kill-child', '--', program],
     environment: {
       ...names,
       RABBITMQ_NODENAME: `trellis${layout.ports.rabbitmq}@localhost`,

@@ -69,7 +69,9 @@ export function describeFailures(world: () => FailureWorld): void {
       const set = (limit: number) =>
         nova === undefined
           ? administrator.call('neutron', 'PUT', `/quotas/${project}`, { quota: { [neutron]: limit } })
-          : administrator.call('nova', 'PUT', `/os-quota-sets/${project}`, { quota_set: { [nova]: limit } })
+          : administrator.call('nova', 'PUT', `/os-quota-sets/${project}`, {
+              quota_set: { [nova]: limit, force: true },
+            })
       await set(0)
       try {
         await expect(driver.createMachine(requestFor('short'))).rejects.toMatchObject({ kind: 'Exhausted' })

@@ -6,7 +6,7 @@ import { findSubnetId } from './subnet.ts'
 
 const askAgainMilliseconds = 2000
 
-/** What the cluster itself made and left: load balancers, their groups and addresses, routes to pods, volumes. It makes nothing; everything else is taken down after it. */
+/** What the cluster itself made and left: load balancers, their groups and addresses, routes to pods, ports that no server has, volumes. It makes nothing; everything else is taken down after it. */
 export const clusterLeftovers: InfrastructureTask = {
   what: 'cluster-leftovers',
   dependsOn: ['router-interface', 'security-group'],
@@ -17,6 +17,7 @@ export const clusterLeftovers: InfrastructureTask = {
     await removeLoadBalancers(context)
     await removeGroups(context)
     await removeRoutes(context)
+    await removeLoosePorts(context)
     await removeVolumes(context)
   },
 }
@@ -69,6 +70,17 @@ async function removeRoutes(context: InfrastructureContext): Promise<void> {
   const nodes = new Set(ports.flatMap(({ fixed_ips }) => fixed_ips.map(({ ip_address }) => ip_address)))
   const kept = routes.filter(({ nexthop }) => !nodes.has(nexthop))
   if (kept.length < routes.length) await client.routers.update(router.id, { routes: kept }, call)
+}
+
+/** Ports at which creations of servers were cut short; in the user's network only those with the cluster's mark. Ports of servers are the machines' own. */
+async function removeLoosePorts(context: InfrastructureContext): Promise<void> {
+  const { client, configuration, mark, call } = context
+  const network = await findNetworkId(context)
+  if (network === undefined) return
+  const own = configuration.networkId === undefined
+  for (const { id, device_id, tags } of await client.ports.list({ network_id: network }, call)) {
+    if (device_id === '' && (own || tags?.includes(mark))) await client.ports.remove(id, call)
+  }
 }
 
 /** Volumes of pods, which the storage driver marks with the cluster. */

@@ -22,15 +22,8 @@ export const network: InfrastructureTask = {
     return (await findOwn(context, sortOf(context))) === undefined ? [{ action: 'create', what: 'network' }] : []
   },
   destroy: async (context) => {
-    const { client, configuration, memory, call } = context
+    const { configuration, memory } = context
     if (configuration.networkId !== undefined) return memory.remember('network', undefined)
-    const own = await findOwn(context, sortOf(context))
-    if (own !== undefined) {
-      // Ports that creations of servers were cut short at; those of servers are the machines' own.
-      for (const port of await client.ports.list({ network_id: own.id, device_id: '' }, call)) {
-        if (port.device_id === '') await client.ports.remove(port.id, call)
-      }
-    }
     await removeOwn(context, sortOf(context))
   },
 }
