@@ -4,7 +4,7 @@ import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { describe, expect, it } from 'vitest'
 import { createSimulatedCloud } from './cloud.ts'
-import { createSimulatedDriver, providerIdOf } from './driver.ts'
+import { createSimulatedDriver, providerIdOf, simulatedVolumeDriver } from './driver.ts'
 import { parseSettings, type SimulatedSettings } from './settings.ts'
 
 function openHarness(settings: SimulatedSettings): DriverHarness & ReturnType<typeof parts> {
@@ -34,6 +34,10 @@ function openHarness(settings: SimulatedSettings): DriverHarness & ReturnType<ty
           .find((server) => server.machineName === machineName && `kubernetes.io/cluster/${cluster}` in server.tags)
           ?.tags,
     },
+    volumes: ['disk-1', 'disk-2'].map((id) => ({
+      volume: { accessModes: ['ReadWriteOnce'], csi: { driver: simulatedVolumeDriver, volumeHandle: id } },
+      id,
+    })),
     loseNextCreation: () => all.cloud.script({ operation: 'create', when: 'after' }),
     [Symbol.asyncDispose]: async () => {},
   }
