@@ -153,6 +153,26 @@ describe('the simulated cloud', () => {
     expect((await elapse(async () => driver.listLeftovers?.(request('a'))))?.map(({ kind }) => kind)).toEqual(['port'])
   })
 
+  it('changes no server that is gone, although it still shows it', async () => {
+    const { clock, cloud, driver } = parts({ visibilityLagMilliseconds: 15_000 })
+    await driver.createMachine(request('a'))
+    await clock.advance(15_000)
+    await driver.deleteMachine(request('a'))
+    await driver.createMachine(request('a'))
+    expect((await driver.getMachineStatus(request('a'))).state).toBe('running')
+    const change = {
+      ...request('a'),
+      providerSpec: { ...spec('one'), tags: { ...(spec('one').tags as object), note: 'b' } },
+    }
+    for (const call of [() => driver.updateMachine?.(change), () => driver.initializeMachine(change)]) {
+      const failure = await call()?.catch((error: unknown) => error)
+      expect(isFailure(failure, 'NotFound'), String(failure)).toBe(true)
+    }
+    await clock.advance(15_000)
+    await driver.updateMachine?.(change)
+    expect(cloud.servers().map(({ tags }) => tags.note)).toEqual(['b'])
+  })
+
   it('refuses settings that it does not know, by name', () => {
     expect(() => parseSettings({ createSeconds: 3 })).toThrow(expect.objectContaining({ field: 'createSeconds' }))
   })

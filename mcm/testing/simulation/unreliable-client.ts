@@ -18,6 +18,8 @@ export interface UnreliableClientOptions {
   readonly note: (what: () => string) => void
   /** Told of every write that the server carried out. */
   readonly onWrite?: (what: () => string) => void
+  /** Told when the controllers hear of the server. */
+  readonly onAnswer?: () => void
 }
 
 /** A client as a process far from perfect networks has it: late, refused, without an answer, cut off; and silent once its process is lost. */
@@ -99,6 +101,7 @@ async function exchange<Value>(
   await travel(options)
   if (life.isOver()) return never()
   if (faults.strikes('answerLoss', () => `${title()} succeeds without an answer`)) throw lost('the answer was lost')
+  options.onAnswer?.()
   return answer
 }
 
