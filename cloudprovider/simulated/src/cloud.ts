@@ -49,7 +49,7 @@ export interface SimulatedCloud {
   create(wish: ServerWish, owned: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<SimulatedServer>
   /** Makes a server without asking whether its machine has one already, as a cloud does whose clients go wrong. */
   duplicate(wish: ServerWish): SimulatedServer
-  /** `NotFound` when the server is gone, although it may still be shown. */
+  /** `NotFound` when the server is going or gone, although it may still be shown. */
   initialize(server: SimulatedServer, signal?: AbortSignal): Promise<void>
   /** Gives a server these tags, and takes away all others. `NotFound` as above. */
   retag(server: SimulatedServer, tags: SimulatedServer['tags'], signal?: AbortSignal): Promise<void>
@@ -218,9 +218,10 @@ function createServers({ clock, random }: SimulatedPorts, { settings, script, sp
     boot,
     vanish,
     all: () => [...servers.values()],
-    /** What a cloud still shows of a server that is gone cannot be changed. */
-    need: ({ id, machineName }: SimulatedServer) => {
-      if (!servers.has(id)) throw new Failure('NotFound', `the server ${id} of ${machineName} is gone`)
+    /** What a cloud still shows of a server that is going or gone cannot be changed. */
+    need: ({ id, machineName, state }: SimulatedServer) => {
+      if (!servers.has(id) || state === 'deleting')
+        throw new Failure('NotFound', `the server ${id} of ${machineName} is gone`)
     },
     peak: () => peak,
     onChange: (listener: ServerListener) => {

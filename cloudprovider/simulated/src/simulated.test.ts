@@ -153,24 +153,27 @@ describe('the simulated cloud', () => {
     expect((await elapse(async () => driver.listLeftovers?.(request('a'))))?.map(({ kind }) => kind)).toEqual(['port'])
   })
 
-  it('changes no server that is gone, although it still shows it', async () => {
-    const { clock, cloud, driver } = parts({ visibilityLagMilliseconds: 15_000 })
+  it.each([
+    { state: 'gone', deleteMilliseconds: 100 },
+    { state: 'going', deleteMilliseconds: 12_000 },
+  ])('changes no server that is $state, although it still shows it', async ({ deleteMilliseconds }) => {
+    const settings = { visibilityLagMilliseconds: 15_000, answersEarly: true, deleteMilliseconds }
+    const { clock, cloud, driver } = parts(settings)
     await driver.createMachine(request('a'))
     await clock.advance(15_000)
     await driver.deleteMachine(request('a'))
-    await driver.createMachine(request('a'))
-    expect((await driver.getMachineStatus(request('a'))).state).toBe('running')
-    const change = {
-      ...request('a'),
-      providerSpec: { ...spec('one'), tags: { ...(spec('one').tags as object), note: 'b' } },
-    }
+    await clock.advance(1000)
+    const { providerId } = await driver.createMachine(request('a'))
+    expect((await driver.getMachineStatus(request('a'))).providerId).not.toBe(providerId)
+    const tags = { ...(spec('one').tags as object), note: 'b' }
+    const change = { ...request('a'), providerSpec: { ...spec('one'), tags } }
     for (const call of [() => driver.updateMachine?.(change), () => driver.initializeMachine(change)]) {
       const failure = await call()?.catch((error: unknown) => error)
       expect(isFailure(failure, 'NotFound'), String(failure)).toBe(true)
     }
-    await clock.advance(15_000)
+    await clock.advance(40_000)
     await driver.updateMachine?.(change)
-    expect(cloud.servers().map(({ tags }) => tags.note)).toEqual(['b'])
+    expect(cloud.servers().map((server) => server.tags.note)).toEqual(['b'])
   })
 
   it('refuses settings that it does not know, by name', () => {

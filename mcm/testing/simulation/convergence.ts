@@ -108,7 +108,9 @@ function markTrouble(census: Census, { metadata, spec, status }: Machine): reado
     ...(node !== undefined && isConcerned(node) ? [`node ${name} is still to be updated`] : []),
     ...(node?.metadata.annotations?.[scaleDownDisabledByUs] === undefined ? [] : [`node ${name} is held`]),
     ...marks.map((key) => `node ${name} carries ${key}`),
-    ...stale.map((key) => `the server of ${name} lacks tag ${key} of its class`),
+    ...stale.map(
+      (key) => `the server of ${name} has ${tags?.[key]} as ${key}, not ${wanted[key]} as class ${spec?.class?.name}`,
+    ),
   ]
 }
 

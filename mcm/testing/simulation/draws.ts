@@ -21,13 +21,15 @@ export type Theme = (typeof themes)[number]
 
 /** What a run is about. */
 export function drawThemes(random: Random): readonly Theme[] {
-  return themes.filter(() => random.integer(4) === 0)
+  return themes.filter((theme) => random.integer(theme === 'update in place' ? 3 : 4) === 0)
 }
 
 /** What happens first in a run that is about these subjects. */
 export function beginnings(about: readonly Theme[], random: Random): readonly Action[] {
   return about.flatMap((theme): readonly Action[] => {
-    if (theme === 'update in place') return [{ do: 'strategy', name: 'alpha', strategy: drawInPlace(random) }]
+    if (theme === 'update in place')
+      return [{ do: 'strategy', name: 'alpha', strategy: drawInPlace(random) }, updatesDraw(random)]
+    if (theme === 'preservation') return [{ do: 'auto-preserve', name: 'alpha', most: random.integer(2) }]
     if (theme === 'volumes') return [{ do: 'stateful-app', name: 'data-0', replicas: 1 + random.integer(4) }]
     if (theme === 'fallback') return [{ do: 'fallback', name: 'alpha', classes: 'large' }]
     return []
@@ -52,6 +54,11 @@ const pickOf = (random: Random) => random.integer(20)
 const rollDraw: Draw = (random) => ({ do: 'roll', name: nameOf(random), machineClass: classOf(random) })
 const scaleDraw: Draw = (random) => ({ do: 'scale', name: nameOf(random), replicas: random.integer(6) })
 const illness: Draw = (random) => ({ do: 'ready-node', pick: pickOf(random), ready: false })
+const recovery: Draw = (random) => ({ do: 'ready-node', pick: pickOf(random), ready: true })
+const updatesDraw: Draw = (random) => ({
+  do: 'updates',
+  end: oneOf(random, ['successful', 'successful', 'failed', 'never']),
+})
 const classChange: Draw = (random) => ({
   do: 'change-class',
   machineClass: classOf(random),
@@ -94,7 +101,7 @@ const worldDrawers: readonly Draw[] = [
   () => ({ do: 'stop' }),
 ]
 
-const wishes = ['now', 'when-failed', 'when-failed', 'auto-preserved', 'false', '', null] as const
+const wishes = ['now', 'when-failed', 'when-failed', 'sometimes', 'false', '', null] as const
 const limits = [null, '0', '1', '2', '50%', 'many'] as const
 
 const drawersOf: Readonly<Record<Theme, readonly Draw[]>> = {
@@ -103,13 +110,15 @@ const drawersOf: Readonly<Record<Theme, readonly Draw[]>> = {
     rollDraw,
     (random) => ({ do: 'choose-node', pick: pickOf(random), chosen: random.integer(4) > 0 }),
     () => ({ do: 'choose-all-nodes' }),
-    (random) => ({ do: 'updates', end: oneOf(random, ['successful', 'successful', 'failed', 'never']) }),
+    updatesDraw,
   ],
   preservation: [
     (random) => ({ do: 'preserve-machine', pick: pickOf(random), value: oneOf(random, wishes) }),
     (random) => ({ do: 'preserve-node', pick: pickOf(random), value: oneOf(random, wishes) }),
     (random) => ({ do: 'auto-preserve', name: nameOf(random), most: random.integer(3) }),
     illness,
+    illness,
+    recovery,
   ],
   volumes: [
     (random) => ({ do: 'stateful-app', name: `data-${random.integer(2)}`, replicas: random.integer(5) }),

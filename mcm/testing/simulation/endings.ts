@@ -118,6 +118,7 @@ export const deadNodeMilliseconds = 300_000
  */
 export function noSkippedDrains(world: World): Invariant {
   let broken: Breach | undefined
+  const forced = new Set<string>()
   world.onServerDeletion((machineName) => {
     const server = world.cloud.servers().find((one) => one.machineName === machineName)
     if (broken !== undefined || server === undefined) return
@@ -127,7 +128,12 @@ export function noSkippedDrains(world: World): Invariant {
     if (machine === undefined || (isHidden && machine.metadata.labels?.[machineLabels.node] === undefined)) return
     if (!isLeaving(machine) && wasNode(machine))
       broken = new Breach('no skipped drains', `the server of ${machineName}, which is to stay, is deleted`)
-    else if (isLeaving(machine) && !wasForced(world, machine)) {
+    else if (
+      isLeaving(machine) &&
+      !forced.has(machineName) &&
+      !isUnseen(world, machine) &&
+      !wasForced(world, machine)
+    ) {
       const left = world.target.peek(pods).filter((pod) => pod.spec?.nodeName === machineName && mustLeave(pod))
       const names = left.map(({ metadata }) => metadata.name)
       if (names.length > 0)
@@ -137,6 +143,10 @@ export function noSkippedDrains(world: World): Invariant {
   })
   return {
     check: () => {
+      // A drain that was forced stays so, whatever becomes of its node.
+      for (const machine of world.control.peek(machines)) {
+        if (isLeaving(machine) && wasForced(world, machine)) forced.add(machine.metadata.name)
+      }
       if (broken !== undefined) throw broken
     },
   }
@@ -156,10 +166,16 @@ function tornVolume({ target, clock, workloads }: World, machineName: string): B
 }
 
 const lookMilliseconds = 10_000
+/** An informer whose server was down asks again after no longer than this. */
+const silentMilliseconds = 90_000
 
-function wasForced({ clock, target, faults }: World, machine: Machine): boolean {
-  // Nobody ever saw it as a node, and a cluster that does not answer cannot be asked.
-  if (faults.outages.target && (machine.status?.conditions ?? []).length === 0) return true
+/** Nobody ever saw it as a node, and a cluster that does not answer cannot be asked; that it answers again is known when something is heard of it. */
+function isUnseen({ clock, faults }: World, { status }: Machine): boolean {
+  const isSilent = faults.outages.target || clock.now() - faults.silentUntil.target < silentMilliseconds
+  return isSilent && (status?.conditions ?? []).length === 0
+}
+
+function wasForced({ clock, target }: World, machine: Machine): boolean {
   if (machine.metadata.labels?.[machineLabels.forceDeletion] !== undefined) return true
   const asked = Date.parse(machine.metadata.deletionTimestamp ?? '')
   if (clock.now() - asked >= limits.drainTimeoutMilliseconds) return true

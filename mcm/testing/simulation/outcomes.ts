@@ -11,30 +11,41 @@ import { preservedUntil, preserveValueOf } from '../../src/machine/preservation.
 import { hasFreezeLabel } from '../../src/safety/overshoot.ts'
 import type { World } from './world.ts'
 
-/** What is worth meeting: a simulation in which one of these is rare proves little about it. */
-export const notableOutcomes = [
-  'updated in place',
-  'update in place failed',
-  'moved to the new set',
-  'preserved by a user',
-  'preserved by itself',
-  'preservation over',
-  'recovered while preserved',
-  'volume moved',
-  'volumes in turn',
-  'set frozen',
-  'set thawed',
-  'stood still',
-  'went on',
-  'made of a fallback class',
-  'several given up at a time',
-  'servers follow their class',
-  'node lost',
-  'lease renewed',
-] as const
+/** In how many runs of five hundred what is worth meeting must come about at least: a simulation in which it is rarer proves little about it. */
+const fewest = {
+  'updated in place': 20,
+  'update in place failed': 3,
+  'moved to the new set': 20,
+  'preserved by a user': 20,
+  'preserved by itself': 5,
+  'preservation over': 15,
+  'recovered while preserved': 1,
+  'volume moved': 50,
+  'volumes in turn': 30,
+  'set frozen': 30,
+  'set thawed': 30,
+  'stood still': 60,
+  'went on': 40,
+  'made of a fallback class': 10,
+  'several given up at a time': 2,
+  'servers follow their class': 60,
+  'node lost': 60,
+  'lease renewed': 4,
+} as const
 
-/** One of them. */
-export type Outcome = (typeof notableOutcomes)[number]
+/** Something worth meeting. */
+export type Outcome = keyof typeof fewest
+
+/** In how many runs each came about. */
+export type Tally = Map<Outcome, number>
+
+/** What came about too rarely in that many runs; few runs are asked for less, very few for nothing. */
+export function tooRare(tally: Tally, runs: number): readonly string[] {
+  return (Object.keys(fewest) as Outcome[]).flatMap((outcome) => {
+    const [met, wanted] = [tally.get(outcome) ?? 0, Math.floor((fewest[outcome] * runs) / 500)]
+    return met >= wanted ? [] : [`${outcome}: in ${met} of ${runs} runs, not in ${wanted}`]
+  })
+}
 
 /** How often each came about. */
 export type Outcomes = Partial<Record<Outcome, number>>

@@ -258,6 +258,7 @@ async function actOnWorld(world: World, action: Action): Promise<void> {
 
 function setOutage(world: World, cluster: 'control' | 'target', down: boolean): void {
   world.faults.disturb()
+  if (world.faults.outages[cluster]) world.faults.silentUntil[cluster] = world.clock.now()
   world.faults.outages[cluster] = down
   if (down) world.breakWatches()
 }
@@ -295,16 +296,13 @@ async function storm(world: World, watchdogs: Watchdogs, steps: readonly Step[])
 async function calmDown(world: World, watchdogs: Watchdogs): Promise<number> {
   await endTrouble(world, watchdogs)
   const began = world.clock.now()
-  let problems = unfinished(censusOf(world))
-  while (problems.length > 0) {
-    if (world.clock.now() - began > settleMilliseconds) throw new Breach('convergence', problems.join('; '))
-    await watchdogs.perform({ do: 'choose-all-nodes' })
-    await passTime(world, watchdogs, world.clock.now() + minute / 2)
-    problems = unfinished(censusOf(world))
-  }
+  await settle(world, watchdogs, began)
   const settled = world.clock.now() - began
-  // What is written when everything is as wanted has to end.
-  await passTime(world, watchdogs, world.clock.now() + quietMilliseconds)
+  // What is written when everything is as wanted has to end; and what was lost last may be noticed only now, and have to be replaced.
+  do {
+    await settle(world, watchdogs, began)
+    await passTime(world, watchdogs, world.clock.now() + quietMilliseconds)
+  } while (unfinished(censusOf(world)).length > 0)
   const before = world.faults.writes()
   await passTime(world, watchdogs, world.clock.now() + quietMilliseconds)
   const busy = world.faults.writes() - before
@@ -314,11 +312,20 @@ async function calmDown(world: World, watchdogs: Watchdogs): Promise<number> {
   return settled
 }
 
+/** Waits until all is as wanted. */
+async function settle(world: World, watchdogs: Watchdogs, began: number): Promise<void> {
+  for (let problems = unfinished(censusOf(world)); problems.length > 0; problems = unfinished(censusOf(world))) {
+    if (world.clock.now() - began > settleMilliseconds) throw new Breach('convergence', problems.join('; '))
+    await watchdogs.perform({ do: 'choose-all-nodes' })
+    await passTime(world, watchdogs, world.clock.now() + minute / 2)
+  }
+}
+
 async function endTrouble(world: World, { perform }: Watchdogs): Promise<void> {
   world.note(() => '*** all trouble ends')
   world.faults.cease()
-  world.faults.outages.control = false
-  world.faults.outages.target = false
+  setOutage(world, 'control', false)
+  setOutage(world, 'target', false)
   for (const machineType of Object.keys(world.quota)) delete world.quota[machineType]
   world.updates.end = 'successful'
   world.workloads.disks.detachMilliseconds ??= 10_000

@@ -33,8 +33,11 @@ export function createUnreliableClient(options: UnreliableClientOptions): Unreli
     exchange(options, { name, writes: false }, perform)
   const write = <Value>(name: string, perform: () => Promise<Value>, guarded = false) =>
     exchange(options, { name, writes: true, guarded }, perform)
-  const nameOf = (verb: string, resource: Resource<KubernetesObject>, object: KubernetesObject) =>
-    `${verb} ${resource.plural} ${object.metadata.name || object.metadata.generateName}`
+  const nameOf = (verb: string, resource: Resource<KubernetesObject>, object: KubernetesObject) => {
+    const { note } = object as { readonly note?: string }
+    const name = object.metadata.name || object.metadata.generateName
+    return note === undefined ? `${verb} ${resource.plural} ${name}` : `tell of ${name}: ${note}`
+  }
   return {
     get: (resource, key) => read(`get ${resource.plural} ${key.name}`, () => client.get(resource, key)),
     find: (resource, key) => read(`find ${resource.plural} ${key.name}`, () => client.find(resource, key)),

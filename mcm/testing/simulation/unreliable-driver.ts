@@ -24,6 +24,7 @@ export function createUnreliableDriver(options: UnreliableDriverOptions): Driver
     ...driver,
     createMachine: (request, how) => {
       if (!life.isOver()) options.onCreate?.(request.machineName)
+      options.note(() => `cloud: create ${request.machineName} by ${JSON.stringify(request.providerSpec)}`)
       return driver.createMachine(request, how)
     },
     deleteMachine: async (request: MachineRequest, how) => {
