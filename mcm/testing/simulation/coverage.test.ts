@@ -38,6 +38,7 @@ const drawn: Readonly<Record<Action['do'], boolean>> = {
   fallback: true,
   'limit-repair': true,
   'slip-in-machines': true,
+  'tidy-up': false,
   unfreeze: true,
   'break-watches': true,
   'forget-history': true,

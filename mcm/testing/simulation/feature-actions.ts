@@ -5,6 +5,7 @@ import { machineDeployments } from '@trellis/api/machine/machine-deployment'
 import { machineSets } from '@trellis/api/machine/machine-set'
 import { machineAnnotations, machineLabels } from '@trellis/api/machine/well-known'
 import { keyOf } from '@trellis/api/meta'
+import { controllerOf } from '../../src/common/ownership.ts'
 import { nodeUpdateOf } from '../../src/machine/in-place-node.ts'
 import { chosen, type UsersOptions } from './users.ts'
 
@@ -26,13 +27,20 @@ export type FeatureAction =
     }
   /** Makes machines that a set of the deployment takes for its own. */
   | { readonly do: 'slip-in-machines'; readonly name: string; readonly machines: readonly string[] }
+  /** Deletes the machines that users made and no set took for its own before its deployment went: they are theirs to the end. */
+  | { readonly do: 'tidy-up' }
   | { readonly do: 'unfreeze'; readonly name: string }
 
 type Of<Name extends FeatureAction['do']> = Extract<FeatureAction, { readonly do: Name }>
 
 /** Carries these out. */
 export function featureHandlers(options: UsersOptions) {
-  return { ...updateHandlers(options), ...wishHandlers(options), ...annotationHandlers(options) }
+  return {
+    ...updateHandlers(options),
+    ...wishHandlers(options),
+    ...annotationHandlers(options),
+    ...slippedHandlers(options),
+  }
 }
 
 function updateHandlers({ control, target, namespace, onChoice }: UsersOptions) {
@@ -83,7 +91,41 @@ function wishHandlers({ control, target, namespace }: UsersOptions) {
   }
 }
 
-function annotationHandlers({ control, namespace, onMachine }: UsersOptions) {
+function slippedHandlers({ control, namespace, onMachine, onDeletion }: UsersOptions) {
+  const made = new Set<string>()
+  return {
+    'tidy-up': async (_: Of<'tidy-up'>) => {
+      if (made.size === 0) return
+      const wanted = (await control.list(machineDeployments, { namespace })).items.map(({ metadata }) => metadata.name)
+      for (const machine of (await control.list(machines, { namespace })).items) {
+        const { name, labels, uid = '', deletionTimestamp } = machine.metadata
+        const deployment = labels?.[machineLabels.deploymentName] ?? ''
+        const isForsaken = controllerOf(machine) === undefined && !wanted.includes(deployment)
+        if (!made.has(name) || !isForsaken || deletionTimestamp !== undefined) continue
+        onDeletion?.(uid)
+        await control.delete(machines, keyOf(machine))
+      }
+    },
+    'slip-in-machines': async ({ name, machines: names }: Of<'slip-in-machines'>) => {
+      const sets = (await control.list(machineSets, { namespace })).items
+      const set = sets.find(({ metadata, spec }) => metadata.labels?.name === name && (spec?.replicas ?? 0) > 0)
+      const template = set?.spec?.template
+      if (template === undefined || set?.metadata.deletionTimestamp !== undefined) return
+      for (const machine of names) {
+        made.add(machine)
+        onMachine?.(machine)
+        await control.create(machines, {
+          apiVersion: machineApiVersion,
+          kind: 'Machine',
+          metadata: { namespace, name: machine, labels: { ...template.metadata?.labels } },
+          spec: { ...template.spec },
+        })
+      }
+    },
+  }
+}
+
+function annotationHandlers({ control, namespace }: UsersOptions) {
   const change = async (name: string, patch: object) => {
     const key = { namespace, name }
     if ((await control.find(machineDeployments, key)) !== undefined)
@@ -101,20 +143,5 @@ function annotationHandlers({ control, namespace, onMachine }: UsersOptions) {
         [machineAnnotations.maxReplacements]: inAll,
       }),
     unfreeze: ({ name }: Of<'unfreeze'>) => annotate(name, { [machineAnnotations.unfreeze]: 'true' }),
-    'slip-in-machines': async ({ name, machines: names }: Of<'slip-in-machines'>) => {
-      const sets = (await control.list(machineSets, { namespace })).items
-      const set = sets.find(({ metadata, spec }) => metadata.labels?.name === name && (spec?.replicas ?? 0) > 0)
-      const template = set?.spec?.template
-      if (template === undefined || set?.metadata.deletionTimestamp !== undefined) return
-      for (const machine of names) {
-        onMachine?.(machine)
-        await control.create(machines, {
-          apiVersion: machineApiVersion,
-          kind: 'Machine',
-          metadata: { namespace, name: machine, labels: { ...template.metadata?.labels } },
-          spec: { ...template.spec },
-        })
-      }
-    },
   }
 }
