@@ -35,7 +35,8 @@ export function decideMoves(
   const updating = strategy === 'InPlaceUpdate' && old.some(({ existing }) => existing > 0)
   const resizing = { replicas, surge: strategy === 'Recreate' ? 0 : bounds.maxSurge }
   if (updating && !isScalingEvent(all, replicas)) return []
-  if ((paused || updating) && all.length > 0) return scaled(deployment, all, shareOut({ ...resizing, views: all }))
+  if ((paused || updating) && all.length > 0)
+    return scaled(deployment, all, shareOut({ ...resizing, views: all, filled: newest }))
   const replaces = strategy === 'Recreate' && old.some(({ wanted }) => wanted > 0)
   if (isScalingEvent(all, replicas) && !replaces) {
     const scaling = shareOut({ ...resizing, views: all, newest })
