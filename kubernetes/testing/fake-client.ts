@@ -11,6 +11,7 @@ import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
 import type { Client, DeleteOptions, ListOptions, PatchType, RawRequest, RawResponse } from '../src/client.ts'
+import { copyOf } from './copy.ts'
 import { createDisruptions } from './fake-disruptions.ts'
 import { createFakeObjects, type FakeObjects } from './fake-objects.ts'
 import { filterOf } from './fake-selection.ts'
@@ -94,7 +95,7 @@ export function createFakeClient(options: {
       ),
     list: async <Kind extends KubernetesObject>(resource: Resource<Kind>, list: ListOptions = {}) => {
       await begin({ method: 'list', target: resource.plural })
-      return structuredClone(pages.list(resource, list)) as KubernetesList<Kind>
+      return copyOf(pages.list(resource, list)) as KubernetesList<Kind>
     },
     watch: async function* <Kind extends KubernetesObject>(resource: Resource<Kind>, watch = {}) {
       await begin({ method: 'watch', target: resource.plural })
@@ -133,14 +134,14 @@ type Begin = (call: FakeCall) => Promise<void>
 
 function createVerbs(store: FakeStore, objects: Writer, begin: Begin): Verbs {
   const applied = new Map<string, KubernetesObject>()
-  const out = <Kind extends KubernetesObject>(object: KubernetesObject) => structuredClone(object) as Kind
+  const out = <Kind extends KubernetesObject>(object: KubernetesObject) => copyOf(object) as Kind
   const replace = async <Kind extends KubernetesObject>(
     method: 'replace' | 'replaceStatus',
     resource: Resource<Kind>,
     object: Kind,
   ) => {
     await begin({ method, target: resource.plural, key: keyOf(object), body: object })
-    return out<Kind>(objects.update(resource, structuredClone(object), method === 'replace' ? undefined : 'status'))
+    return out<Kind>(objects.update(resource, copyOf(object), method === 'replace' ? undefined : 'status'))
   }
   return {
     get: async (resource, key) => {
@@ -154,14 +155,14 @@ function createVerbs(store: FakeStore, objects: Writer, begin: Begin): Verbs {
     },
     create: async (resource, object) => {
       await begin({ method: 'create', target: resource.plural, key: keyOf(object), body: object })
-      return out(objects.create(resource, structuredClone(object)))
+      return out(objects.create(resource, copyOf(object)))
     },
     replace: (resource, object) => replace('replace', resource, object),
     replaceStatus: (resource, object) => replace('replaceStatus', resource, object),
     patch: async (resource, key, patch, { type = 'merge', subresource } = {}) => {
       await begin({ method: 'patch', target: resource.plural, key, body: patch, ...(subresource && { subresource }) })
       const live = objects.need(resource, key)
-      return out(objects.update(resource, patched(live, structuredClone(patch), type), subresource))
+      return out(objects.update(resource, patched(live, copyOf(patch), type), subresource))
     },
     apply: async (resource, object, { subresource } = {}) => {
       const key = keyOf(object)
@@ -169,9 +170,9 @@ function createVerbs(store: FakeStore, objects: Writer, begin: Begin): Verbs {
       const name = `${resourceName(resource)} ${keyText(key)} ${subresource ?? ''}`
       const live = store.get(resource, key)
       const previous = live === undefined ? undefined : applied.get(name)
-      applied.set(name, structuredClone(object))
-      if (live === undefined) return out(objects.create(resource, structuredClone(object)))
-      const next = applyPatch(live, previous, structuredClone(object)) as KubernetesObject
+      applied.set(name, copyOf(object))
+      if (live === undefined) return out(objects.create(resource, copyOf(object)))
+      const next = applyPatch(live, previous, copyOf(object)) as KubernetesObject
       return out(objects.update(resource, next, subresource))
     },
     delete: async (resource, key, options = {}) => {

@@ -29,18 +29,27 @@ export function resourceName(resource: Resource<KubernetesObject>): string {
   return `${resource.group}/${resource.plural}`
 }
 
+interface Kind {
+  readonly objects: Map<string, KubernetesObject>
+  /** The objects by key, until one changes: they are asked for far more often than they change. */
+  inOrder: readonly KubernetesObject[] | undefined
+}
+
 /** Makes an empty store. */
 export function createFakeStore(): FakeStore {
-  const kinds = new Map<string, Map<string, KubernetesObject>>()
+  const kinds = new Map<string, Kind>()
   const listeners = new Set<(event: HistoryEvent) => void>()
   let history: HistoryEvent[] = []
   let version = 100
   let compacted = 0
 
   const kind = (resource: Resource<KubernetesObject>) => {
-    const objects = kinds.get(resourceName(resource)) ?? new Map<string, KubernetesObject>()
-    kinds.set(resourceName(resource), objects)
-    return objects
+    const name = resourceName(resource)
+    const present = kinds.get(name)
+    if (present !== undefined) return present
+    const made: Kind = { objects: new Map(), inOrder: undefined }
+    kinds.set(name, made)
+    return made
   }
   const record = (
     resource: Resource<KubernetesObject>,
@@ -56,20 +65,27 @@ export function createFakeStore(): FakeStore {
     return { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } }
   }
   return {
-    get: (resource, key) => kind(resource).get(keyText(key)),
-    all: (resource) =>
-      [...kind(resource)].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object),
+    get: (resource, key) => kind(resource).objects.get(keyText(key)),
+    all: (resource) => {
+      const of = kind(resource)
+      of.inOrder ??= [...of.objects].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, object]) => object)
+      return of.inOrder
+    },
     put: (resource, object) => {
       const key = keyText(keyOf(object))
-      const before = kind(resource).get(key)
+      const of = kind(resource)
+      const before = of.objects.get(key)
       const after = versioned(object)
-      kind(resource).set(key, after)
+      of.objects.set(key, after)
+      of.inOrder = undefined
       record(resource, before, after)
       return after
     },
     remove: (resource, object) => {
       const before = versioned(object)
-      kind(resource).delete(keyText(keyOf(object)))
+      const of = kind(resource)
+      of.objects.delete(keyText(keyOf(object)))
+      of.inOrder = undefined
       record(resource, before, undefined)
       return before
     },

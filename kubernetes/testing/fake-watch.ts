@@ -3,6 +3,7 @@ import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { WatchEvent, WatchOptions } from '../src/client.ts'
 import { type Channel, createChannel } from './channel.ts'
+import { copyOf } from './copy.ts'
 import { filterOf, seenThrough } from './fake-selection.ts'
 import type { FakeStore } from './fake-store.ts'
 
@@ -43,7 +44,7 @@ export function createFakeWatches(clock: Clock, store: FakeStore): FakeWatches {
     const stopListening = store.onEvent(advance)
     watches.add(self)
     try {
-      for await (const event of channel.values) yield structuredClone(event)
+      for await (const event of channel.values) yield copyOf(event)
     } finally {
       watches.delete(self)
       stopListening()

@@ -83,6 +83,8 @@ async function openSimulated(ports: DriverPorts, { simulatedCloudFile: file }: D
   const settings = parseSettings(file === undefined ? {} : JSON.parse(await readFile(file, 'utf8')))
   const cloud = createSimulatedCloud({ clock, random }, settings)
   registerLedger(registry, cloud)
-  startNodeMaker({ clock, random, log, cloud, client, joinMilliseconds: settings.joinMilliseconds ?? 0 }, signal)
+  const { joinMilliseconds = 0, leaseMilliseconds, nodeLossMilliseconds } = settings
+  const kubelets = { joinMilliseconds, leaseMilliseconds, nodeLossMilliseconds }
+  startNodeMaker({ clock, random, log, cloud, client, ...kubelets }, signal)
   return createSimulatedDriver(cloud)
 }

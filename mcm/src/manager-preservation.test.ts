@@ -78,6 +78,28 @@ describe('preservation in virtual time', () => {
     await rig[Symbol.asyncDispose]()
   })
 
+  it('drains a machine anew that failed, recovered while it was drained, and is deleted then', async () => {
+    const { clock, client, rig, names, annotate, machine, node } = await setUp(1)
+    const [name = ''] = names
+    await annotate(name, 'when-failed')
+    const metadata = { name: 'held', namespace: 'default', finalizers: ['example.com/held'] }
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: { nodeName: name, containers: [] } }
+    await client.create(pods, { ...pod, status: { phase: 'Running' } })
+    await rig.nodeMaker.setReady(name, false)
+    await clock.advance(11 * minute)
+    expect([phaseOf((await machine(name)) as Machine), (await node(name)).spec?.unschedulable]).toEqual([
+      'Failed',
+      true,
+    ])
+    await rig.nodeMaker.setReady(name, true)
+    await clock.advance(minute)
+    expect((await node(name)).spec?.unschedulable).not.toBe(true)
+    await client.delete(machines, { namespace, name })
+    await clock.advance(10_000)
+    expect((await node(name)).spec?.unschedulable).toBe(true)
+    await rig.stop()
+  })
+
   it('lets a machine that recovers take pods again', async () => {
     const { clock, rig, names, annotate, machine, node } = await setUp(1)
     const [name = ''] = names

@@ -44,7 +44,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal
 }
 
-/** Volumes of pods, as the Kubernetes API describes them. */
+/** Volumes of pods: specs of PersistentVolumes, as the Kubernetes API describes them. */
 export interface VolumeIdsRequest {
   readonly volumes: readonly Readonly<Record<string, unknown>>[]
 }
@@ -97,7 +97,7 @@ export interface Driver {
   listLeftovers?(settings: ClassSettings, options?: CallOptions): Promise<readonly Leftover[]>
   /** Removes one of them. None there is success; `Conflict` when a server or another cluster has it by now. */
   deleteLeftover?(settings: ClassSettings, leftover: Leftover, options?: CallOptions): Promise<MachineDeletion>
-  /** Capability: the cloud's ids of the volumes that are its own. */
+  /** Capability: the cloud's ids of the volumes that are its own, in the order of the request; those of others are passed over. Needs no server. */
   getVolumeIds?(request: VolumeIdsRequest, options?: CallOptions): Promise<readonly string[]>
   /** Capability: the last lines that the server wrote to its console. */
   getConsoleOutput?(request: MachineRequest, lines: number, options?: CallOptions): Promise<string>

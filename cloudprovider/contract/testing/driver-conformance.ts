@@ -5,6 +5,7 @@ import { type DriverHarness, requestFor, type With } from './harness.ts'
 import { describeLeftovers } from './leftover-conformance.ts'
 import { describeSeveralServers } from './several-servers-conformance.ts'
 import { describeUpdates } from './update-conformance.ts'
+import { describeVolumes } from './volume-conformance.ts'
 
 export type { DriverHarness } from './harness.ts'
 
@@ -32,6 +33,7 @@ export function describeDriver(
     describeSeveralServers(withHarness)
     describeLeftovers(withHarness)
     describeUpdates(withHarness)
+    describeVolumes(withHarness)
     describeRefusals(withHarness, invalidSpecs)
   })
 }

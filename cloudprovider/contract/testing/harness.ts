@@ -22,6 +22,15 @@ export interface DriverHarness extends AsyncDisposable {
   leaveBehind?(machineName: string, cluster: string): void | Promise<void>
   /** What can be changed on servers that run; absent when the driver lacks the capability. */
   readonly mutable?: MutableHarness
+  /** Volumes of the cloud, as specs of persistent volumes, and what the cloud calls each; absent when the driver lacks the capability. */
+  readonly volumes?: readonly OwnVolume[]
+}
+
+/** A volume that the driver must know for one of its cloud's. */
+export interface OwnVolume {
+  /** Spec of a PersistentVolume. */
+  readonly volume: Readonly<Record<string, unknown>>
+  readonly id: string
 }
 
 /** How a test changes mutable fields, and sees what became of them. */

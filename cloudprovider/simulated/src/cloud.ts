@@ -49,8 +49,9 @@ export interface SimulatedCloud {
   create(wish: ServerWish, owned: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<SimulatedServer>
   /** Makes a server without asking whether its machine has one already, as a cloud does whose clients go wrong. */
   duplicate(wish: ServerWish): SimulatedServer
+  /** `NotFound` when the server is going or gone, although it may still be shown. */
   initialize(server: SimulatedServer, signal?: AbortSignal): Promise<void>
-  /** Gives a server these tags, and takes away all others. */
+  /** Gives a server these tags, and takes away all others. `NotFound` as above. */
   retag(server: SimulatedServer, tags: SimulatedServer['tags'], signal?: AbortSignal): Promise<void>
   remove(server: SimulatedServer, signal?: AbortSignal): Promise<void>
   /** Servers as status and list show them, after one call's time. */
@@ -107,12 +108,14 @@ export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedS
     initialize: async (server, signal) => {
       gate.enter('initialize', server.machineName, signal)
       await gate.pause(settings.callMilliseconds, signal)
+      servers.need(server)
       server.initialized = true
       gate.leave('initialize', server.machineName)
     },
     retag: async (server, tags, signal) => {
       gate.enter('update', server.machineName, signal)
       await gate.pause(settings.callMilliseconds, signal)
+      servers.need(server)
       server.tags = tags
       gate.leave('update', server.machineName)
     },
@@ -215,6 +218,11 @@ function createServers({ clock, random }: SimulatedPorts, { settings, script, sp
     boot,
     vanish,
     all: () => [...servers.values()],
+    /** What a cloud still shows of a server that is going or gone cannot be changed. */
+    need: ({ id, machineName, state }: SimulatedServer) => {
+      if (!servers.has(id) || state === 'deleting')
+        throw new Failure('NotFound', `the server ${id} of ${machineName} is gone`)
+    },
     peak: () => peak,
     onChange: (listener: ServerListener) => {
       listeners.add(listener)

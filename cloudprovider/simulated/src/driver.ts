@@ -7,6 +7,9 @@ import { parseProviderSpec } from './provider-spec.ts'
 /** Name of the provider in machine classes. */
 export const simulatedProvider = 'simulated'
 
+/** Name of the CSI driver whose volumes are the simulated cloud's. */
+export const simulatedVolumeDriver = 'disks.simulated'
+
 /** A driver in front of a simulated cloud. It holds nothing itself: any number of them may stand in front of one cloud. */
 export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
   const one = async (
@@ -91,6 +94,10 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
       await cloud.look('delete', undefined, signal)
       return cloud.leftovers.remove(id, owned)
     },
+    getVolumeIds: async ({ volumes }, { signal } = {}) => {
+      signal?.throwIfAborted()
+      return volumes.flatMap(volumeIdsOf)
+    },
     getConsoleOutput: async (request, lines, { signal } = {}) => {
       const server = await one('status', request, signal)
       const text = [`${server.machineName} booting`, `cloud-init: ${server.userData.length} bytes of user-data`]
@@ -102,6 +109,14 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
 /** Provider id of a server, as in `simulated:///region/sim-abc`. */
 export function providerIdOf(server: SimulatedServer): string {
   return `${simulatedProvider}:///${server.region}/${server.id}`
+}
+
+/** The handle of a volume of the simulated cloud is its id; nobody else's volume has one. */
+function volumeIdsOf({ csi }: Readonly<Record<string, unknown>>): readonly string[] {
+  const { driver, volumeHandle } = (csi ?? {}) as { readonly driver?: unknown; readonly volumeHandle?: unknown }
+  return driver === simulatedVolumeDriver && typeof volumeHandle === 'string' && volumeHandle !== ''
+    ? [volumeHandle]
+    : []
 }
 
 function own(servers: readonly SimulatedServer[], request: MachineRequest): readonly SimulatedServer[] {

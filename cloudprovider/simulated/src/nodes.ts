@@ -7,6 +7,8 @@ import { pauseMilliseconds } from '@trellis/foundation/retry'
 import type { Client } from '@trellis/kubernetes/client'
 import type { SimulatedCloud, SimulatedServer } from './cloud.ts'
 import { providerIdOf } from './driver.ts'
+import { renewLease } from './leases.ts'
+import { startNodeLoss } from './node-loss.ts'
 
 /** What making Nodes needs. */
 export interface NodeMakerContext {
@@ -17,6 +19,10 @@ export interface NodeMakerContext {
   readonly client: Client
   /** Time from a running server to its Node. */
   readonly joinMilliseconds: number
+  /** How often each Node renews its Lease; never when undefined. */
+  readonly leaseMilliseconds?: number | undefined
+  /** How long after the end of its server a Node is called NotReady; never when undefined. */
+  readonly nodeLossMilliseconds?: number | undefined
 }
 
 /** Plays the kubelets of a simulated cloud. */
@@ -25,12 +31,24 @@ export interface NodeMaker {
   setReady(nodeName: string, ready: boolean): Promise<void>
 }
 
-/** Makes a Ready Node for every server some time after it runs, trying until the API server answers, until the signal aborts. Does not renew leases: there is nothing that would miss them. */
+/**
+ * Makes a Ready Node for every server some time after it runs, trying until the API server answers, until the signal aborts. Where it is told to, Nodes renew their Leases, and are
+ * NotReady when their servers are gone: without a real controller of nodes' lives nothing misses the one or does the other.
+ */
 export function startNodeMaker(context: NodeMakerContext, signal: AbortSignal): NodeMaker {
   const { clock, random, cloud, client, log } = context
-  const join = async (server: SimulatedServer) => {
+  const { leaseMilliseconds, nodeLossMilliseconds } = context
+  if (nodeLossMilliseconds !== undefined) startNodeLoss({ ...context, nodeLossMilliseconds }, signal)
+  const live = async (server: SimulatedServer) => {
     if (!cloud.willJoin(server.machineName)) return
     await clock.sleep(cloud.span(context.joinMilliseconds), signal)
+    await join(server)
+    if (leaseMilliseconds === undefined) return
+    const lives = () => server.state === 'running'
+    const wish = { nodeName: server.machineName, periodMilliseconds: leaseMilliseconds, lives }
+    await renewLease(context, wish, signal)
+  }
+  const join = async (server: SimulatedServer) => {
     for (let tries = 1; server.state === 'running'; tries++) {
       try {
         await client.create(nodes, nodeOf(server, clock.now()))
@@ -49,7 +67,7 @@ export function startNodeMaker(context: NodeMakerContext, signal: AbortSignal): 
       () => false,
     )
   const stop = cloud.onChange((server, change) => {
-    if (change === 'running' && !signal.aborted) join(server).catch(() => {})
+    if (change === 'running' && !signal.aborted) live(server).catch(() => {})
   })
   signal.addEventListener('abort', stop, { once: true })
   return {

@@ -65,6 +65,10 @@ export const settingsSchema = Type.Object(
     createMilliseconds: Type.Optional(milliseconds),
     /** Time from a running server to its Node. */
     joinMilliseconds: Type.Optional(milliseconds),
+    /** How often each Node renews its Lease, as its kubelet does (there every 10 s); never when absent. */
+    leaseMilliseconds: Type.Optional(Type.Number({ minimum: 1000 })),
+    /** How long after the end of its server a Node is called NotReady; never when absent, because a real controller of nodes' lives does it. */
+    nodeLossMilliseconds: Type.Optional(milliseconds),
     deleteMilliseconds: Type.Optional(milliseconds),
     /** Time that every other call takes. */
     callMilliseconds: Type.Optional(milliseconds),

@@ -4,7 +4,7 @@ import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { describe, expect, it } from 'vitest'
 import { createSimulatedCloud } from './cloud.ts'
-import { createSimulatedDriver, providerIdOf } from './driver.ts'
+import { createSimulatedDriver, providerIdOf, simulatedVolumeDriver } from './driver.ts'
 import { parseSettings, type SimulatedSettings } from './settings.ts'
 
 function openHarness(settings: SimulatedSettings): DriverHarness & ReturnType<typeof parts> {
@@ -34,6 +34,10 @@ function openHarness(settings: SimulatedSettings): DriverHarness & ReturnType<ty
           .find((server) => server.machineName === machineName && `kubernetes.io/cluster/${cluster}` in server.tags)
           ?.tags,
     },
+    volumes: ['disk-1', 'disk-2'].map((id) => ({
+      volume: { accessModes: ['ReadWriteOnce'], csi: { driver: simulatedVolumeDriver, volumeHandle: id } },
+      id,
+    })),
     loseNextCreation: () => all.cloud.script({ operation: 'create', when: 'after' }),
     [Symbol.asyncDispose]: async () => {},
   }
@@ -147,6 +151,29 @@ describe('the simulated cloud', () => {
     expect(cloud.leftovers.all()).toEqual([])
     expect(await elapse(() => driver.deleteMachine(request('a')))).toBe('gone')
     expect((await elapse(async () => driver.listLeftovers?.(request('a'))))?.map(({ kind }) => kind)).toEqual(['port'])
+  })
+
+  it.each([
+    { state: 'gone', deleteMilliseconds: 100 },
+    { state: 'going', deleteMilliseconds: 12_000 },
+  ])('changes no server that is $state, although it still shows it', async ({ deleteMilliseconds }) => {
+    const settings = { visibilityLagMilliseconds: 15_000, answersEarly: true, deleteMilliseconds }
+    const { clock, cloud, driver } = parts(settings)
+    await driver.createMachine(request('a'))
+    await clock.advance(15_000)
+    await driver.deleteMachine(request('a'))
+    await clock.advance(1000)
+    const { providerId } = await driver.createMachine(request('a'))
+    expect((await driver.getMachineStatus(request('a'))).providerId).not.toBe(providerId)
+    const tags = { ...(spec('one').tags as object), note: 'b' }
+    const change = { ...request('a'), providerSpec: { ...spec('one'), tags } }
+    for (const call of [() => driver.updateMachine?.(change), () => driver.initializeMachine(change)]) {
+      const failure = await call()?.catch((error: unknown) => error)
+      expect(isFailure(failure, 'NotFound'), String(failure)).toBe(true)
+    }
+    await clock.advance(40_000)
+    await driver.updateMachine?.(change)
+    expect(cloud.servers().map((server) => server.tags.note)).toEqual(['b'])
   })
 
   it('refuses settings that it does not know, by name', () => {

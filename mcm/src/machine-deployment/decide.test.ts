@@ -96,6 +96,19 @@ describe('the template', () => {
     })
   })
 
+  it('makes no machines again for those that were updated in place and belong to another set', () => {
+    const owner = deployment(3)
+    const base = setFor(owner, 3)
+    const labels = { 'node.machine.sapcloud.io/scale-up-disabled': 'true' }
+    const disabled = { ...base, metadata: { ...base.metadata, labels } }
+    const counting = { now: epoch, minReady: 0, chosen: new Set<string>() }
+    const enabled = { metadata: { labels: { 'node.machine.sapcloud.io/scale-up-disabled': null } } }
+    const patchWith = (count: number) => newestPatch(owner, viewOf(disabled, members(disabled, count), counting), [])
+    expect(patchWith(1)).toEqual({ ...enabled, spec: { replicas: 1 } })
+    expect(patchWith(3)).toEqual(enabled)
+    expect(newestPatch(owner, viewOf(base, [], counting), [])).toBeUndefined()
+  })
+
   it('is carried into the newest set in place, where that is possible', () => {
     const before = deployment(3)
     const set = viewOf(setFor(before, 3), [], { now: epoch, minReady: 0, chosen: new Set() })

@@ -1,5 +1,6 @@
+import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { describe, expect, it } from 'vitest'
-import { deployment, setFor } from '../../testing/deployments.ts'
+import { deployment, members, setFor } from '../../testing/deployments.ts'
 import { epoch, launched, ownedBy } from '../../testing/objects.ts'
 import { decideMachineDeployment } from './decide.ts'
 import { movePatch } from './in-place-move.ts'
@@ -58,5 +59,28 @@ describe('a deployment that is updated in place', () => {
       classTrouble: undefined,
     }
     expect(decideMachineDeployment(observed, epoch).actions).toEqual([])
+  })
+
+  it.each<{ change: string; replicas: number; wanted: Record<string, number> }>([
+    { change: 'nothing', replicas: 3, wanted: {} },
+    { change: 'growth', replicas: 5, wanted: { newest: 3 } },
+    { change: 'shrinkage', replicas: 1, wanted: { old: 2, newest: 0 } },
+  ])('keeps what the update added while nodes are not known, upon $change', ({ replicas, wanted }) => {
+    const three = deployment(3)
+    const template = { ...three.spec?.template, spec: { class: { kind: 'MachineClass', name: 'large' } } }
+    const large = deployment(3, { strategy, template })
+    const [old, newest] = [setFor(three, 3), setFor(large, 1, 60)]
+    const observed = {
+      deployment: { ...large, spec: { ...large.spec, template, replicas } },
+      sets: [old, newest],
+      machinesOf: (set: MachineSet) => members(set, set.spec?.replicas ?? 0),
+      classTrouble: undefined,
+    }
+    const { actions } = decideMachineDeployment(observed, epoch)
+    const names = { [old.metadata.name]: 'old', [newest.metadata.name]: 'newest' }
+    const scaled = actions.flatMap((action) =>
+      action.kind === 'scale-set' && action.from !== action.to ? [[names[action.set.metadata.name], action.to]] : [],
+    )
+    expect(Object.fromEntries(scaled)).toEqual(wanted)
   })
 })

@@ -1,6 +1,7 @@
 import { pods } from '@trellis/api/core/pod'
 import { machines } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
+import { keyOf } from '@trellis/api/meta'
 import { Failure } from '@trellis/foundation/failure'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { describe, expect, it } from 'vitest'
@@ -113,6 +114,39 @@ describe('an update in place', () => {
       3,
     )
     expect(leftOn).toEqual([])
+  })
+
+  it('says of a machine that is drained and ill that it is ill, and says it once', async () => {
+    let statuses = 0
+    await playToEnd(
+      {
+        strategy: auto(0, 1),
+        meanwhile: async ({ client, rig }, second) => {
+          if (second === 0) {
+            client.onCall(({ method, target }) => {
+              if (method !== 'replaceStatus' || target !== machines.plural || ++statuses < 500) return
+              throw new Failure('Throttled', 'the machines are written without end', { retryAfterMilliseconds: 60_000 })
+            })
+            for (const { metadata } of await rig.nodes()) {
+              const pod = podOn('default', `pod-${metadata.name}`, metadata.name)
+              const held = { ...pod.metadata, finalizers: ['example.com/held'] }
+              await client.create(pods, { ...pod, metadata: held, status: { phase: 'Running' } })
+            }
+          }
+          const closed = (await rig.nodes()).filter(({ spec }) => spec?.unschedulable === true)
+          if (second === 10 || second === 60) {
+            expect(closed).toHaveLength(1)
+            for (const { metadata } of closed) await rig.nodeMaker.setReady(metadata.name, second === 60)
+          }
+          if (second < 100) return
+          for (const pod of (await client.list(pods, { namespace: 'default' })).items) {
+            await client.patch(pods, keyOf(pod), { metadata: { finalizers: [] } }, { type: 'merge' })
+          }
+        },
+      },
+      3,
+    )
+    expect(statuses).toBeLessThan(150)
   })
 
   it('stands still while paused, but completes what has begun', async () => {

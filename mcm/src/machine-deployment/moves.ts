@@ -31,10 +31,12 @@ export function decideMoves(
   const all = newest === undefined ? old : [...old, newest]
   const strategy = deployment.spec?.strategy?.type ?? 'RollingUpdate'
   const paused = deployment.spec?.paused === true
-  // While nodes are not known nothing can be updated in place, and nothing that exists may be replaced instead.
-  const held = paused || (strategy === 'InPlaceUpdate' && old.some(({ existing }) => existing > 0))
-  const resizing = { replicas, surge: strategy === 'RollingUpdate' ? bounds.maxSurge : 0 }
-  if (held && all.length > 0) return scaled(deployment, all, shareOut({ ...resizing, views: all }))
+  // While nodes are not known nothing can be updated in place, and nothing that exists may be replaced instead; what an update added before stays.
+  const updating = strategy === 'InPlaceUpdate' && old.some(({ existing }) => existing > 0)
+  const resizing = { replicas, surge: strategy === 'Recreate' ? 0 : bounds.maxSurge }
+  if (updating && !isScalingEvent(all, replicas)) return []
+  if ((paused || updating) && all.length > 0)
+    return scaled(deployment, all, shareOut({ ...resizing, views: all, filled: newest }))
   const replaces = strategy === 'Recreate' && old.some(({ wanted }) => wanted > 0)
   if (isScalingEvent(all, replicas) && !replaces) {
     const scaling = shareOut({ ...resizing, views: all, newest })

@@ -76,8 +76,9 @@ export function newestPatch(
   const gone = inheritable.filter((key) => key in present && !(key in wantedAnnotations))
   for (const key of gone) Object.assign(annotations, { [key]: null })
   const spec = livingSpec(set.spec ?? {}, wanted.spec ?? {})
-  // A set of a former template that is wanted again makes machines again.
+  // A set of a former template that is wanted again makes machines again, but none in the place of those that were updated in place and belong to another set.
   const disabled = set.metadata.labels?.[machineLabels.scaleUpDisabled] !== undefined
+  const shrinks = disabled && newest.present < newest.wanted
   const metadata = {
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     ...(disabled ? { labels: { [machineLabels.scaleUpDisabled]: null } } : {}),
@@ -85,7 +86,7 @@ export function newestPatch(
   if (Object.keys(metadata).length === 0 && spec === undefined) return undefined
   return {
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
-    ...(spec === undefined ? {} : { spec }),
+    ...(spec === undefined && !shrinks ? {} : { spec: { ...spec, ...(shrinks ? { replicas: newest.present } : {}) } }),
   }
 }
 

@@ -205,6 +205,18 @@ describe('shareOut', () => {
     expect(Object.fromEntries(shareOut({ replicas, surge: 1, views, newest: views.at(-1) }))).toEqual(wanted)
   })
 
+  it.each([
+    { reason: 'waits for what it gave up to a rollout', filled: 'b', wanted: {} },
+    { reason: 'does not wait for what it was told to give up', filled: 'a', wanted: { a: 2 } },
+    { reason: 'does not wait where nothing was to be replaced', filled: undefined, wanted: { a: 2 } },
+  ])('a set that is alone while nothing is replaced $reason', ({ filled, wanted }) => {
+    const views = [{ ...view('a', 1, 1, 2, 0), present: 1 }, view('b', 0, 0, 0, 60)]
+    const scaling = shareOut({ replicas: 2, surge: 0, views, filled: views.find(({ name }) => name === filled) })
+    expect(Object.fromEntries(scaling)).toEqual(wanted)
+    const later = views.map((one) => ({ ...one, existing: one.present }))
+    expect(Object.fromEntries(shareOut({ replicas: 2, surge: 0, views: later }))).toEqual({ a: 2 })
+  })
+
   it('shares out exactly what is allowed', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 2, maxLength: 5 })
     fc.assert(

@@ -67,19 +67,22 @@ export interface Resizing {
   readonly views: readonly SetView[]
   /** The set of the present template, which takes all growth; absent while nothing may be replaced. */
   readonly newest?: SetView | undefined
+  /** The set that a rollout fills, or did before it was held up. */
+  readonly filled?: SetView | undefined
 }
 
 /**
  * A change of the wanted number while several sets have machines: growth goes to the newest alone, as far as servers that are still going leave room;
- * its own among them, since after a rollback they are old ones. A set that is alone does not wait for machines that it was told to give up.
+ * its own among them, since after a rollback they are old ones. A set that is alone does not wait for machines that it was told to give up, unless it gave them up to a rollout that is held up now.
  * Shrinkage falls first to the sets whose machines the autoscaler chose, the rest is shared out in proportion, and what does not divide falls to the largest.
  */
-export function shareOut({ replicas, surge, views, newest }: Resizing): Scaling {
+export function shareOut({ replicas, surge, views, newest, filled }: Resizing): Scaling {
   const active = views.filter(({ wanted }) => wanted > 0)
   const target = newest ?? [...(active.length > 0 ? active : views)].sort(byAge).at(-1)
   if (target === undefined) return new Map()
   if (active.every((view) => view === target)) {
-    const to = Math.min(replicas, Math.max(target.wanted, replicas + surge - serversElsewhere(views, target)))
+    const given = filled === undefined || filled === target ? 0 : target.existing - target.present
+    const to = Math.min(replicas, Math.max(target.wanted, replicas + surge - given - serversElsewhere(views, target)))
     return target.wanted === to ? new Map() : new Map([[target.name, to]])
   }
   const sum = total(active, ({ wanted }) => wanted)

@@ -61,6 +61,12 @@ describe('failed machines of a set', () => {
       most: 5,
       actions: ['delete a', 'create 1'],
     },
+    {
+      reason: 'it had its time',
+      machines: [{ name: 'a', value: 'expired' }],
+      most: 1,
+      actions: ['delete a', 'create 1'],
+    },
     { reason: 'the set may preserve one', machines: [{ name: 'a' }], most: 1, actions: ['update a'] },
     {
       reason: 'it preserves no more than it may',

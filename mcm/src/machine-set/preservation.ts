@@ -2,7 +2,7 @@ import type { Machine } from '@trellis/api/machine/machine'
 import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { machineAnnotations } from '@trellis/api/machine/well-known'
 import { isLeaving, phaseOf } from '../machine/phase.ts'
-import { preservedUntil, preserveValueOf } from '../machine/preservation.ts'
+import { hadItsTime, preservedUntil, preserveValueOf } from '../machine/preservation.ts'
 
 /** What a set does about failed machines that are, or are to be, preserved. */
 export interface PreservationPlan {
@@ -31,8 +31,10 @@ export function planPreservation(set: MachineSet, present: readonly Machine[]): 
   const automatic = withValue('auto-preserved').sort(byExpiry).reverse().slice(0, most)
   // Machines that recovered a moment ago may still be marked: they count until they are not.
   const places = Math.max(0, most - autoPreservedCount(present))
-  // Where no server was ever made there is nothing to look at.
-  const worthwhile = withValue(undefined).filter(({ spec }) => spec?.providerID !== undefined)
+  // Where no server was ever made there is nothing to look at, and what was looked at long enough is not preserved again.
+  const worthwhile = withValue(undefined).filter(
+    (machine) => machine.spec?.providerID !== undefined && !hadItsTime(machine),
+  )
   const begin = worthwhile.sort(byName).slice(0, places)
   return { held: new Set([...withValue('now', 'when-failed'), ...automatic, ...begin]), begin }
 }

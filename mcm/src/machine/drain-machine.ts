@@ -27,7 +27,7 @@ export async function drainMachine(
   { purpose, since }: { readonly purpose: DrainPurpose; readonly since: number },
 ): Promise<DrainProgress | undefined> {
   if (node === undefined) return undefined
-  const session = sessionOf(draining, node.metadata.name)
+  const session = sessionOf(draining, node.metadata.name, `${purpose} ${since}`)
   return session === undefined ? undefined : drainNode(session, { machine, node, purpose, since, settings })
 }
 
@@ -36,7 +36,8 @@ export async function releaseMachineVolumes(
   draining: Draining,
   { machine, node, settings }: MachineObservation,
 ): Promise<ReleaseProgress> {
-  const session = node === undefined ? undefined : sessionOf(draining, node.metadata.name)
+  const { drainOf = '' } = draining.memory
+  const session = node === undefined ? undefined : sessionOf(draining, node.metadata.name, drainOf)
   if (node === undefined || session === undefined) return { kind: 'released' }
   return releaseVolumes(session, { machine, node }, settings.pvDetachTimeoutMilliseconds)
 }
@@ -45,12 +46,19 @@ export async function releaseMachineVolumes(
 export function endDrain(memory: MachineMemory): void {
   memory.drain?.[Symbol.dispose]()
   memory.drain = undefined
+  memory.drainOf = undefined
 }
 
-function sessionOf({ context, memory, wake, signal }: Draining, nodeName: string): DrainSession | undefined {
+/** The session under way, or a new one: what an earlier drain of the node has done, as to cordon it, may have been undone since. */
+function sessionOf(
+  { context, memory, wake, signal }: Draining,
+  nodeName: string,
+  drainOf: string,
+): DrainSession | undefined {
   const { target } = context
   if (target === undefined) return undefined
-  if (memory.drain?.nodeName !== nodeName) endDrain(memory)
+  if (memory.drain?.nodeName !== nodeName || memory.drainOf !== drainOf) endDrain(memory)
+  memory.drainOf = drainOf
   const { clock, random, log, events, driver } = context
   const { client, budgets, attachments } = target
   const patch = (name: string, body: object) => patchNode(target, name, body)

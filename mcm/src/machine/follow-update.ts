@@ -5,6 +5,7 @@ import { decideUpdate, drainedStep, drainingStatement, type UpdateStep } from '.
 import { copiedConditions } from './node-view.ts'
 import type { MachineObservation } from './observation.ts'
 import { observeMachine } from './observe.ts'
+import { phaseOf } from './phase.ts'
 import { writeStatus } from './write.ts'
 import { patchNode, stateNodeCondition } from './write-node.ts'
 
@@ -76,7 +77,8 @@ async function drain(following: Following, observed: MachineObservation, since: 
   const progress = await drainMachine(following, observed, { purpose: 'update', since })
   if (progress === undefined) return done
   if (progress.kind === 'drained') return move(following, observed, drainedStep)
-  if (progress.reason !== 'LookingAtPods') {
+  // What is said of a machine's illness says more: two statements would follow each other without end.
+  if (progress.reason !== 'LookingAtPods' && phaseOf(observed.machine) === 'Running') {
     await writeStatus(following.context, observed.machine, drainingStatement(progress.message))
   }
   return again(progress.milliseconds)

@@ -215,6 +215,27 @@ describe('decideUpdate', () => {
     expect(said(decide('InPlaceUpdateSuccessful', sick, 601))).toBe('Unknown')
   })
 
+  it.each([
+    { labels: [...both, 'failed'] as const, why: 'Machine machine-1 could not be updated in place: the disk is full' },
+    { labels: both, why: 'Machine machine-1 was not updated in place within 20m0s' },
+  ])(
+    'says why it gives up in words that do not grow while the machine may not be replaced: $why',
+    ({ labels, why }) => {
+      const node = updatedNode({ labels: [...labels], reason: labels.length > 2 ? 'UpdateFailed' : 'ReadyForUpdate' })
+      const machine = launched('InPlaceUpdateFailed')
+      const words = (description: string) => {
+        const lastOperation = { ...machine.status?.lastOperation, description }
+        const told = { ...machine, status: { ...machine.status, lastOperation } }
+        const step = decideUpdate(observationOf(told, { node }), epoch + 601_000)
+        return step?.kind === 'fail' ? (step.statement.operation?.description ?? '') : said(step)
+      }
+      const name = machine.metadata.name
+      const expected = `Not repaired within 10m0s: ${why.replace('machine-1', name)}`
+      expect(words('anything')).toBe(expected)
+      expect(words(`${expected}; it is not replaced yet: one at a time`)).toBe(expected)
+    },
+  )
+
   it('waits for ever where the health timeout is disabled', () => {
     const node = updatedNode({ labels: [...both, 'failed'], reason: 'UpdateFailed' })
     const observed = observationOf(launched('InPlaceUpdateFailed'), { node })

@@ -1,4 +1,4 @@
-import type { MachinePhase } from '@trellis/api/machine/machine'
+import type { Machine, MachinePhase } from '@trellis/api/machine/machine'
 import { machineNodeConditions } from '@trellis/api/machine/well-known'
 import { formatDuration } from '../common/duration.ts'
 import { type NodeUpdate, nodeUpdateOf } from './in-place-node.ts'
@@ -45,7 +45,7 @@ export function decideUpdate(observed: MachineObservation, now: number): UpdateS
   if (phase === 'InPlaceUpdating') return updatingStep(observed, update, now)
   if (phase === 'InPlaceUpdateSuccessful') return returningStep(observed, update, now)
   const step = update === undefined ? undefined : preparingStep(update, phase, now)
-  return phase === 'InPlaceUpdateFailed' ? (step ?? failedStep(observed, now)) : step
+  return phase === 'InPlaceUpdateFailed' ? (step ?? failedStep(observed, update, now)) : step
 }
 
 /** What whoever updates has reported counts in any phase, also when it comes late. */
@@ -65,7 +65,7 @@ function reportedStep({ machine }: MachineObservation, update: NodeUpdate): Upda
       event: { severity: 'normal', reason: phase, note: description },
     }
   }
-  const description = `Machine ${name} could not be updated in place: ${failure}`
+  const description = failureText(machine, update)
   return {
     kind: 'move',
     condition: holding(wanted, `The update in place failed: ${failure}`),
@@ -145,8 +145,7 @@ function updatingStep(observed: MachineObservation, update: NodeUpdate | undefin
   }
   const left = phaseSince(machine) + settings.inPlaceUpdateTimeoutMilliseconds - now
   if (left >= 0) return { kind: 'wait', statement: seen(observed), milliseconds: left + 1 }
-  const limit = formatDuration(settings.inPlaceUpdateTimeoutMilliseconds)
-  const description = `Machine ${machine.metadata.name} was not updated in place within ${limit}`
+  const description = notUpdatedText(observed)
   return {
     kind: 'move',
     statement: { phase: 'InPlaceUpdateFailed', timeoutActive: true, operation: operation('Failed', description) },
@@ -155,12 +154,13 @@ function updatingStep(observed: MachineObservation, update: NodeUpdate | undefin
 }
 
 /** A failed update may still be repaired from outside; a machine whose update stays failed is replaced. */
-function failedStep(observed: MachineObservation, now: number): UpdateStep {
+function failedStep(observed: MachineObservation, update: NodeUpdate | undefined, now: number): UpdateStep {
   const { machine, settings } = observed
   if (settings.disableHealthTimeout) return { kind: 'wait', statement: { ...seen(observed), timeoutActive: false } }
   const left = phaseSince(machine) + settings.healthTimeoutMilliseconds - now
   if (left >= 0) return { kind: 'wait', statement: seen(observed), milliseconds: left + 1 }
-  const why = machine.status?.lastOperation?.description ?? 'the update in place failed'
+  // Not what the machine's status says: that may be this very sentence, which would grow with every pass.
+  const why = update?.result === 'failed' ? failureText(machine, update) : notUpdatedText(observed)
   const limit = formatDuration(settings.healthTimeoutMilliseconds)
   return {
     kind: 'fail',
@@ -205,6 +205,15 @@ function returningStep(observed: MachineObservation, update: NodeUpdate | undefi
     },
     event: { severity: 'warn', reason: 'Unhealthy', note: description },
   }
+}
+
+function failureText({ metadata }: Machine, { failure = 'no reason is known' }: NodeUpdate): string {
+  return `Machine ${metadata.name} could not be updated in place: ${failure}`
+}
+
+function notUpdatedText({ machine, settings }: MachineObservation): string {
+  const limit = formatDuration(settings.inPlaceUpdateTimeoutMilliseconds)
+  return `Machine ${machine.metadata.name} was not updated in place within ${limit}`
 }
 
 function seen({ machine, node }: MachineObservation): StatusStatement {

@@ -18,6 +18,8 @@ export interface MachineMemory {
   leaving: LeavingMemory
   /** The drain of its node, while there is one: to delete it, to update it, or to keep it as it is. */
   drain?: DrainSession | undefined
+  /** What that drain is for and when it began: any other begins anew. */
+  drainOf?: string | undefined
 }
 
 /** The part of the memory that concerns a machine that is going. */

@@ -163,13 +163,31 @@ describe('decidePreservation', () => {
     expect(decide(failed, kept, late - 1)).not.toHaveProperty('expiry')
     expect(decide(failed, kept, late)).toMatchObject({
       expiry: null,
-      annotations: { [noted]: null },
+      annotations: { [noted]: null, [preserve]: 'expired' },
       wishes: { annotations: { [preserve]: null } },
       condition: { status: 'False' },
       drain: false,
     })
     const alone = decide(machine('Failed', { [preserve]: 'when-failed' }, end), undefined, late)
-    expect(alone).toEqual({ expiry: null, annotations: { [preserve]: null }, drain: false })
+    expect(alone).toEqual({ expiry: null, annotations: { [preserve]: 'expired' }, drain: false })
+    const well = decide(machine('Running', { [preserve]: 'now' }, end), undefined, late)
+    expect(well).toEqual({ expiry: null, annotations: { [preserve]: null }, drain: false })
+  })
+
+  it('leaves a word that its time is over with a failed machine until that recovers or is preserved anew', () => {
+    const over = machine('Failed', { [preserve]: 'expired' })
+    expect(decide(over, node())).toEqual({ drain: false })
+    expect(decide(machine('Failed', { [preserve]: 'expired' }, end), undefined, epoch + 96 * hours)).toEqual({
+      expiry: null,
+      drain: false,
+    })
+    expect(decide(machine('Running', { [preserve]: 'expired' }), node()).annotations).toEqual({ [preserve]: null })
+    expect(decide(over, node({ [preserve]: 'now' }))).toMatchObject({
+      annotations: { [noted]: 'now', [preserve]: null },
+      expiry: expect.any(String),
+    })
+    const forbidden = machine('Failed', { [preserve]: 'false' }, end)
+    expect(decide(forbidden, undefined, epoch + 96 * hours)).not.toHaveProperty('annotations')
   })
 
   it('goes on while nobody can see the node, whose wish would begin anew', () => {

@@ -12,6 +12,8 @@ import type { NodeConditionStatement } from './write-node.ts'
 export type PreserveValue = 'now' | 'when-failed' | 'auto-preserved' | 'false'
 
 const values: readonly PreserveValue[] = ['now', 'when-failed', 'auto-preserved', 'false']
+/** Written in the place of a wish whose time is over, until the machine is no longer failed: nothing preserves the same failure a second time by itself. It counts as no wish. */
+const spentValue = 'expired'
 const { preserve, lastAppliedNodePreserveValue, scaleDownDisabled, scaleDownDisabledByUs, drainedForPreservation } =
   machineAnnotations
 const { preserved: condition } = machineNodeConditions
@@ -35,6 +37,11 @@ export interface PreservationDecision {
 export function preserveValueOf({ metadata }: Machine): PreserveValue | undefined {
   const { annotations = {} } = metadata
   return read(annotations[lastAppliedNodePreserveValue]) ?? read(annotations[preserve])
+}
+
+/** Whether the machine was preserved for its present failure, and the time for that is over. */
+export function hadItsTime({ metadata }: Machine): boolean {
+  return metadata.annotations?.[preserve] === spentValue
 }
 
 /** Until when a machine is preserved, in milliseconds; undefined when it is not. */
@@ -87,7 +94,10 @@ function isActive(machine: Machine, value: PreserveValue | undefined): boolean {
   return value === 'now' || ((value === 'when-failed' || value === 'auto-preserved') && phaseOf(machine) === 'Failed')
 }
 
-/** A value on the Node is noted on the machine and replaces its own; one that has expired, or was the controller's own and did its work, is taken away, so that it preserves nothing again. */
+/**
+ * A value on the Node is noted on the machine and replaces its own; one that has expired, or was the controller's own and did its work, is taken away, so that it preserves nothing again.
+ * On a machine that is still failed it leaves a word behind that keeps the machine's set from preserving it anew.
+ */
 function machineAnnotationsOf(
   machine: Machine,
   node: Node | undefined,
@@ -99,11 +109,14 @@ function machineAnnotationsOf(
   const noted =
     node === undefined && !expired ? annotations[lastAppliedNodePreserveValue] : kept ? nodeValue : undefined
   const own = annotations[preserve]
-  const done = own === 'auto-preserved' && phaseOf(machine) !== 'Failed'
+  const failed = phaseOf(machine) === 'Failed'
+  const done = (own === 'auto-preserved' || own === spentValue) && !failed
   const drop = own !== undefined && (nodeValue !== undefined || done || (expired && own !== 'false'))
+  const spent = expired && failed && !(nodeValue === 'false' || (nodeValue === undefined && own === 'false'))
+  const after = spent ? spentValue : drop ? undefined : own
   const changes = {
     ...(annotations[lastAppliedNodePreserveValue] === noted ? {} : { [lastAppliedNodePreserveValue]: noted ?? null }),
-    ...(drop ? { [preserve]: null } : {}),
+    ...(own === after ? {} : { [preserve]: after ?? null }),
   }
   return Object.keys(changes).length === 0 ? undefined : changes
 }

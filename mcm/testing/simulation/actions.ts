@@ -5,9 +5,10 @@ import { machineClasses } from '@trellis/api/machine/machine-class'
 import { type MachineDeploymentSpec, machineDeployments } from '@trellis/api/machine/machine-deployment'
 import { machineAnnotations, machineLabels } from '@trellis/api/machine/well-known'
 import { keyOf } from '@trellis/api/meta'
-import type { Random } from '@trellis/foundation/random'
 import type { Client } from '@trellis/kubernetes/client'
 import { classFor, classSecret, deploymentOf } from '../rig.ts'
+import { type FeatureAction, featureHandlers } from './feature-actions.ts'
+import { chosen, type UsersOptions } from './users.ts'
 
 /** Something that a user, or the world, does. `pick` chooses among what there is, wrapping around. */
 export type Action =
@@ -30,10 +31,15 @@ export type Action =
   | { readonly do: 'ready-node'; readonly pick: number; readonly ready: boolean }
   | { readonly do: 'delete-server'; readonly pick: number }
   | { readonly do: 'create-server'; readonly name: string }
-  | { readonly do: 'quota'; readonly servers: number | undefined }
+  | { readonly do: 'quota'; readonly servers: number | undefined; readonly machineType?: string }
   | { readonly do: 'fail-next'; readonly operation: 'boot' | 'join' | 'create' | 'delete'; readonly times: number }
   | { readonly do: 'app'; readonly name: string; readonly replicas: number }
   | { readonly do: 'outage'; readonly cluster: 'control' | 'target'; readonly down: boolean }
+  | { readonly do: 'silence'; readonly cluster: 'control' | 'target'; readonly seconds: number }
+  | { readonly do: 'stateful-app'; readonly name: string; readonly replicas: number }
+  | { readonly do: 'detaching'; readonly seconds: number | null }
+  | { readonly do: 'updates'; readonly end: 'successful' | 'failed' | 'never' }
+  | FeatureAction
   | { readonly do: 'break-watches' }
   | { readonly do: 'forget-history' }
   | { readonly do: 'crash' }
@@ -53,21 +59,9 @@ export interface Users {
   act(action: Action): Promise<boolean>
 }
 
-/** What users work with. */
-export interface UsersOptions {
-  readonly control: Client
-  readonly target: Client
-  readonly namespace: string
-  readonly now: () => number
-  /** Told that a user is about to delete a machine, by its uid, or a node, by its name. */
-  readonly onDeletion?: (uidOrNode: string) => void
-  /** Whether there is still a server that a node may report from. */
-  readonly mayBeReady?: (nodeName: string) => boolean
-}
-
 /** Users of one namespace of machines. */
 export function createUsers(options: UsersOptions): Users {
-  const handlers = { ...deploymentHandlers(options), ...objectHandlers(options) }
+  const handlers = { ...deploymentHandlers(options), ...objectHandlers(options), ...featureHandlers(options) }
   return {
     act: async (action) => {
       const handler = handlers[action.do as keyof typeof handlers] as ((given: Action) => Promise<unknown>) | undefined
@@ -97,7 +91,8 @@ function deploymentHandlers({ control, namespace }: UsersOptions) {
       change(name, { spec: { template: { spec: { class: { name: machineClass } } } } }),
     strategy: ({ name, strategy }: Of<'strategy'>) => {
       const rollingUpdate = strategy.type === 'RollingUpdate' ? strategy.rollingUpdate : null
-      return change(name, { spec: { strategy: { type: strategy.type, rollingUpdate } } })
+      const inPlaceUpdate = strategy.type === 'InPlaceUpdate' ? strategy.inPlaceUpdate : null
+      return change(name, { spec: { strategy: { type: strategy.type, rollingUpdate, inPlaceUpdate } } })
     },
     'label-template': ({ name, value }: Of<'label-template'>) =>
       change(name, {
@@ -174,70 +169,3 @@ function objectHandlers({ control, target, namespace, now, onDeletion, mayBeRead
 
 /** Label and taint that only users write. */
 export const userMark = 'example.com/user'
-
-function chosen<Kind>(items: readonly Kind[], pick: number): Kind | undefined {
-  return items[pick % Math.max(1, items.length)]
-}
-
-/** Names of the deployments that random users work with. */
-export const deploymentNames = ['alpha', 'beta'] as const
-
-/** Something at random. */
-export function drawAction(random: Random): Action {
-  const drawers = [...userDrawers, ...userDrawers, ...worldDrawers]
-  const draw = drawers[random.integer(drawers.length)] ?? (() => ({ do: 'break-watches' as const }))
-  return draw(random)
-}
-
-type Draw = (random: Random) => Action
-
-const nameOf = (random: Random) => deploymentNames[random.integer(3) === 0 ? 1 : 0] ?? 'alpha'
-const pickOf = (random: Random) => random.integer(20)
-
-const userDrawers: readonly Draw[] = [
-  (random) => ({ do: 'scale', name: nameOf(random), replicas: random.integer(6) }),
-  (random) => ({ do: 'scale', name: nameOf(random), replicas: random.integer(6) }),
-  (random) => ({ do: 'roll', name: nameOf(random), machineClass: random.integer(2) === 0 ? 'small' : 'large' }),
-  (random) => ({ do: 'roll', name: nameOf(random), machineClass: random.integer(2) === 0 ? 'small' : 'large' }),
-  (random) => ({ do: 'strategy', name: nameOf(random), strategy: drawStrategy(random) }),
-  (random) => ({ do: 'label-template', name: nameOf(random), value: `v${random.integer(5)}` }),
-  (random) => ({ do: 'pause', name: nameOf(random), paused: random.integer(3) === 0 }),
-  (random) => ({ do: 'delete-machine', pick: pickOf(random), force: random.integer(4) === 0 }),
-  (random) => ({ do: 'mark-machine', pick: pickOf(random) }),
-  (random) => ({ do: 'create-deployment', name: nameOf(random), replicas: random.integer(5) }),
-  (random) => ({ do: 'app', name: `app-${random.integer(3)}`, replicas: random.integer(4) }),
-  (random) => ({ do: 'label-node', pick: pickOf(random), value: `v${random.integer(5)}` }),
-]
-
-const worldDrawers: readonly Draw[] = [
-  (random) => ({ do: 'delete-deployment', name: nameOf(random) }),
-  (random) => ({ do: 'change-class', machineClass: 'small', value: `v${random.integer(3)}` }),
-  (random) => ({ do: 'delete-node', pick: pickOf(random) }),
-  (random) => ({ do: 'ready-node', pick: pickOf(random), ready: random.integer(2) === 0 }),
-  (random) => ({ do: 'ready-node', pick: pickOf(random), ready: random.integer(2) === 0 }),
-  (random) => ({ do: 'delete-server', pick: pickOf(random) }),
-  (random) => ({ do: 'create-server', name: `stray-${random.integer(1000)}` }),
-  (random) => ({ do: 'quota', servers: random.integer(2) === 0 ? undefined : random.integer(6) }),
-  (random) => ({
-    do: 'fail-next',
-    operation: (['boot', 'join', 'create', 'delete'] as const)[random.integer(4)] ?? 'boot',
-    times: 1 + random.integer(3),
-  }),
-  (random) => ({
-    do: 'outage',
-    cluster: random.integer(2) === 0 ? 'control' : 'target',
-    down: random.integer(2) === 0,
-  }),
-  () => ({ do: 'break-watches' }),
-  () => ({ do: 'forget-history' }),
-  () => ({ do: 'crash' }),
-  () => ({ do: 'stop' }),
-]
-
-function drawStrategy(random: Random): NonNullable<MachineDeploymentSpec['strategy']> {
-  const draw = random.integer(5)
-  if (draw === 0) return { type: 'Recreate' }
-  const maxSurge = random.integer(3)
-  const maxUnavailable = draw === 1 ? '50%' : random.integer(3)
-  return { type: 'RollingUpdate', rollingUpdate: { maxSurge, maxUnavailable } }
-}

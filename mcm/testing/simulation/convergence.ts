@@ -6,8 +6,9 @@ import { type Machine, machines } from '@trellis/api/machine/machine'
 import { machineClasses } from '@trellis/api/machine/machine-class'
 import { type MachineDeployment, machineDeployments } from '@trellis/api/machine/machine-deployment'
 import { machineSets } from '@trellis/api/machine/machine-set'
-import { machineLabels } from '@trellis/api/machine/well-known'
+import { machineAnnotations, machineLabels, machineTaints } from '@trellis/api/machine/well-known'
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
+import { isConcerned } from '../../src/machine/in-place-node.ts'
 import { isLeaving, phaseOf } from '../../src/machine/phase.ts'
 import { wantedReplicas } from '../../src/machine-deployment/bounds.ts'
 
@@ -17,6 +18,8 @@ export interface Census {
   target<Kind extends KubernetesObject>(resource: Resource<Kind>): readonly Kind[]
   /** Names of the machines that servers were made for, one for each server. */
   servers(): readonly string[]
+  /** Tags of the server that was made for a machine; absent where they are not looked at. */
+  tagsOf?(machineName: string): Readonly<Record<string, string>> | undefined
 }
 
 /** What is not yet as it will be when all work is done; empty when it is. */
@@ -34,6 +37,7 @@ export function unfinished(census: Census): readonly string[] {
       namesOf(present),
     ),
     ...leftovers(census, present),
+    ...present.flatMap((machine) => markTrouble(census, machine)),
   ]
 }
 
@@ -83,6 +87,30 @@ function differences(what: string, present: readonly string[], wanted: readonly 
   return [
     ...(more.length === 0 ? [] : [`${what} too many: ${more.join(', ')}`]),
     ...(less.length === 0 ? [] : [`${what} missing: ${less.join(', ')}`]),
+  ]
+}
+
+/** What a rollout, an update in place, a preservation or an edited class should have left behind otherwise. */
+function markTrouble(census: Census, { metadata, spec, status }: Machine): readonly string[] {
+  const { name } = metadata
+  const node = census.target(nodes).find((one) => one.metadata.name === name)
+  const keys = new Set((node?.spec?.taints ?? []).map(({ key }) => key))
+  const { preferNoSchedule, preserved, criticalComponentsNotReady } = machineTaints
+  const { scaleDownDisabledByUs } = machineAnnotations
+  const marks = [preferNoSchedule, preserved, criticalComponentsNotReady].filter((key) => keys.has(key))
+  const tags = census.tagsOf?.(name)
+  const model = census.control(machineClasses).find((one) => one.metadata.name === spec?.class?.name)
+  const wanted = (model?.providerSpec as { readonly tags?: Readonly<Record<string, string>> } | undefined)?.tags ?? {}
+  const stale = tags === undefined ? [] : Object.keys(wanted).filter((key) => wanted[key] !== tags[key])
+  return [
+    ...(status?.currentStatus?.preserveExpiryTime === undefined ? [] : [`machine ${name} is preserved`]),
+    ...(node?.spec?.unschedulable === true ? [`node ${name} is closed`] : []),
+    ...(node !== undefined && isConcerned(node) ? [`node ${name} is still to be updated`] : []),
+    ...(node?.metadata.annotations?.[scaleDownDisabledByUs] === undefined ? [] : [`node ${name} is held`]),
+    ...marks.map((key) => `node ${name} carries ${key}`),
+    ...stale.map(
+      (key) => `the server of ${name} has ${tags?.[key]} as ${key}, not ${wanted[key]} as class ${spec?.class?.name}`,
+    ),
   ]
 }
 

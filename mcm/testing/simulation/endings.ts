@@ -1,11 +1,15 @@
 import { nodes } from '@trellis/api/core/node'
 import { pods } from '@trellis/api/core/pod'
+import { volumeAttachments } from '@trellis/api/core/storage'
 import { type Machine, machines } from '@trellis/api/machine/machine'
 import { machineLabels } from '@trellis/api/machine/well-known'
 import { forceWaitMilliseconds } from '../../src/drain/decide.ts'
 import { mustLeave } from '../../src/drain/pods.ts'
+import { wasNode } from '../../src/machine/node-view.ts'
 import { isLeaving, phaseOf } from '../../src/machine/phase.ts'
+import { preservedUntil } from '../../src/machine/preservation.ts'
 import { Breach, type Invariant } from './breach.ts'
+import { staleMilliseconds } from './recent.ts'
 import { limits, type World } from './world.ts'
 
 /** Since when nothing but the controllers themselves keeps them from their work. */
@@ -59,7 +63,8 @@ export function noOrphans(world: World): Invariant {
 /**
  * Never a deleted server whose machine survives: a machine that claims to have a server and has none goes, or gets one, within the time after which its
  * Node is called lost, its health or join timeout and a drain, one after another for each machine of its kind, since only one is given up at a time.
- * A machine that was asked to go is gone within its drain timeout, the wait after a forced drain, and the slack.
+ * A machine that was asked to go is gone within its drain timeout, the wait after a forced drain and for volumes, and the slack. One that is preserved stays
+ * as long as that lasts.
  */
 export function noSurvivors(world: World): Invariant {
   const { clock, control, cloud } = world
@@ -67,7 +72,8 @@ export function noSurvivors(world: World): Invariant {
   const leaving = createStopwatch(clock.now)
   const { nodeLossMilliseconds, healthTimeoutMilliseconds, creationTimeoutMilliseconds, drainTimeoutMilliseconds } =
     limits
-  const departure = drainTimeoutMilliseconds + forceWaitMilliseconds + slackMilliseconds
+  const departure =
+    drainTimeoutMilliseconds + forceWaitMilliseconds + limits.pvDetachTimeoutMilliseconds + slackMilliseconds
   const replacement =
     Math.max(nodeLossMilliseconds + healthTimeoutMilliseconds, creationTimeoutMilliseconds) + departure
   return {
@@ -76,7 +82,11 @@ export function noSurvivors(world: World): Invariant {
       const served = new Set(cloud.servers().map(({ machineName }) => machineName))
       const calm = undisturbedSince(world)
       const bereft = present.filter(
-        (machine) => !isLeaving(machine) && claims(machine) && !served.has(machine.metadata.name),
+        (machine) =>
+          !isLeaving(machine) &&
+          claims(machine) &&
+          preservedUntil(machine) === undefined &&
+          !served.has(machine.metadata.name),
       )
       for (const [name, since] of bare.follow(bereft.map(({ metadata }) => metadata.name))) {
         if (clock.now() - Math.max(since, calm) > replacement * Math.max(1, present.length))
@@ -97,15 +107,18 @@ function claims(machine: Machine): boolean {
 }
 
 /** A node that has not been ready for this long is drained by force. */
-const deadNodeMilliseconds = 300_000
+export const deadNodeMilliseconds = 300_000
 
 /**
  * No drain skipped: when the cloud is asked to delete the server of a machine, no pod that must leave is on its node, unless the drain was forced by its
  * rules: by label, by its timeout, because the node had not been ready for five minutes or was deleted by hand,
- * or because the cluster does not answer and the machine was never seen as its node. The server of a machine that nobody asked to go is never deleted.
+ * or because the cluster does not answer and the machine was never seen as its node. The server of a machine that nobody asked to go is never deleted once it is a node: before,
+ * a machine that takes another class removes what an earlier try may have left.
+ * *No torn volumes*: nor, without force, is a volume still attached that its pod needed a moment ago; for longer than the detach timeout none is waited for.
  */
 export function noSkippedDrains(world: World): Invariant {
   let broken: Breach | undefined
+  const forced = new Set<string>()
   world.onServerDeletion((machineName) => {
     const server = world.cloud.servers().find((one) => one.machineName === machineName)
     if (broken !== undefined || server === undefined) return
@@ -113,25 +126,56 @@ export function noSkippedDrains(world: World): Invariant {
     // A server that the cloud itself does not show yet cannot be known to be a node.
     const isHidden = world.clock.now() - server.createdAt <= world.lagMilliseconds
     if (machine === undefined || (isHidden && machine.metadata.labels?.[machineLabels.node] === undefined)) return
-    if (!isLeaving(machine))
+    if (!isLeaving(machine) && wasNode(machine))
       broken = new Breach('no skipped drains', `the server of ${machineName}, which is to stay, is deleted`)
-    else if (!wasForced(world, machine)) {
+    else if (
+      isLeaving(machine) &&
+      !forced.has(machineName) &&
+      !isUnseen(world, machine) &&
+      !wasForced(world, machine)
+    ) {
       const left = world.target.peek(pods).filter((pod) => pod.spec?.nodeName === machineName && mustLeave(pod))
       const names = left.map(({ metadata }) => metadata.name)
       if (names.length > 0)
         broken = new Breach('no skipped drains', `the server of ${machineName} is deleted under ${names.join(', ')}`)
+      broken ??= tornVolume(world, machineName)
     }
   })
   return {
     check: () => {
+      // A drain that was forced stays so, whatever becomes of its node.
+      for (const machine of world.control.peek(machines)) {
+        if (isLeaving(machine) && wasForced(world, machine)) forced.add(machine.metadata.name)
+      }
       if (broken !== undefined) throw broken
     },
   }
 }
 
-function wasForced({ clock, target, faults }: World, machine: Machine): boolean {
-  // Nobody ever saw it as a node, and a cluster that does not answer cannot be asked.
-  if (faults.outages.target && (machine.status?.conditions ?? []).length === 0) return true
+/** A volume that is still attached although its pod left the node more recently than detaching may take. Who needs a volume is looked at every few seconds. */
+function tornVolume({ target, clock, workloads }: World, machineName: string): Breach | undefined {
+  const torn = target.peek(volumeAttachments).find((attachment) => {
+    const { neededAt, attachedSince } = workloads.disks
+    const since = attachedSince(attachment) ?? Number.POSITIVE_INFINITY
+    const isHere = attachment.spec.nodeName === machineName && clock.now() - since > staleMilliseconds
+    return isHere && clock.now() - (neededAt(attachment) ?? 0) < limits.pvDetachTimeoutMilliseconds - lookMilliseconds
+  })
+  return torn === undefined
+    ? undefined
+    : new Breach('no torn volumes', `the server of ${machineName} is deleted with ${torn.metadata.name}`)
+}
+
+const lookMilliseconds = 10_000
+/** An informer whose server was down asks again after no longer than this. */
+const silentMilliseconds = 90_000
+
+/** Nobody ever saw it as a node, and a cluster that does not answer cannot be asked; that it answers again is known when something is heard of it. */
+function isUnseen({ clock, faults }: World, { status }: Machine): boolean {
+  const isSilent = faults.outages.target || clock.now() - faults.silentUntil.target < silentMilliseconds
+  return isSilent && (status?.conditions ?? []).length === 0
+}
+
+function wasForced({ clock, target }: World, machine: Machine): boolean {
   if (machine.metadata.labels?.[machineLabels.forceDeletion] !== undefined) return true
   const asked = Date.parse(machine.metadata.deletionTimestamp ?? '')
   if (clock.now() - asked >= limits.drainTimeoutMilliseconds) return true

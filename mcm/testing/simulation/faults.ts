@@ -94,6 +94,8 @@ export interface Faults {
   /** Resumes with these rates. */
   resume(rates: FaultRates): void
   readonly outages: Outages
+  /** When clusters were last silent. */
+  readonly silentUntil: Record<keyof Outages, number>
   /** Whether something with this rate happens now; what does is noted. */
   strikes(rate: keyof FaultRates, what: () => string): boolean
   /** When a fault last struck. */
@@ -141,6 +143,7 @@ export function createFaults(
       rates = next
     },
     outages: { control: false, target: false },
+    silentUntil: { control: Number.NEGATIVE_INFINITY, target: Number.NEGATIVE_INFINITY },
     strikes,
     lastAt: () => last,
     disturb,

@@ -2,15 +2,22 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Node, nodes } from '@trellis/api/core/node'
 import { type MachineClass, machineClasses } from '@trellis/api/machine/machine-class'
 import { type MachineDeployment, machineDeployments } from '@trellis/api/machine/machine-deployment'
+import { machineAnnotations } from '@trellis/api/machine/well-known'
 import type { KubernetesObject } from '@trellis/api/meta'
 import type { FakeChange } from '@trellis/kubernetes/testing/fake-client'
 import { userMark } from './actions.ts'
 import { Breach, type Invariant } from './breach.ts'
 import type { World } from './world.ts'
 
+const { fallbackClasses, maxReplacements, maxReplacementsPerZone } = machineAnnotations
+const usersAnnotations = [fallbackClasses, maxReplacements, maxReplacementsPerZone]
+
 /** The part of an object that belongs to its users, by kind. */
 const usersPart: Readonly<Record<string, (object: KubernetesObject) => unknown>> = {
-  [machineDeployments.plural]: (object) => (object as MachineDeployment).spec,
+  [machineDeployments.plural]: (object) => [
+    (object as MachineDeployment).spec,
+    usersAnnotations.map((key) => object.metadata.annotations?.[key]),
+  ],
   [machineClasses.plural]: ({ ...object }: KubernetesObject & Partial<MachineClass>) => [
     object.providerSpec,
     object.secretRef,

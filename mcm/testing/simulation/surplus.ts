@@ -6,10 +6,8 @@ import { controllerOf } from '../../src/common/ownership.ts'
 import { isLeaving, phaseOf } from '../../src/machine/phase.ts'
 import { boundsOf, wantedReplicas } from '../../src/machine-deployment/bounds.ts'
 import { Breach, type Invariant } from './breach.ts'
+import { staleMilliseconds } from './recent.ts'
 import type { World } from './world.ts'
-
-/** How long controllers may go on acting upon what a user has changed meanwhile: the longest that watches lag behind and requests are under way. */
-const staleMilliseconds = 120_000
 
 /** What bounds one deployment. */
 interface Ledger {
@@ -21,15 +19,19 @@ interface Ledger {
  * going, number at most replicas + maxSurge (the largest of the last two minutes in which the controllers could see, since
  * nobody can know sooner), not counting machines that go
  * because they failed, because a user deleted them or their Node, or because the deployment shrank: their successors do not wait for their end.
+ * Machines that users made are theirs.
  * What sets were told to have while it was within the bounds they may go on having after a user narrowed these: a failed machine is replaced.
  * Each machine has at most one server, and no server is made for a machine that does not exist.
  */
-export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: string): void } {
+export function noSurplus(
+  world: World,
+): Invariant & { userDeletes(uidOrNode: string): void; userMakes(name: string): void } {
   const { clock, control, cloud } = world
   const ledgers = new Map<string, Ledger>()
   const granted = new Map<string, number>()
   const excused = new Set<string>()
   const byUser = new Set<string>()
+  const madeByUser = new Set<string>()
   let broken: Breach | undefined
   /** When the controllers could last not know anything, and until when. */
   let blind: { readonly since: number; until: number } | undefined
@@ -70,6 +72,10 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
         excused.add(uid)
     }
     if (before !== undefined || after === undefined) return
+    if (madeByUser.has(machine.metadata.name)) {
+      excused.add(uid)
+      return
+    }
     const siblings = control.peek(machines).filter(({ metadata }) => metadata.labels?.name === name)
     const counted = siblings.filter(({ metadata }) => !excused.has(metadata.uid ?? ''))
     if (counted.length <= Math.max(limitOf(name), granted.get(name) ?? 0)) return
@@ -89,6 +95,7 @@ export function noSurplus(world: World): Invariant & { userDeletes(uidOrNode: st
   })
   return {
     userDeletes: (uidOrNode) => void byUser.add(uidOrNode),
+    userMakes: (name) => void madeByUser.add(name),
     check: () => {
       look()
       if (broken !== undefined) throw broken

@@ -18,6 +18,8 @@ export interface UnreliableClientOptions {
   readonly note: (what: () => string) => void
   /** Told of every write that the server carried out. */
   readonly onWrite?: (what: () => string) => void
+  /** Told when the controllers hear of the server. */
+  readonly onAnswer?: () => void
 }
 
 /** A client as a process far from perfect networks has it: late, refused, without an answer, cut off; and silent once its process is lost. */
@@ -31,8 +33,11 @@ export function createUnreliableClient(options: UnreliableClientOptions): Unreli
     exchange(options, { name, writes: false }, perform)
   const write = <Value>(name: string, perform: () => Promise<Value>, guarded = false) =>
     exchange(options, { name, writes: true, guarded }, perform)
-  const nameOf = (verb: string, resource: Resource<KubernetesObject>, object: KubernetesObject) =>
-    `${verb} ${resource.plural} ${object.metadata.name || object.metadata.generateName}`
+  const nameOf = (verb: string, resource: Resource<KubernetesObject>, object: KubernetesObject) => {
+    const { note } = object as { readonly note?: string }
+    const name = object.metadata.name || object.metadata.generateName
+    return note === undefined ? `${verb} ${resource.plural} ${name}` : `tell of ${name}: ${note}`
+  }
   return {
     get: (resource, key) => read(`get ${resource.plural} ${key.name}`, () => client.get(resource, key)),
     find: (resource, key) => read(`find ${resource.plural} ${key.name}`, () => client.find(resource, key)),
@@ -99,6 +104,7 @@ async function exchange<Value>(
   await travel(options)
   if (life.isOver()) return never()
   if (faults.strikes('answerLoss', () => `${title()} succeeds without an answer`)) throw lost('the answer was lost')
+  options.onAnswer?.()
   return answer
 }
 

@@ -12,6 +12,8 @@ export interface UnreliableDriverOptions {
   readonly note: (what: () => string) => void
   /** Told just before the cloud is asked to delete a server. */
   readonly onDelete?: (machineName: string) => void
+  /** Told just before the cloud is asked to make one. */
+  readonly onCreate?: (machineName: string) => void
 }
 
 /** A driver whose cloud fails, loses answers, overlooks servers and claims to have deleted what it has not. Within the law of the port, but for the lie. */
@@ -20,6 +22,11 @@ export function createUnreliableDriver(options: UnreliableDriverOptions): Driver
   const driver = decorate(options.driver, (operation, call) => exchange(options, operation, call))
   return {
     ...driver,
+    createMachine: (request, how) => {
+      if (!life.isOver()) options.onCreate?.(request.machineName)
+      options.note(() => `cloud: create ${request.machineName} by ${JSON.stringify(request.providerSpec)}`)
+      return driver.createMachine(request, how)
+    },
     deleteMachine: async (request: MachineRequest, how) => {
       if (!life.isOver() && faults.strikes('cloudLie', () => `cloud: says that ${request.machineName} is deleted`))
         return 'gone'

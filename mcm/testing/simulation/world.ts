@@ -19,6 +19,7 @@ import { createFaults, type FaultRates, type Faults } from './faults.ts'
 import { createLife, type Life } from './life.ts'
 import { createUnreliableClient, type UnreliableClient } from './unreliable-client.ts'
 import { createUnreliableDriver } from './unreliable-driver.ts'
+import { createUpdates, type Updates } from './updates.ts'
 import { startWorkloads, type Workloads } from './workloads.ts'
 
 /** Namespace of the machines. */
@@ -31,6 +32,11 @@ export const limits = {
   drainTimeoutMilliseconds: 360_000,
   orphanPeriodMilliseconds: 600_000,
   resourceExhaustedRetryMilliseconds: 120_000,
+  inPlaceUpdateTimeoutMilliseconds: 300_000,
+  /** Shorter than the time for which nothing may be written once all is as wanted. */
+  preserveTimeoutMilliseconds: 600_000,
+  pvDetachTimeoutMilliseconds: 60_000,
+  pvReattachTimeoutMilliseconds: 45_000,
   /** How long after its server's end a Node is called NotReady. */
   nodeLossMilliseconds: 40_000,
 } as const
@@ -64,6 +70,7 @@ export interface Surroundings {
   readonly quota: Record<string, number>
   readonly nodeMaker: NodeMaker
   readonly workloads: Workloads
+  readonly updates: Updates
   readonly faults: Faults
   readonly note: WorldOptions['note']
 }
@@ -82,6 +89,12 @@ export interface Process {
   breakWatches(): void
   /** Calls back before the cloud is asked to delete a server. */
   onServerDeletion(listener: (machineName: string) => void): void
+  /** Calls back before the cloud is asked to make a server. */
+  onServerCreation(listener: (machineName: string) => void): void
+  /** Whether the controllers leave machines alone because an API server does not answer. */
+  standsStill(): boolean
+  /** Whether the cluster has answered the present controllers. */
+  wasHeard(cluster: keyof Faults['outages']): boolean
   /** Why controllers ended by themselves, which they never should. */
   collapse(): unknown
 }
@@ -105,6 +118,8 @@ export function createWorld(options: WorldOptions): World {
       cloud,
       client: target,
       joinMilliseconds: options.joinMilliseconds,
+      leaseMilliseconds: options.cloud.leaseMilliseconds,
+      nodeLossMilliseconds: limits.nodeLossMilliseconds,
     },
     new AbortController().signal,
   )
@@ -112,10 +127,23 @@ export function createWorld(options: WorldOptions): World {
     cloud.servers().some(({ machineName, state }) => machineName === nodeName && state === 'running') &&
     isReady(target.peek(nodes).find(({ metadata }) => metadata.name === nodeName))
   const workloads = startWorkloads({ clock, random: random.child('workloads'), client: target, kubeletLives })
-  loseNodes({ clock, target, cloud, nodeMaker })
+  const updates = createUpdates({ clock, random: random.child('updates'), client: target })
   const faults = createFaults(random.child('faults'), options.rates, { now: clock.now, note })
   const lagMilliseconds = options.cloud.visibilityLagMilliseconds ?? 0
-  const base = { lagMilliseconds, clock, random, control, target, cloud, quota, nodeMaker, workloads, faults, note }
+  const base = {
+    lagMilliseconds,
+    clock,
+    random,
+    control,
+    target,
+    cloud,
+    quota,
+    nodeMaker,
+    workloads,
+    updates,
+    faults,
+    note,
+  }
   return { ...base, ...createProcess(base, options) }
 }
 
@@ -130,6 +158,8 @@ interface Incarnation {
 function createProcess(base: Surroundings, options: WorldOptions): Process {
   const { clock, faults, note } = base
   const deletionListeners: ((machineName: string) => void)[] = []
+  const creationListeners: ((machineName: string) => void)[] = []
+  const heard = new Set<string>()
   let current: Incarnation | undefined
   let starts = 0
   let startedAt = clock.now()
@@ -139,6 +169,7 @@ function createProcess(base: Surroundings, options: WorldOptions): Process {
     if (isUp()) return
     const generation = ++starts
     startedAt = clock.now()
+    heard.clear()
     note(() => `controllers start, life ${generation}`)
     const life = createLife(clock)
     const common = { clock, life, faults, note, mayHaunt: () => starts === generation }
@@ -147,12 +178,14 @@ function createProcess(base: Surroundings, options: WorldOptions): Process {
       client: base.control,
       cluster: 'control',
       onWrite: (what) => note(what),
+      onAnswer: () => void heard.add('control'),
     })
     const target = createUnreliableClient({
       ...common,
       client: base.target,
       cluster: 'target',
       onWrite: (what) => note(what),
+      onAnswer: () => void heard.add('target'),
     })
     const bare = createSimulatedDriver(base.cloud)
     const unreliable = createUnreliableDriver({
@@ -162,6 +195,9 @@ function createProcess(base: Surroundings, options: WorldOptions): Process {
       note,
       onDelete: (machineName) => {
         for (const listener of deletionListeners) listener(machineName)
+      },
+      onCreate: (machineName) => {
+        for (const listener of creationListeners) listener(machineName)
       },
     })
     const random = base.random.child(`manager-${generation}`)
@@ -205,22 +241,17 @@ function createProcess(base: Surroundings, options: WorldOptions): Process {
     breakWatches: () => {
       for (const client of current?.clients ?? []) client.breakWatches()
     },
-    onServerDeletion: (listener: (machineName: string) => void) => void deletionListeners.push(listener),
+    onServerDeletion: (listener) => void deletionListeners.push(listener),
+    onServerCreation: (listener) => void creationListeners.push(listener),
+    standsStill: () => isUp() && isFrozen(current?.manager.status()),
+    wasHeard: (cluster) => heard.has(cluster),
   }
+}
+
+function isFrozen(status: unknown): boolean {
+  return typeof (status as { readonly frozen?: unknown } | undefined)?.frozen === 'string'
 }
 
 function isReady(node: Node | undefined): boolean {
   return node?.status?.conditions?.find(({ type }) => type === 'Ready')?.status === 'True'
-}
-
-/** Plays what calls a Node NotReady when its kubelet is no longer heard of. */
-function loseNodes({ clock, target, cloud, nodeMaker }: Pick<World, 'clock' | 'target' | 'cloud' | 'nodeMaker'>): void {
-  cloud.onChange((server, change) => {
-    if (change !== 'gone') return
-    clock.setTimer(limits.nodeLossMilliseconds, () => {
-      const replaced = cloud.servers().some(({ machineName }) => machineName === server.machineName)
-      const node = target.peek(nodes).find(({ metadata }) => metadata.name === server.machineName)
-      if (!replaced && node !== undefined) void nodeMaker.setReady(server.machineName, false).catch(() => {})
-    })
-  })
 }
