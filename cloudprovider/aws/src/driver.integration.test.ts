@@ -30,6 +30,10 @@ async function open(): Promise<DriverHarness> {
     elapse: (work) => work(),
     servers: async () => (await account.serverIds()).length,
     duplicate: async (machineName) => providerIdOf(motoRegion, await account.duplicate(machineName)),
+    volumes: [
+      { volume: { csi: { driver: 'ebs.csi.aws.com', volumeHandle: 'vol-1' } }, id: 'vol-1' },
+      { volume: { awsElasticBlockStore: { volumeID: 'aws://eu-west-1a/vol-2' } }, id: 'vol-2' },
+    ],
     loseNextCreation: () => front.fail('RunInstances', 'lose the answer'),
     leaveBehind: async (machineName, cluster) => {
       await account.leaveInterface(machineTags(machineName, cluster))

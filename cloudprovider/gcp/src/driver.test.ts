@@ -26,6 +26,13 @@ async function open(): Promise<DriverHarness> {
     },
     servers: async () => [...cloud.world.everywhere('/instances')].flatMap(([, found]) => found).length,
     reusesProviderIds: true,
+    volumes: [
+      {
+        volume: { csi: { driver: 'pd.csi.storage.gke.io', volumeHandle: 'projects/p/disks/one' } },
+        id: 'projects/p/disks/one',
+      },
+      { volume: { gcePersistentDisk: { pdName: 'two' } }, id: 'two' },
+    ],
     loseNextCreation: () => cloud.fault('compute.instances.insert', { kind: 'lose' }),
     leaveBehind: (machineName, cluster) => leaveDisk(cloud, machineName, cluster),
     mutable: {

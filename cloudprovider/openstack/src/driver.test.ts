@@ -5,6 +5,7 @@ import { Registry } from 'prom-client'
 import { describe, expect, it } from 'vitest'
 import { type CloudDouble, createCloudDouble } from '../testing/cloud-double.ts'
 import { exampleSecret, exampleSpec } from '../testing/example-class.ts'
+import { exampleVolumes } from '../testing/example-volumes.ts'
 import { createOpenStackDriver } from './driver.ts'
 
 const clock = createSystemClock()
@@ -47,6 +48,7 @@ async function open(): Promise<DriverHarness> {
         cloud.settle()
       }
     },
+    volumes: exampleVolumes,
     servers: async () => cloud.servers.size,
     loseNextCreation: () => cloud.failNext('createServer', new Failure('Timeout', 'no answer'), 'after'),
     duplicate: (machineName) => {

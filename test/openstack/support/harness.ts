@@ -3,6 +3,7 @@ import { type ConnectOptions, connectOpenStack } from '@trellis/cloudprovider/op
 import { providerIdOf } from '@trellis/cloudprovider/openstack/describe-server'
 import { createOpenStackDriver } from '@trellis/cloudprovider/openstack/driver'
 import type { Server } from '@trellis/cloudprovider/openstack/resources'
+import { exampleVolumes } from '@trellis/cloudprovider/openstack/testing/example-volumes'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { ClassParts } from './class-parts.ts'
@@ -47,6 +48,7 @@ export function openHarness(parts: ClassParts, unique: string): DriverHarness {
         await settle(own)
       }
     },
+    volumes: exampleVolumes,
     servers: async () => (await own()).length,
     loseNextCreation: () => {
       lose = true
