@@ -94,6 +94,9 @@ async function carryOut(
   const write = async () => writeFile(workspace.statePath, stateOf(++serial, state))
   const plan = JSON.parse(await readFile(join(workspace.directory, 'plan'), 'utf8')) as readonly Action[]
   let step = 0
+  for (const type of ['apply_start', 'apply_complete'] as const) {
+    onMessage({ type, address: 'data.x_network.outside', action: 'read', id: 'outside' })
+  }
   for (const { address, action, id } of plan) {
     if (signal.aborted) break
     onMessage({ type: 'apply_start', address, action, id: undefined })

@@ -98,7 +98,13 @@ export async function startBed(): Promise<Bed> {
           log: createSilentLog(),
           memoryDirectory: memory.path,
           gate: createGate(1),
-          tofu: createOpenTofu({ clock, program, graceMilliseconds: 60_000, parallelism: 10 }),
+          tofu: createOpenTofu({
+            clock,
+            program,
+            graceMilliseconds: 60_000,
+            settleMilliseconds: 10_000,
+            parallelism: 10,
+          }),
         }),
       count: () => countThings(openStack, account.project),
     }

@@ -8,7 +8,7 @@ export interface KillingProgram extends AsyncDisposable {
 }
 
 /**
- * Makes a program that runs `program` and passes its output on. Before it would pass on the line with which the `at`-th step of an apply is told, everything in
+ * Makes a program that runs `program` and passes its output on. Before it would pass on the line that tells of the `at`-th thing that was made or deleted, everything in
  * its process group gets SIGKILL: the cloud has done the step, and nobody has heard of it.
  */
 export async function createKillingProgram(program: string, at: number): Promise<KillingProgram> {
@@ -18,7 +18,7 @@ export async function createKillingProgram(program: string, at: number): Promise
 '${program}' "$@" | {
   told=0
   while IFS= read -r line; do
-    case "$line" in *'"type":"apply_complete"'*)
+    case "$line" in *'"action":"create"'*'"type":"apply_complete"'* | *'"action":"delete"'*'"type":"apply_complete"'*)
       told=$((told + 1))
       [ "$told" = ${at} ] && kill -KILL 0
     esac

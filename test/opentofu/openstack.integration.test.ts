@@ -123,6 +123,8 @@ describe('OpenTofu at a real OpenStack', () => {
     expect(await project.engine().plan(project.request())).toEqual([])
     expect(await project.engine().apply(project.request())).toEqual(outputs)
     expect(await project.count()).toEqual(whole)
+    const adopted = await storeOf(project).load()
+    expect(identifiersOf(parseState(adopted?.state ?? ''))).toEqual(request.saved())
     await client.delete(secrets, key)
     await project.engine().destroy(project.request())
     expect(await project.count()).toEqual(nothing)

@@ -46,7 +46,7 @@ export async function applyPlan(options: ApplyOptions): Promise<{
 
 const words: Readonly<Record<string, string>> = { create: 'creating', update: 'changing', delete: 'deleting' }
 
-/** Notes what is made and what is gone, one save after the other. */
+/** Notes what is made and what is gone, one save after the other. Data that is read is told in the same way, and is nothing that was made. */
 function keepNotes({ request, stored }: ApplyOptions, onFailure: (error: unknown) => void) {
   let state: InfrastructureState = { ...request.state, ...identifiersOf(parseState(stored?.state ?? '')) }
   let failure: { readonly error: unknown } | undefined
@@ -65,12 +65,14 @@ function keepNotes({ request, stored }: ApplyOptions, onFailure: (error: unknown
   }
   return {
     take: (message: Message) => {
-      if (message.type === 'apply_start') request.note(`${words[message.action] ?? message.action} ${message.address}`)
-      if (message.type !== 'apply_complete') return
-      const { address, action, id } = message
+      if (message.type !== 'apply_start' && message.type !== 'apply_complete') return
+      const { type, address, action, id } = message
+      const word = words[action]
+      if (type === 'apply_start' && word !== undefined) request.note(`${word} ${address}`)
+      if (type === 'apply_start') return
       const { [address]: _, ...rest } = state
       if (action === 'delete') save(rest)
-      else if (id !== undefined) save({ ...rest, [address]: id })
+      if (action === 'create' && id !== undefined) save({ ...rest, [address]: id })
     },
     end: async () => {
       await work

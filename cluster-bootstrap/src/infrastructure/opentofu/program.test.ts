@@ -1,6 +1,6 @@
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createSystemClock } from '@trellis/foundation/clock'
+import { type Clock, createSystemClock } from '@trellis/foundation/clock'
 import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { describe, expect, it } from 'vitest'
 import type { Message } from './messages.ts'
@@ -32,11 +32,23 @@ async function begin(scripts: Readonly<Record<string, string>>) {
     imports: {},
   })
   const stop = new AbortController()
+  /** Time passes by itself, but for sleep, which lasts until it is told to end. */
+  const asleep = Promise.withResolvers<number>()
+  const awake = Promise.withResolvers<void>()
+  const clock: Clock = {
+    ...createSystemClock(),
+    sleep: (milliseconds) => {
+      asleep.resolve(milliseconds)
+      return awake.promise
+    },
+  }
   const job = { workspace, environment: { CLOUD_PASSWORD: 'hush' }, secrets: ['hush'], signal: stop.signal }
   return {
-    tofu: createOpenTofu({ clock: createSystemClock(), program, graceMilliseconds: 60_000, parallelism: 7 }),
+    tofu: createOpenTofu({ clock, program, graceMilliseconds: 60_000, settleMilliseconds: 60_000, parallelism: 7 }),
     job,
     stop,
+    asleep: asleep.promise,
+    wake: awake.resolve,
     calls: () => readFile(log, 'utf8'),
     environment: () => readFile(`${log}.env`, 'utf8'),
     [Symbol.asyncDispose]: () => root[Symbol.asyncDispose](),
@@ -115,11 +127,25 @@ describe('the program tofu', () => {
   it('says that it was killed', async () => {
     await using house = await begin({ apply: `${said(made)}; kill -KILL $$` })
     const messages: Message[] = []
-    await expect(house.tofu.apply(house.job, (message) => messages.push(message))).rejects.toMatchObject({
+    const end = house.tofu.apply(house.job, (message) => messages.push(message))
+    let ended = false
+    end.catch(() => {
+      ended = true
+    })
+    // Not at once: what it had asked for may still come into being.
+    expect(await house.asleep).toBe(60_000)
+    expect(ended).toBe(false)
+    house.wake()
+    await expect(end).rejects.toMatchObject({
       kind: 'Unavailable',
       message: 'the infrastructure could not be changed: the program was killed',
     })
     expect(messages).toHaveLength(1)
+  })
+
+  it('that was killed while it planned is not waited for', async () => {
+    await using house = await begin({ plan: 'kill -KILL $$' })
+    await expect(house.tofu.plan(house.job)).rejects.toMatchObject({ kind: 'Unavailable' })
   })
 
   it('is called off with the reason of whoever did, after it has ended', async () => {

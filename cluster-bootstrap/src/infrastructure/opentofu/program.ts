@@ -13,6 +13,8 @@ export interface OpenTofuOptions {
   readonly program: string
   /** How long a run that is called off may take to finish what it is at. */
   readonly graceMilliseconds: number
+  /** How long the requests of a program that was killed may still be on their way at the cloud. */
+  readonly settleMilliseconds: number
   /** Resources that are worked at a time. */
   readonly parallelism: number
 }
@@ -74,6 +76,7 @@ export function createOpenTofu(options: OpenTofuOptions): OpenTofu {
       await run(options, job, {
         args: ['apply', '-json', '-input=false', parallelism, planFile],
         what: 'the infrastructure could not be changed',
+        changes: true,
         onMessage: (message) => {
           if (message.type === 'outputs') outputs = message.outputs
           onMessage(message)
@@ -92,6 +95,8 @@ interface Call {
   readonly accepted?: readonly number[]
   /** Its output is no stream of messages. */
   readonly raw?: boolean
+  /** It asks the cloud for changes. */
+  readonly changes?: boolean
   readonly onMessage?: (message: Message) => void
 }
 
@@ -115,6 +120,8 @@ async function run(options: OpenTofuOptions, job: OpenTofuJob, call: Call) {
   })
   const accepted = code !== undefined && (call.accepted ?? [0]).includes(code)
   if (accepted) return { code, lines }
+  // What a killed program had asked for may yet come into being: whoever looks next must see it, or would ask for it again.
+  if (code === undefined && call.changes === true) await options.clock.sleep(options.settleMilliseconds)
   signal.throwIfAborted()
   if (code === undefined) throw new Failure('Unavailable', `${call.what}: the program was killed`)
   if (diagnostics.some((one) => one.severity === 'error')) throw failureOf(call.what, diagnostics)

@@ -36,18 +36,20 @@ const rules = [
   { id: 'ssh', ...ingress, ...nodePorts, protocol: 'tcp', port_range_min: 22, port_range_max: 22 },
 ]
 
+const mark = 'kubernetes.io-cluster-shoot--local--first'
+
 /** A project with all that the module makes. */
 const whole = {
-  '/v2.0/routers': { routers: [{ id: 'router' }] },
-  '/v2.0/networks': { networks: [{ id: 'network' }] },
-  '/v2.0/subnets': { subnets: [{ id: 'subnet' }] },
+  '/v2.0/routers': { routers: [{ id: 'router', description: mark }] },
+  '/v2.0/networks': { networks: [{ id: 'network', description: mark }] },
+  '/v2.0/subnets': { subnets: [{ id: 'subnet', description: '' }] },
   '/v2.0/ports': {
     ports: [
       { id: 'gateway', fixed_ips: [{ subnet_id: 'outside' }] },
       { id: 'port', fixed_ips: [{ subnet_id: 'subnet' }] },
     ],
   },
-  '/v2.0/security-groups': { security_groups: [{ id: 'group', security_group_rules: rules }] },
+  '/v2.0/security-groups': { security_groups: [{ id: 'group', description: mark, security_group_rules: rules }] },
   '/os-keypairs/shoot--local--first': { keypair: { name: 'shoot--local--first' } },
 }
 
@@ -124,8 +126,14 @@ describe('looking for what exists at OpenStack', () => {
     })
   })
 
+  it('leaves alone what says that it is another’s', async () => {
+    const foreign = { ...empty, '/v2.0/networks': { networks: [{ id: 'one', description: 'of somebody' }] } }
+    expect(await findExistingOpenStack(project(foreign), variables)).toEqual({})
+  })
+
   it('refuses to choose between two of one name', async () => {
-    const twice = { ...whole, '/v2.0/networks': { networks: [{ id: 'one' }, { id: 'two' }] } }
+    const both = ['one', 'two'].map((id) => ({ id, description: mark }))
+    const twice = { ...whole, '/v2.0/networks': { networks: both } }
     await expect(findExistingOpenStack(project(twice), variables)).rejects.toMatchObject({
       kind: 'Conflict',
       message: 'the project has 2 networks shoot--local--first',

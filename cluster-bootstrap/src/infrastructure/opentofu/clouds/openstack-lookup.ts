@@ -12,7 +12,8 @@ export interface OpenStackQuestions {
   ask(service: 'network' | 'compute', path: string): Promise<unknown>
 }
 
-const ids = Type.Object({ id: Type.String() })
+const marked = { id: Type.String(), description: Type.String() }
+const items = Type.Object(marked)
 
 const ruleSchema = Type.Object({
   id: Type.String(),
@@ -30,7 +31,7 @@ const portSchema = Type.Object({
   fixed_ips: Type.Array(Type.Object({ subnet_id: Type.String() })),
 })
 
-const groupSchema = Type.Object({ id: Type.String(), security_group_rules: Type.Array(ruleSchema) })
+const groupSchema = Type.Object({ ...marked, security_group_rules: Type.Array(ruleSchema) })
 
 /**
  * What `modules/openstack` would make and the project has already, by name and by what it hangs on: import identifiers by address. Throws `Conflict` when a name is there
@@ -41,7 +42,7 @@ export async function findExistingOpenStack(
   variables: OpenStackVariables,
 ): Promise<Existing> {
   const { name } = variables
-  const named = (plural: string) => findOne(questions, { plural, query: { name }, schema: ids })
+  const named = (plural: string) => findOne(questions, { plural, query: { name }, schema: items })
   const [router, network, subnet, group, keyPair] = await Promise.all([
     variables.router_id === null ? named('routers') : undefined,
     variables.network_id === null ? named('networks') : undefined,
@@ -82,10 +83,17 @@ async function findAll<Schema extends TSchema>(
   return parser.parse(body)[key] as readonly Static<Schema>[]
 }
 
-async function findOne<Schema extends TSchema>(questions: OpenStackQuestions, question: Question<Schema>) {
-  const [found, ...more] = await findAll(questions, question)
+/** One that says it is another's does not count; one that says nothing does. */
+async function findOne<Schema extends typeof items | typeof groupSchema>(
+  questions: OpenStackQuestions,
+  question: Question<Schema> & { readonly query: { readonly name: string } },
+): Promise<Static<Schema> | undefined> {
+  const { name } = question.query
+  const ours = [`kubernetes.io-cluster-${name}`, '']
+  const named = (await findAll(questions, question)) as readonly (Static<Schema> & Static<typeof items>)[]
+  const [found, ...more] = named.filter(({ description }) => ours.includes(description))
   if (more.length === 0) return found
-  throw new Failure('Conflict', `the project has ${more.length + 1} ${question.plural} ${question.query.name}`, {
+  throw new Failure('Conflict', `the project has ${more.length + 1} ${question.plural} ${name}`, {
     remedy: 'delete those that nothing uses',
   })
 }

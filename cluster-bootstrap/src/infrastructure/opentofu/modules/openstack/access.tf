@@ -1,7 +1,7 @@
 # The rules that let machines out are Neutron's own: it gives them to every group.
 resource "openstack_networking_secgroup_v2" "nodes" {
   name        = var.name
-  description = "Machines of ${var.name}"
+  description = local.mark
 }
 
 resource "openstack_networking_secgroup_rule_v2" "self" {

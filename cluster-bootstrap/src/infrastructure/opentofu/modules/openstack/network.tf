@@ -1,3 +1,8 @@
+locals {
+  # What marks everything of a cluster, whichever engine made it.
+  mark = "kubernetes.io-cluster-${var.name}"
+}
+
 data "openstack_networking_network_v2" "external" {
   name     = var.floating_pool_name
   external = true
@@ -14,6 +19,7 @@ resource "openstack_networking_router_v2" "nodes" {
   count = var.router_id == null ? 1 : 0
 
   name                = var.name
+  description         = local.mark
   admin_state_up      = true
   external_network_id = data.openstack_networking_network_v2.external.id
   external_subnet_ids = one(data.openstack_networking_subnet_ids_v2.external[*].ids)
@@ -23,6 +29,7 @@ resource "openstack_networking_network_v2" "nodes" {
   count = var.network_id == null ? 1 : 0
 
   name           = var.name
+  description    = local.mark
   admin_state_up = true
 }
 
@@ -35,6 +42,7 @@ resource "openstack_networking_subnet_v2" "nodes" {
   count = var.subnet_id == null ? 1 : 0
 
   name            = var.name
+  description     = local.mark
   network_id      = local.network_id
   cidr            = var.nodes_cidr
   ip_version      = 4
