@@ -17,6 +17,7 @@ import { createMachineClassReconciler, type MachineClassReconciler } from './mac
 import type { ClassLookup } from './machine-class/resolve.ts'
 import { createMachineDeploymentReconciler, type MachineDeploymentReconciler } from './machine-deployment/controller.ts'
 import { createMachineSetReconciler, type MachineSetReconciler } from './machine-set/controller.ts'
+import { createExpectations } from './machine-set/expectations.ts'
 import type { ManagerOptions } from './manager.ts'
 import { createNodeReconciler } from './node/controller.ts'
 import type { ApiServerGuard } from './safety/api-servers.ts'
@@ -148,6 +149,7 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
   const common = { ...options, ...readers, events, classes, times, machines: informers.machines }
   const { sets, deployments } = informers
   const deploymentsElsewhere = !runs(options.controllers, 'machinedeployment')
+  const expectations = createExpectations(options.clock)
   const shortages = createShortages(options, options.settings.resourceExhaustedRetryMilliseconds)
   return {
     machine: createMachineReconciler({
@@ -159,8 +161,14 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
       shortages,
       knownClasses: new Map(),
     }),
-    set: createMachineSetReconciler({ ...common, sets, deploymentsElsewhere }),
-    deployment: createMachineDeploymentReconciler({ ...common, target, sets, deployments }),
+    set: createMachineSetReconciler({ ...common, sets, expectations, deploymentsElsewhere }),
+    deployment: createMachineDeploymentReconciler({
+      ...common,
+      target,
+      sets,
+      deployments,
+      coming: expectations.coming,
+    }),
     freeze: createFreezeReconciler({
       ...common,
       sets,

@@ -67,6 +67,7 @@ export function view(
     available,
     ready: available,
     present: existing,
+    coming: 0,
     existing,
     chosen: 0,
     machines: [],

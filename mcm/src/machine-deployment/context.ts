@@ -26,6 +26,8 @@ export interface MachineDeploymentContext {
   readonly setReader: FreshReader<MachineSet>
   readonly machines: Informer<Machine>
   readonly machineReader: FreshReader<Machine>
+  /** Machines of the set with that uid that this process made, or is about to, and that the informer does not show yet. */
+  coming(setUid: string): number
   readonly classes: ClassLookup
   readonly events: Events
 }

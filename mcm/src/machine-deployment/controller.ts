@@ -57,6 +57,7 @@ async function reconcile({ context, marker, troubles }: Passing, name: string): 
       deployment,
       sets: setReader.freshen(context.sets.list(namespace)),
       machinesOf,
+      coming: ({ metadata }) => context.coming(metadata.uid ?? ''),
       hasTarget: context.target !== undefined,
       unseen: await findUnseen(context, deployment),
       classTrouble: classTrouble(context, deployment),

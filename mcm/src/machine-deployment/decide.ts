@@ -23,6 +23,8 @@ export interface MachineDeploymentObservation {
   /** Sets of the namespace that the deployment owns or whose labels fit its selector. */
   readonly sets: readonly MachineSet[]
   machinesOf(set: MachineSet): readonly Machine[]
+  /** Machines of a set that were made, or are about to be, and that no informer shows yet; none unless told. */
+  coming?(set: MachineSet): number
   /** Machines that the autoscaler chose and that no informer shows yet. */
   readonly unseen?: readonly Machine[]
   /** Why its machine class cannot be used just now. */
@@ -105,7 +107,9 @@ function decideClaimed(
     return { ...only([...choices.actions, { kind: 'rollback', ...rollback }]), machines }
   }
   const counting = { now, minReady: minReadyMilliseconds(deployment), chosen: choices.chosen }
-  const views = members.map(({ set, machines: own }) => viewOf(set, own, counting)).sort(byAge)
+  const views = members
+    .map(({ set, machines: own }) => ({ ...viewOf(set, own, counting), coming: observed.coming?.(set) ?? 0 }))
+    .sort(byAge)
   const newest = views.find(
     ({ set }) => !isLeavingSet(set) && sameTemplate(set.spec?.template, deployment.spec?.template),
   )

@@ -117,7 +117,9 @@ function scalingOf(rollout: InPlaceRollout, { newest, old, wantedHere }: Counts)
   const remaining = old.map(({ view, members }) => ({ ...view, wanted: remainingOf(view, members) }))
   const here = { ...newest.view, wanted: wantedHere, available: newest.members.filter(({ steady }) => steady).length }
   const room =
-    replicas + bounds.maxSurge - total([here, ...remaining], ({ wanted, existing }) => Math.max(wanted, existing))
+    replicas +
+    bounds.maxSurge -
+    total([here, ...remaining], ({ wanted, existing, coming }) => Math.max(wanted, existing + coming))
   const wanted = wantedHere + Math.max(0, Math.min(room, replicas - wantedHere))
   const views = remaining.map((view, index) => ({
     ...view,

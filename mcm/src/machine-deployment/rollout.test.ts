@@ -161,6 +161,24 @@ describe('a step of a rollout', () => {
   })
 })
 
+describe('machines that are coming', () => {
+  const coming = { ...view('old', 1, 0, 0), coming: 3 }
+
+  it('cost servers although fewer are wanted meanwhile', () => {
+    const rollout = { replicas: 2, bounds: { maxSurge: 2, maxUnavailable: 0 }, newest: view('new', 1), old: [coming] }
+    expect(rollingStep(rollout).has('new')).toBe(false)
+    expect(rollingStep({ ...rollout, old: [{ ...coming, coming: 1 }] }).get('new')).toBe(2)
+  })
+
+  it('are waited for before all are made anew', () => {
+    const newest = view('new', 0, 0, 0, 60)
+    const rollout = { replicas: 2, bounds: { maxSurge: 0, maxUnavailable: 2 }, newest }
+    expect(recreateStep({ ...rollout, old: [{ ...coming, wanted: 0 }] }).size).toBe(0)
+    expect(recreateStep({ ...rollout, old: [{ ...coming, wanted: 0, coming: 0 }] }).get('new')).toBe(2)
+    expect(firstReplicas(2, rollout.bounds, [{ ...coming, wanted: 0 }], true)).toBe(0)
+  })
+})
+
 describe('shareOut', () => {
   it.each([
     { reason: 'one set takes all', views: [view('a', 3)], replicas: 5, wanted: { a: 5 } },

@@ -49,13 +49,13 @@ export function rollingStep({ replicas, bounds, newest, old }: Rollout): Scaling
 export function recreateStep({ replicas, newest, old }: Rollout): Scaling {
   const shrinking = old.filter(({ wanted }) => wanted > 0)
   if (shrinking.length > 0) return new Map(shrinking.map(({ name }) => [name, 0]))
-  const gone = old.every(({ existing }) => existing === 0) && newest.existing === newest.present
+  const gone = old.every(({ existing, coming }) => existing + coming === 0) && newest.existing === newest.present
   return gone && newest.wanted !== replicas ? new Map([[newest.name, replicas]]) : new Map()
 }
 
 /** How many machines a set for a new template starts with. */
 export function firstReplicas(replicas: number, bounds: Bounds, old: readonly SetView[], recreate: boolean): number {
-  if (recreate) return old.every(({ wanted, existing }) => wanted === 0 && existing === 0) ? replicas : 0
+  if (recreate) return old.every(({ wanted, existing, coming }) => wanted + existing + coming === 0) ? replicas : 0
   const room = replicas + bounds.maxSurge - total(old, serversOf)
   return Math.max(0, Math.min(room, replicas))
 }

@@ -15,6 +15,8 @@ export interface SetView {
   readonly existing: number
   /** Machines that are not going. */
   readonly present: number
+  /** Machines that nobody sees yet although they were made, or are about to be: a smaller number that is wanted does not unmake them. */
+  readonly coming: number
   readonly ready: number
   readonly available: number
   /** Machines that the autoscaler chose to go first. */
@@ -38,6 +40,7 @@ export function viewOf(set: MachineSet, machines: readonly Machine[], { now, min
     wanted: wantedReplicas(set),
     existing: machines.length,
     present: staying.length,
+    coming: 0,
     ready: staying.filter((machine) => phaseOf(machine) === 'Running').length,
     available: staying.filter((machine) => isAvailable(machine, minReady, now)).length,
     chosen: staying.filter((machine) => chosen.has(machine.metadata.name) || deletionPriority(machine) === 1).length,
@@ -45,9 +48,11 @@ export function viewOf(set: MachineSet, machines: readonly Machine[], { now, min
   }
 }
 
+type Counts = Pick<SetView, 'wanted' | 'present' | 'coming' | 'existing'>
+
 /** Servers that a set comes to: a machine that is going keeps its own until the end, and does not keep the set from making those that it is to have. */
-export function serversOf({ wanted, present, existing }: Pick<SetView, 'wanted' | 'present' | 'existing'>): number {
-  return Math.max(wanted, present) + existing - present
+export function serversOf({ wanted, present, coming, existing }: Counts): number {
+  return Math.max(wanted, present + coming) + existing - present
 }
 
 /** Sets from the oldest to the newest; equally old ones by name. */

@@ -8,6 +8,7 @@ import type { Informer } from '@trellis/kubernetes/informer'
 import type { Events } from '../common/events.ts'
 import type { FreshReader } from '../common/freshness.ts'
 import type { MachineTimes } from '../machine/context.ts'
+import type { Expectations } from './expectations.ts'
 
 /** All that the machine set controller works with. */
 export interface MachineSetContext {
@@ -21,6 +22,7 @@ export interface MachineSetContext {
   readonly sets: Informer<MachineSet>
   readonly setReader: FreshReader<MachineSet>
   readonly events: Events
+  readonly expectations: Expectations
   readonly times: Pick<MachineTimes, 'stale'>
   /** Whether another process works on the deployments of sets. */
   readonly deploymentsElsewhere: boolean

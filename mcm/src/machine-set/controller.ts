@@ -11,7 +11,7 @@ import { minReadyMilliseconds, nextAvailability } from './availability.ts'
 import { askAgainMilliseconds, type CatchUp, createCatchUp } from './catch-up.ts'
 import type { MachineSetContext } from './context.ts'
 import { decideMachineSet, type MachineSetDecision } from './decide.ts'
-import { createExpectations, type Expectations } from './expectations.ts'
+import type { Expectations } from './expectations.ts'
 import { machineSetStatus, type SetTrouble } from './status.ts'
 
 /** The part of the machine set controller that works on one set; its key is the set's name. */
@@ -23,7 +23,7 @@ export interface MachineSetReconciler {
 
 /** Makes the reconciler. */
 export function createMachineSetReconciler(context: MachineSetContext): MachineSetReconciler {
-  const expectations = createExpectations(context.clock)
+  const { expectations } = context
   const catchUp = context.deploymentsElsewhere ? createCatchUp(context) : undefined
   const passing = { context, expectations, catchUp }
   return {

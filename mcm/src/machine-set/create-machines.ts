@@ -17,13 +17,25 @@ export async function createMachines(
   set: MachineSet,
   count: number,
 ): Promise<Trouble | undefined> {
+  const uid = set.metadata.uid ?? ''
   let made = 0
+  let left = count
+  const tryOne = async () => {
+    expectations.planned(uid, left)
+    try {
+      await createOne(context, expectations, set)
+    } finally {
+      left -= 1
+      expectations.planned(uid, left)
+    }
+  }
   for (let batch = 1; made < count; batch *= 2) {
     const size = Math.min(batch, count - made)
-    const tries = await settleInTurns(Array.from({ length: size }), () => createOne(context, expectations, set))
+    const tries = await settleInTurns(Array.from({ length: size }), tryOne)
     const failed = tries.find((result) => result.status === 'rejected')
     made += tries.filter((result) => result.status === 'fulfilled').length
     if (failed !== undefined) {
+      expectations.planned(uid, 0)
       tellCreations(context, set, made)
       context.events.warn(set, machineEventReasons.failedCreate, describe(failed.reason))
       return trouble(machineConditionReasons.replicaFailure.failedCreate, failed.reason)

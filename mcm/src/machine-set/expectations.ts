@@ -11,6 +11,10 @@ export interface Expectations {
   deleted(set: string, machineUid: string): void
   /** The informer shows the machine, leaving or not; or it shows no longer. */
   seen(machineUid: string, state: 'present' | 'leaving' | 'gone'): void
+  /** That many machines are about to be made for a set, one after another; each that was, or was not, is one less. */
+  planned(set: string, count: number): void
+  /** Machines of a set that were made, or are about to be, and that the informer does not show yet. */
+  coming(set: string): number
   /** How long until the set may be counted; 0 when nothing is outstanding. */
   outstandingMilliseconds(set: string): number
   /** A machine of that name was asked for, and nobody knows whether it was made. */
@@ -28,6 +32,7 @@ export function createExpectations(clock: Clock): Expectations {
   const creations = new Map<string, string>()
   const deletions = new Map<string, string>()
   const outstanding = new Map<string, Map<string, number>>()
+  const plans = new Map<string, number>()
   const names = new Map<string, string[]>()
   /** Events can be faster than the answer to the request that caused them. */
   const early = createRecent(clock)
@@ -56,6 +61,14 @@ export function createExpectations(clock: Clock): Expectations {
       settle(creations, uid)
       if (state !== 'present') settle(deletions, uid)
     },
+    planned: (set, count) => {
+      if (count > 0) plans.set(set, count)
+      else plans.delete(set)
+    },
+    coming: (set) => {
+      const made = [...(outstanding.get(set)?.keys() ?? [])].filter((uid) => creations.has(uid))
+      return (plans.get(set) ?? 0) + made.length
+    },
     outstandingMilliseconds: (set) => {
       const entries = outstanding.get(set)
       if (entries === undefined || entries.size === 0) return 0
@@ -69,6 +82,7 @@ export function createExpectations(clock: Clock): Expectations {
     },
     nextUnanswered: (set) => names.get(set)?.shift(),
     forget: (set) => {
+      plans.delete(set)
       names.delete(set)
       for (const uid of outstanding.get(set)?.keys() ?? []) {
         creations.delete(uid)

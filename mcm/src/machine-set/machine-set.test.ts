@@ -282,6 +282,23 @@ describe('expectations', () => {
     expect(expectations.outstandingMilliseconds('set')).toBe(0)
   })
 
+  it('count what nobody sees yet, made or about to be', () => {
+    const expectations = createExpectations(createVirtualClock())
+    expectations.planned('set', 3)
+    expect([expectations.coming('set'), expectations.coming('other')]).toEqual([3, 0])
+    expectations.created('set', 'a')
+    expectations.planned('set', 2)
+    expectations.deleted('set', 'b')
+    expect(expectations.coming('set')).toBe(3)
+    expectations.seen('a', 'present')
+    expect(expectations.coming('set')).toBe(2)
+    expectations.created('set', 'c')
+    expectations.planned('set', 0)
+    expect(expectations.coming('set')).toBe(1)
+    expectations.forget('set')
+    expect(expectations.coming('set')).toBe(0)
+  })
+
   it('are met by events that overtake the answer', () => {
     const expectations = createExpectations(createVirtualClock())
     expectations.seen('a', 'present')

@@ -99,7 +99,7 @@ describe('what is worth meeting', () => {
     const rare = new Map<Outcome, number>(none.map((text) => [text.split(':')[0] as Outcome, 1000]))
     expect(tooRare(rare, 500)).toEqual([])
     rare.set('updated in place', 1)
-    expect(tooRare(rare, 500)).toEqual(['updated in place: in 1 of 500 runs, not in 20'])
+    expect(tooRare(rare, 500)).toEqual(['updated in place: in 1 of 500 runs, not in 6'])
     expect(tooRare(rare, 25)).toEqual([])
     expect(tooRare(new Map(), 1)).toEqual([])
   })

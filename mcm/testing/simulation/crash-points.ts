@@ -22,7 +22,7 @@ export const quietLife: Script = {
 
 /** Loses the process once, before and after every `stride`th of all its writes: whatever is left half done is taken up again. */
 export function itSurvivesCrashes(first: number, stride: number): void {
-  it('survives the loss of the process at any write', { timeout: 300_000 }, async () => {
+  it('survives the loss of the process at any write', { timeout: 900_000 }, async () => {
     const { writes, breach } = await runScript(quietLife)
     expect(breach?.message).toBeUndefined()
     expect(writes).toBeGreaterThan(40)

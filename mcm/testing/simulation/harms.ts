@@ -58,7 +58,7 @@ const updating: readonly Step[] = [
 ]
 
 /** A machine that fails and is to be looked at. */
-const preserving: readonly Step[] = [
+export const preserving: readonly Step[] = [
   { at: 0, do: 'create-deployment', name: 'alpha', replicas: 2 },
   { at: 300, do: 'preserve-machine', pick: 0, value: 'when-failed' },
   { at: 310, do: 'ready-node', pick: 0, ready: false },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { noFaults } from './faults.ts'
-import { harms, peace, subjects } from './harms.ts'
-import { runScript, type Script } from './run.ts'
+import { harms, peace, preserving, subjects } from './harms.ts'
+import { runScript, type Script, type Step } from './run.ts'
 
 describe('the simulation', () => {
   it('finds nothing wrong where nothing is', async () => {
@@ -21,6 +21,13 @@ describe('the simulation', () => {
     const { breach } = await runScript({ ...peace, steps: steps ?? peace.steps }, options)
     expect(breach?.invariant).toBe(promise)
     expect(breach?.message).toContain(says)
+  })
+
+  it('meets a machine that recovers while it is preserved', async () => {
+    const steps: readonly Step[] = [...preserving, { at: 700, do: 'ready-node', pick: 0, ready: true }]
+    const { breach, outcomes } = await runScript({ ...peace, steps })
+    expect(breach?.message).toBeUndefined()
+    expect(outcomes).toMatchObject({ 'preserved by a user': 1, 'recovered while preserved': 1 })
   })
 
   it('repeats itself for the same seed', async () => {

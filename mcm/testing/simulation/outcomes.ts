@@ -11,25 +11,29 @@ import { preservedUntil, preserveValueOf } from '../../src/machine/preservation.
 import { hasFreezeLabel } from '../../src/safety/overshoot.ts'
 import type { World } from './world.ts'
 
-/** In how many runs of five hundred what is worth meeting must come about at least: a simulation in which it is rarer proves little about it. */
+/**
+ * In how many runs of five hundred what is worth meeting must come about at least: a simulation in which it is rarer proves little about it.
+ * A third of what the leanest of the four shares met: what drifts with the code does not fall so far, what no longer works does.
+ */
 const fewest = {
-  'updated in place': 20,
+  'updated in place': 6,
   'update in place failed': 3,
-  'moved to the new set': 20,
-  'preserved by a user': 20,
-  'preserved by itself': 5,
-  'preservation over': 15,
-  'recovered while preserved': 1,
-  'volume moved': 50,
-  'volumes in turn': 30,
-  'set frozen': 30,
-  'set thawed': 30,
-  'stood still': 60,
-  'went on': 40,
-  'made of a fallback class': 10,
-  'several given up at a time': 2,
-  'servers follow their class': 60,
-  'node lost': 60,
+  'moved to the new set': 7,
+  'preserved by a user': 10,
+  'preserved by itself': 8,
+  'preservation over': 13,
+  // From one to four in each share: too rare to ask for, so that a script makes it happen (`noticing.test.ts`).
+  'recovered while preserved': 0,
+  'volume moved': 23,
+  'volumes in turn': 19,
+  'set frozen': 14,
+  'set thawed': 14,
+  'stood still': 32,
+  'went on': 26,
+  'made of a fallback class': 3,
+  'several given up at a time': 4,
+  'servers follow their class': 34,
+  'node lost': 32,
   'lease renewed': 4,
 } as const
 
