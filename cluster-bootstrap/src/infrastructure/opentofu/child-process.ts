@@ -30,7 +30,7 @@ export interface ChildEnd {
 const keptErrorLength = 4000
 
 /**
- * Runs a program as the head of a process group of its own. When the signal aborts, the program alone gets SIGINT and may finish what it is at; after the grace,
+ * Runs a program as the head of a process group of its own. When the signal aborts, the program alone gets SIGINT and may end in its own way; after the grace,
  * it and all its children get SIGKILL. Resolves when it has ended and no child of its group is left, also when it was called off. Throws `NotFound` when there is no such
  * program and `Unavailable` when it cannot be started.
  */

@@ -157,6 +157,14 @@ describe('the program tofu', () => {
       messages.push(message)
       house.stop.abort(new Error('enough'))
     })
+    let ended = false
+    end.catch(() => {
+      ended = true
+    })
+    // Providers drop the requests that are under way; the cloud may carry them out all the same.
+    expect(await house.asleep).toBe(60_000)
+    expect(ended).toBe(false)
+    house.wake()
     await expect(end).rejects.toThrowError('enough')
     expect(messages.map(({ type }) => type)).toEqual(['apply_start', 'apply_complete'])
     await expect(house.tofu.plan(house.job)).rejects.toThrowError('enough')

@@ -11,9 +11,9 @@ export interface OpenTofuOptions {
   readonly clock: Clock
   /** Path of `tofu`. */
   readonly program: string
-  /** How long a run that is called off may take to finish what it is at. */
+  /** How long a run that is called off may take to write its state and end. */
   readonly graceMilliseconds: number
-  /** How long the requests of a program that was killed may still be on their way at the cloud. */
+  /** How long the requests of a program that was killed or called off may still be on their way at the cloud. */
   readonly settleMilliseconds: number
   /** Resources that are worked at a time. */
   readonly parallelism: number
@@ -120,8 +120,10 @@ async function run(options: OpenTofuOptions, job: OpenTofuJob, call: Call) {
   })
   const accepted = code !== undefined && (call.accepted ?? [0]).includes(code)
   if (accepted) return { code, lines }
-  // What a killed program had asked for may yet come into being: whoever looks next must see it, or would ask for it again.
-  if (code === undefined && call.changes === true) await options.clock.sleep(options.settleMilliseconds)
+  // What the program had asked for when it was killed or called off may yet come into being: whoever looks next must see it, or would ask for it again.
+  if (call.changes === true && (code === undefined || signal.aborted)) {
+    await options.clock.sleep(options.settleMilliseconds)
+  }
   signal.throwIfAborted()
   if (code === undefined) throw new Failure('Unavailable', `${call.what}: the program was killed`)
   if (diagnostics.some((one) => one.severity === 'error')) throw failureOf(call.what, diagnostics)
