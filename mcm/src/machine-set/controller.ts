@@ -74,6 +74,10 @@ function look({ context, expectations, catchUp }: Passing, name: string): View |
   const outstanding = expectations.outstandingMilliseconds(set.metadata.uid ?? '')
   const uncountedMilliseconds = catchUp?.isAbreast(set) === false ? askAgainMilliseconds : outstanding
   const candidates = machineReader.freshen(candidatesOf(context, set))
+  expectations.answered(
+    set.metadata.uid ?? '',
+    (machine) => context.machines.get({ namespace, name: machine }) !== undefined,
+  )
   const countable = uncountedMilliseconds === 0
   return {
     set,

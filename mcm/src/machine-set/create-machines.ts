@@ -68,17 +68,9 @@ async function createOne(context: MachineSetContext, expectations: Expectations,
   }
 }
 
-/** The machine to make next: one that was asked for in vain and has not come, or a new one. */
-function nextMachine(
-  { machines: known, random }: MachineSetContext,
-  expectations: Expectations,
-  set: MachineSet,
-): Machine {
+/** The machine to make next: one that was asked for in vain and was not there when the set was counted, or a new one. */
+function nextMachine({ random }: MachineSetContext, expectations: Expectations, set: MachineSet): Machine {
   const machine = machineOf(set, random.text(5))
-  const { namespace } = machine.metadata
-  for (let name = expectations.nextUnanswered(set.metadata.uid ?? ''); name !== undefined; ) {
-    if (known.get({ namespace, name }) === undefined) return { ...machine, metadata: { ...machine.metadata, name } }
-    name = expectations.nextUnanswered(set.metadata.uid ?? '')
-  }
-  return machine
+  const name = expectations.nextUnanswered(set.metadata.uid ?? '')
+  return name === undefined ? machine : { ...machine, metadata: { ...machine.metadata, name } }
 }

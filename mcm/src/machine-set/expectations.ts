@@ -21,6 +21,8 @@ export interface Expectations {
   unanswered(set: string, name: string): void
   /** A name that was asked for without an answer, to be asked for again; each is told once. */
   nextUnanswered(set: string): string | undefined
+  /** Forgets the names that are known by now: to be called with what a set is counted by, so that none of them is made up for by another. */
+  answered(set: string, isKnown: (name: string) => boolean): void
   forget(set: string): void
 }
 
@@ -81,6 +83,10 @@ export function createExpectations(clock: Clock): Expectations {
       names.set(set, [...(names.get(set) ?? []), name])
     },
     nextUnanswered: (set) => names.get(set)?.shift(),
+    answered: (set, isKnown) => {
+      const left = names.get(set)?.filter((name) => !isKnown(name))
+      if (left !== undefined) names.set(set, left)
+    },
     forget: (set) => {
       plans.delete(set)
       names.delete(set)
