@@ -167,7 +167,8 @@ function createReconcilers(parts: ControllersOptions, readers: Readers, classes:
       target,
       sets,
       deployments,
-      coming: expectations.coming,
+      coming: ({ metadata }) => expectations.coming(metadata.uid ?? ''),
+      setsElsewhere: !runs(options.controllers, 'machineset'),
     }),
     freeze: createFreezeReconciler({
       ...common,

@@ -6,8 +6,9 @@ import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
 import { describe, expect, it } from 'vitest'
 import { testAutoscalerContract } from '../testing/autoscaler-conformance.ts'
 import { createVirtualHarness } from '../testing/autoscaler-harness.ts'
-import { divisions, lateProcesses } from '../testing/divisions.ts'
+import { type Division, divisions, lateProcesses } from '../testing/divisions.ts'
 import { auto, play } from '../testing/in-place-stage.ts'
+import { withLateWatch } from '../testing/late-watch.ts'
 import { epoch } from '../testing/objects.ts'
 import { classFor, createRig, deploymentOf, type Process, plant, scale } from '../testing/rig.ts'
 import { phaseOf } from './machine/phase.ts'
@@ -92,5 +93,41 @@ describe.each(stagings)('divided into $name, where $plural are seen late', ({ pr
     expect(moments.at(-1)?.line).toMatch(/large: wanted 3, .*available 3, NewMachineSetAvailable$/)
     expect(made).toBe(3)
     expect(Math.min(...moments.map(({ available }) => available))).toBe(2)
+  })
+})
+
+/** The processes of a division, where those that work on deployments see machines long after all else. */
+function blindDeployments({ parts }: Division): readonly Process[] {
+  return parts.map((controllers) => ({
+    controllers,
+    ...(controllers.includes('machinedeployment') && !controllers.includes('machineset')
+      ? { wrapControl: (client, clock) => withLateWatch(client, clock, { plural: 'machines', milliseconds: 3000 }) }
+      : {}),
+  }))
+}
+
+const setsApart = divisions.filter(({ parts }) =>
+  parts.some((part) => part.includes('machinedeployment') && !part.includes('machineset')),
+)
+
+describe.each(setsApart)('divided into $name, where deployments see machines late', (division) => {
+  it('makes no new machine beside those that it was told to make and at once to give up', async () => {
+    const processes = blindDeployments(division)
+    const { clock, client, rig, types, roll } = await setUp(processes, 4)
+    await using _ = rig
+    await scale(client, namespace, 'pool', 20)
+    await clock.advance(50)
+    await Promise.all([scale(client, namespace, 'pool', 4), roll('large')])
+    const surplus: string[] = []
+    let newer = 0
+    for (let step = 0; step < 1200; step++) {
+      await clock.advance(50)
+      const now = types()
+      const larger = now.filter((type) => type === 'large').length
+      if (larger > newer && now.length > 5) surplus.push(`${larger} of ${now.length} after ${(step + 1) * 50} ms`)
+      newer = larger
+    }
+    expect(surplus).toEqual([])
+    expect(types()).toEqual(Array.from({ length: 4 }, () => 'large'))
   })
 })

@@ -26,8 +26,10 @@ export interface MachineDeploymentContext {
   readonly setReader: FreshReader<MachineSet>
   readonly machines: Informer<Machine>
   readonly machineReader: FreshReader<Machine>
-  /** Machines of the set with that uid that this process made, or is about to, and that the informer does not show yet. */
-  coming(setUid: string): number
+  /** Machines of a set that this process made, or is about to, and that the informer does not show yet. */
+  coming(set: MachineSet): number
+  /** Whether another process works on sets, so that this one does not know what is coming. */
+  readonly setsElsewhere: boolean
   readonly classes: ClassLookup
   readonly events: Events
 }

@@ -14,6 +14,7 @@ import { applyAll } from './apply.ts'
 import type { MachineDeploymentContext } from './context.ts'
 import { decideMachineDeployment } from './decide.ts'
 import { createNodeMarker, type NodeMarker } from './node-marker.ts'
+import { createSetsElsewhere, type SetsElsewhere } from './sets-elsewhere.ts'
 import { type DeploymentTrouble, progressDeadline } from './status.ts'
 import { createTroubleTeller, type TroubleTeller } from './tell-trouble.ts'
 import { findUnseen } from './unseen.ts'
@@ -27,10 +28,24 @@ export interface MachineDeploymentReconciler {
 
 /** Makes the reconciler. */
 export function createMachineDeploymentReconciler(context: MachineDeploymentContext): MachineDeploymentReconciler {
-  const passing = { context, marker: createNodeMarker(context), troubles: createTroubleTeller(context.events) }
+  const passing = {
+    context,
+    marker: createNodeMarker(context),
+    troubles: createTroubleTeller(context.events),
+    elsewhere: context.setsElsewhere ? createSetsElsewhere(context) : undefined,
+  }
   return {
     reconcile: (name) => reconcile(passing, name),
-    follow: (controller) => followChanges(context, controller),
+    follow: (controller) => {
+      const stop = followChanges(context, controller)
+      const stopForgetting = context.sets.onChange(({ before, after }) => {
+        if (after === undefined) passing.elsewhere?.forget(before?.metadata.uid ?? '')
+      })
+      return () => {
+        stop()
+        stopForgetting()
+      }
+    },
   }
 }
 
@@ -39,9 +54,11 @@ interface Passing {
   readonly context: MachineDeploymentContext
   readonly marker: NodeMarker
   readonly troubles: TroubleTeller
+  /** Absent where this process works on sets too, and so knows what is coming of them. */
+  readonly elsewhere: SetsElsewhere | undefined
 }
 
-async function reconcile({ context, marker, troubles }: Passing, name: string): Promise<Outcome> {
+async function reconcile({ context, marker, troubles, elsewhere }: Passing, name: string): Promise<Outcome> {
   const { namespace, deploymentReader, setReader, clock } = context
   const deployment = deploymentReader.get({ namespace, name })
   if (deployment === undefined) {
@@ -52,12 +69,15 @@ async function reconcile({ context, marker, troubles }: Passing, name: string): 
   const machinesOf = rememberedMachines(context)
   // Machines that change sets are counted once the informer shows them where they are, as it does to their sets.
   if (isMoving(context, deployment, machinesOf)) return again(flockMilliseconds(0))
+  const setsNow = () => setReader.freshen(context.sets.list(namespace))
+  const isOwn = (set: MachineSet) => controllerOf(set)?.uid === deployment.metadata.uid
+  const unknownFor = await elsewhere?.look(setsNow().filter(isOwn))
   const decision = decideMachineDeployment(
     {
       deployment,
-      sets: setReader.freshen(context.sets.list(namespace)),
+      sets: setsNow(),
       machinesOf,
-      coming: ({ metadata }) => context.coming(metadata.uid ?? ''),
+      coming: elsewhere?.coming ?? context.coming,
       hasTarget: context.target !== undefined,
       unseen: await findUnseen(context, deployment),
       classTrouble: classTrouble(context, deployment),
@@ -71,7 +91,7 @@ async function reconcile({ context, marker, troubles }: Passing, name: string): 
     await writeStatus(context, deployment, decision.status)
   }
   const marked = await marker.apply(name, decision.nodeMarks)
-  return nextLook(context, deployment, decision.machines, marked)
+  return nextLook(context, deployment, decision.machines, [marked, unknownFor])
 }
 
 type MachinesOf = (set: MachineSet) => readonly Machine[]
@@ -102,7 +122,7 @@ function nextLook(
   { clock, namespace, deploymentReader }: MachineDeploymentContext,
   before: MachineDeployment,
   machines: readonly Machine[],
-  marksAfter: number | undefined,
+  comeBackAfter: readonly (number | undefined)[],
 ): Outcome {
   const now = clock.now()
   const { name } = before.metadata
@@ -112,7 +132,7 @@ function nextLook(
   const instants = [
     deadline === undefined || deadline < now ? undefined : deadline + 1,
     available,
-    marksAfter === undefined ? undefined : now + marksAfter,
+    ...comeBackAfter.map((milliseconds) => (milliseconds === undefined ? undefined : now + milliseconds)),
   ].filter((instant) => instant !== undefined)
   return instants.length === 0 ? done : again(Math.min(...instants) - now)
 }

@@ -1,60 +1,12 @@
-import { type Machine, machines } from '@trellis/api/machine/machine'
-import { type MachineSet, machineSets } from '@trellis/api/machine/machine-set'
-import { createSilentLog } from '@trellis/foundation/log'
-import { createSeededRandom } from '@trellis/foundation/random'
-import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
-import { createInformer } from '@trellis/kubernetes/informer'
-import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
+import { machines } from '@trellis/api/machine/machine'
+import { machineSets } from '@trellis/api/machine/machine-set'
 import { describe, expect, it } from 'vitest'
-import { withLateWatch } from '../../testing/late-watch.ts'
-import { epoch, ownedBy } from '../../testing/objects.ts'
-import { createFreshReader } from '../common/freshness.ts'
+import { createLateSet, type LateSet, lateMilliseconds, namespace, ownMachine } from '../../testing/late-set.ts'
 import { askAgainMilliseconds, createCatchUp } from './catch-up.ts'
-import { ownerIndex } from './controller.ts'
 
-const namespace = 'shoot--local--first'
-const lateMilliseconds = 3000
-
-/** A set with one machine, both shown; from then on machines are shown late. */
 async function setUp() {
-  const clock = createVirtualClock(epoch)
-  const random = createSeededRandom('catch-up')
-  const client = createFakeClient({ clock, random: random.child('server') })
-  const set = await client.create(machineSets, {
-    apiVersion: 'machine.sapcloud.io/v1alpha1',
-    kind: 'MachineSet',
-    metadata: { name: 'set', namespace },
-    spec: { replicas: 1 },
-  })
-  const machine = await client.create(machines, ownMachine(set, 'a'))
-  const late = withLateWatch(client, clock, { plural: 'machines', milliseconds: lateMilliseconds })
-  const parts = { client: late, clock, random, log: createSilentLog(), selection: { namespace } }
-  const shownSets = createInformer({ ...parts, resource: machineSets })
-  const shown = createInformer({ ...parts, resource: machines, indexes: ownerIndex })
-  const stop = new AbortController()
-  const running = [shownSets.run(stop.signal), shown.run(stop.signal)]
-  await clock.advance(10_000)
-  expect(shown.list(namespace)).toHaveLength(1)
-  const setReader = createFreshReader(shownSets)
-  const catchUp = createCatchUp({ clock, control: client, namespace, machines: shown, setReader })
-  const key = { namespace, name: 'set' }
-  return {
-    clock,
-    client,
-    catchUp,
-    set: () => setReader.get(key) as MachineSet,
-    machine,
-    resize: (replicas: number) => client.patch(machineSets, key, { spec: { replicas } }, { type: 'merge' }),
-    asked: () => client.calls.filter(({ method }) => method === 'find' || method === 'list').length,
-    [Symbol.asyncDispose]: async () => {
-      stop.abort()
-      await Promise.all(running)
-    },
-  }
-}
-
-function ownMachine(set: MachineSet, name: string): Machine {
-  return ownedBy(set, { apiVersion: set.apiVersion, kind: 'Machine', metadata: { name, namespace } })
+  const world = await createLateSet()
+  return { ...world, catchUp: createCatchUp(world.context) }
 }
 
 describe('createCatchUp', () => {
@@ -77,7 +29,7 @@ describe('createCatchUp', () => {
   it.each([
     {
       reason: 'a mark that is not shown yet',
-      change: ({ client, machine }: Awaited<ReturnType<typeof setUp>>) =>
+      change: ({ client, machine }: LateSet) =>
         client.patch(
           machines,
           { namespace, name: machine.metadata.name },
@@ -87,12 +39,12 @@ describe('createCatchUp', () => {
     },
     {
       reason: 'a machine that is not shown yet',
-      change: ({ client, set }: Awaited<ReturnType<typeof setUp>>) => client.create(machines, ownMachine(set(), 'b')),
+      change: ({ client, set }: LateSet) => client.create(machines, ownMachine(set(), 'b')),
     },
     {
       reason: 'a machine that came to another set, after something else happened to it',
       least: lateMilliseconds + 1000,
-      change: async ({ client, machine, clock }: Awaited<ReturnType<typeof setUp>>) => {
+      change: async ({ client, machine, clock }: LateSet) => {
         const key = { namespace, name: machine.metadata.name }
         await client.patch(machines, key, { metadata: { labels: { seen: 'yes' } } }, { type: 'merge' })
         await clock.advance(1000)
@@ -101,8 +53,7 @@ describe('createCatchUp', () => {
     },
     {
       reason: 'a machine that is gone',
-      change: ({ client, machine }: Awaited<ReturnType<typeof setUp>>) =>
-        client.delete(machines, { namespace, name: machine.metadata.name }),
+      change: ({ client, machine }: LateSet) => client.delete(machines, { namespace, name: machine.metadata.name }),
     },
   ])('waits for $reason', async ({ change, least = lateMilliseconds }) => {
     await using world = await setUp()

@@ -12,6 +12,8 @@ import type { MachineSetContext } from './context.ts'
 export interface CatchUp {
   /** Whether all that the API server was last seen to hold of the set and its machines is shown here, as far as it was asked. */
   isAbreast(set: MachineSet): boolean
+  /** Whether the set's machines were asked for since its spec was changed last, and were all shown then. */
+  isSettled(set: MachineSet): boolean
   /** Asks the API server for the set and, once for each change of its spec, for its machines: one or two requests. What it holds must then be shown before the set is abreast. */
   ask(set: MachineSet): Promise<void>
   forget(setUid: string): void
@@ -63,6 +65,8 @@ export function createCatchUp(context: CatchUpContext): CatchUp {
   }
   return {
     isAbreast,
+    isSettled: ({ metadata }) =>
+      settled.has(metadata.uid ?? '') && settled.get(metadata.uid ?? '') === metadata.generation,
     ask: async (set) => {
       const uid = set.metadata.uid ?? ''
       const at = clock.now()

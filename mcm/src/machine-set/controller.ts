@@ -101,10 +101,11 @@ async function lookSafely(passing: Passing, name: string): Promise<View | undefi
 
 async function writeStatus(
   { clock, namespace, control, setReader }: MachineSetContext,
-  { set, decision }: View,
-  said: SetTrouble | undefined,
+  { set, decision, uncountedMilliseconds }: View,
+  trouble: SetTrouble | undefined,
 ): Promise<void> {
-  const status = machineSetStatus(set, decision.owned, said, clock.now())
+  const remarks = { trouble, counted: uncountedMilliseconds === 0 }
+  const status = machineSetStatus(set, decision.owned, remarks, clock.now())
   const current = setReader.get({ namespace, name: set.metadata.name })
   if (status === undefined || current?.metadata.resourceVersion !== set.metadata.resourceVersion) return
   setReader.remember(await control.replaceStatus(machineSets, { ...set, status }))

@@ -350,7 +350,7 @@ describe('machineSetStatus', () => {
       member('d', 'Running', { deletionTimestamp: at(0) }),
     ]
     const set = setOf(3, { metadata: { generation: 4 } })
-    const status = machineSetStatus(set, machines, undefined, epoch)
+    const status = machineSetStatus(set, machines, { counted: true }, epoch)
     expect(status).toMatchObject({
       replicas: 3,
       fullyLabeledReplicas: 3,
@@ -359,16 +359,32 @@ describe('machineSetStatus', () => {
       observedGeneration: 4,
       failedMachines: [{ name: 'b', ownerRef: 'set', providerID: 'simulated:///r/b', lastOperation }],
     })
-    expect(machineSetStatus({ ...set, status: status ?? {} }, machines, undefined, epoch + 60_000)).toBeUndefined()
+    expect(
+      machineSetStatus({ ...set, status: status ?? {} }, machines, { counted: true }, epoch + 60_000),
+    ).toBeUndefined()
+  })
+
+  it('observes a new generation once it is counted for it', () => {
+    const set = { ...setOf(1, { metadata: { generation: 4 } }), status: { observedGeneration: 3 } }
+    expect(machineSetStatus(set, [], { counted: false }, epoch)).toMatchObject({ observedGeneration: 3 })
+    expect(machineSetStatus(set, [], { counted: true }, epoch)).toMatchObject({ observedGeneration: 4 })
+    expect(machineSetStatus(setOf(1), [], { counted: false }, epoch)).not.toHaveProperty('observedGeneration')
   })
 
   it('states trouble and takes it back', () => {
     const set = setOf(1)
-    const sick = machineSetStatus(set, [], { reason: 'FailedCreate', message: 'quota' }, epoch)
+    const sick = machineSetStatus(
+      set,
+      [],
+      { trouble: { reason: 'FailedCreate', message: 'quota' }, counted: true },
+      epoch,
+    )
     expect(sick?.machineSetCondition).toEqual([
       { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'quota', lastTransitionTime: at(0) },
     ])
-    expect(machineSetStatus({ ...set, status: sick ?? {} }, [], undefined, epoch)?.machineSetCondition).toEqual([])
+    expect(machineSetStatus({ ...set, status: sick ?? {} }, [], { counted: true }, epoch)?.machineSetCondition).toEqual(
+      [],
+    )
   })
 })
 

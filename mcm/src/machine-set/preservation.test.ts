@@ -129,16 +129,16 @@ describe('failed machines of a set', () => {
   })
 
   it('are counted in the status, which says nothing of it where there are none', () => {
-    const plain = machineSetStatus(set(1), [machine({ name: 'a', phase: 'Running' })], undefined, epoch)
+    const plain = machineSetStatus(set(1), [machine({ name: 'a', phase: 'Running' })], { counted: true }, epoch)
     expect(plain).not.toHaveProperty('preservedFailedReplicas')
     const machines = [
       machine({ name: 'a', value: 'auto-preserved', hours: 5 }),
       machine({ name: 'b', value: 'now', hours: 5 }),
       machine({ name: 'c', value: 'now', phase: 'Running', hours: 5 }),
     ]
-    const counted = machineSetStatus(set(3, 1), machines, undefined, epoch)
+    const counted = machineSetStatus(set(3, 1), machines, { counted: true }, epoch)
     expect(counted).toMatchObject({ preservedFailedReplicas: 2, autoPreserveFailedMachineCount: 1, replicas: 3 })
-    const cleared = machineSetStatus({ ...set(3, 1), status: counted ?? {} }, [], undefined, epoch)
+    const cleared = machineSetStatus({ ...set(3, 1), status: counted ?? {} }, [], { counted: true }, epoch)
     expect(cleared).toMatchObject({ preservedFailedReplicas: 0, autoPreserveFailedMachineCount: 0 })
   })
 

@@ -9,14 +9,23 @@ import { isLeaving, phaseOf } from '../machine/phase.ts'
 import { isAvailable, minReadyMilliseconds } from './availability.ts'
 import { autoPreservedCount, preservedFailedCount } from './preservation.ts'
 
-/** A set's status as its machines make it; undefined when it says so already. `trouble` is why machines cannot be made or deleted just now. */
+/** What a status tells beside the machines. */
+export interface SetRemarks {
+  /** Why machines cannot be made or deleted just now. */
+  readonly trouble?: SetTrouble | undefined
+  /** Whether all machines that were made for it are among those counted. Until they are, the generation observed stays the one before: others rely on its count. */
+  readonly counted: boolean
+}
+
+/** A set's status as its machines make it; undefined when it says so already. */
 export function machineSetStatus(
   set: MachineSet,
   machines: readonly Machine[],
-  trouble: SetTrouble | undefined,
+  { trouble, counted }: SetRemarks,
   now: number,
 ): MachineSetStatus | undefined {
-  const { observedGeneration: _, ...before } = set.status ?? {}
+  const { observedGeneration: observedBefore, ...before } = set.status ?? {}
+  const observedGeneration = counted ? (set.metadata.generation ?? 0) : observedBefore
   const present = machines.filter((machine) => !isLeaving(machine))
   const labels = Object.entries(set.spec?.template?.metadata?.labels ?? {})
   const { type } = machineConditionReasons.replicaFailure
@@ -34,7 +43,7 @@ export function machineSetStatus(
     ).length,
     readyReplicas: present.filter((machine) => phaseOf(machine) === 'Running').length,
     availableReplicas: present.filter((machine) => isAvailable(machine, minReady, now)).length,
-    observedGeneration: set.metadata.generation ?? 0,
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
     ...(conditions.length === 0 && before.machineSetCondition === undefined ? {} : { machineSetCondition: conditions }),
     ...(failed.length === 0 && before.failedMachines === undefined ? {} : { failedMachines: failed }),
   }

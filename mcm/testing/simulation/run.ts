@@ -1,7 +1,8 @@
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
 import type { SimulatedSettings } from '@trellis/cloudprovider/simulated/settings'
-import { describe } from '@trellis/foundation/failure'
+import { describe, Failure } from '@trellis/foundation/failure'
 import { createSeededRandom, type Random } from '@trellis/foundation/random'
+import { divisions } from '../divisions.ts'
 import { type Action, createUsers, plantClasses } from './actions.ts'
 import { Breach, type Invariant } from './breach.ts'
 import { type Census, unfinished } from './convergence.ts'
@@ -28,6 +29,8 @@ export interface Script {
   readonly joinMilliseconds: number
   readonly steps: readonly Step[]
   readonly shuffle?: boolean
+  /** Name of the division of the controllers' work (`testing/divisions`); one process does it all unless told. */
+  readonly division?: string
   /** Loses the process at that write, counted from 1. */
   readonly crashAt?: { readonly write: number; readonly moment: 'before' | 'after' }
 }
@@ -77,7 +80,21 @@ export function scriptOf(seed: string): Script {
     joinMilliseconds: random.integer(60_000),
     steps: [first, app, ...beginning, ...instants.map((at) => ({ at, ...drawAction(random, about) }))],
     shuffle: random.integer(2) === 0,
+    ...drawDivision(createSeededRandom(`division/${seed}`)),
   }
+}
+
+/** One run in six is of several processes. */
+function drawDivision(random: Random): Pick<Script, 'division'> {
+  const division = divisions[random.integer(divisions.length * 6)]
+  return division === undefined ? {} : { division: division.name }
+}
+
+function partsOf({ division }: Script): Pick<WorldOptions, 'parts'> {
+  if (division === undefined) return {}
+  const found = divisions.find(({ name }) => name === division)
+  if (found === undefined) throw new Failure('NotFound', `there is no division ${division}`, { field: 'division' })
+  return { parts: found.parts }
 }
 
 function drawCloud(random: Random): SimulatedSettings {
@@ -108,7 +125,13 @@ export async function runScript(script: Script, options: RunOptions = {}): Promi
     trace.push(`${seconds.padStart(9)} s  ${what()}`)
   }
   const random = createSeededRandom(`world/${script.seed}`)
-  const world: World = createWorld({ ...script, random, note, ...(options.tamper ? { tamper: options.tamper } : {}) })
+  const world: World = createWorld({
+    ...script,
+    ...partsOf(script),
+    random,
+    note,
+    ...(options.tamper ? { tamper: options.tamper } : {}),
+  })
   began.at = world.clock.now()
   const watchdogs = watchOver(world)
   let settled = 0

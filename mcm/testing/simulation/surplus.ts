@@ -14,6 +14,16 @@ interface Ledger {
   readonly limits: { readonly at: number; readonly limit: number }[]
 }
 
+/** What the sets of a deployment were told to have in all. */
+interface Granted {
+  readonly at: number
+  readonly sum: number
+  readonly before: number
+}
+
+/** A machine that moves to another set is taken from the number of the one before it is added to that of the other. */
+const moveMilliseconds = 5000
+
 /**
  * Never more servers than replicas + maxSurge. Precisely: whenever a machine is made, the machines of its deployment, those included that are still
  * going, number at most replicas + maxSurge (the largest of the last two minutes in which the controllers could see, since
@@ -28,7 +38,7 @@ export function noSurplus(
 ): Invariant & { userDeletes(uidOrNode: string): void; userMakes(name: string): void } {
   const { clock, control, cloud } = world
   const ledgers = new Map<string, Ledger>()
-  const granted = new Map<string, number>()
+  const granted = new Map<string, Granted>()
   const excused = new Set<string>()
   const byUser = new Set<string>()
   const madeByUser = new Set<string>()
@@ -59,7 +69,12 @@ export function noSurplus(
   const grant = (name: string) => {
     const sets = control.peek(machineSets).filter((set) => controllerOf(set)?.name === name)
     const sum = sets.reduce((wanted, set) => wanted + (set.spec?.replicas ?? 0), 0)
-    if (sum <= Math.max(granted.get(name) ?? 0, limitOf(name))) granted.set(name, sum)
+    if (sum === granted.get(name)?.sum || sum > Math.max(grantedTo(name), limitOf(name))) return
+    granted.set(name, { at: clock.now(), sum, before: grantedTo(name) })
+  }
+  const grantedTo = (name: string) => {
+    const { at, sum, before } = granted.get(name) ?? { at: 0, sum: 0, before: 0 }
+    return clock.now() - at <= moveMilliseconds ? Math.max(sum, before) : sum
   }
   const shrankLately = (name: string) => recentLimits(name).some((limit) => limit < limitOf(name))
   const onMachine = (before: Machine | undefined, after: Machine | undefined) => {
@@ -78,7 +93,7 @@ export function noSurplus(
     }
     const siblings = control.peek(machines).filter(({ metadata }) => metadata.labels?.name === name)
     const counted = siblings.filter(({ metadata }) => !excused.has(metadata.uid ?? ''))
-    if (counted.length <= Math.max(limitOf(name), granted.get(name) ?? 0)) return
+    if (counted.length <= Math.max(limitOf(name), grantedTo(name))) return
     const list = counted.map((one) => `${one.metadata.name} (${isLeaving(one) ? 'leaving ' : ''}${phaseOf(one)})`)
     broken ??= new Breach('no surplus', `${name} may have ${limitOf(name)} machines and has ${list.join(', ')}`)
   }

@@ -11,6 +11,7 @@ import { createSilentLog } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { createVirtualClock, type VirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { createFakeClient, type FakeClient } from '@trellis/kubernetes/testing/fake-client'
+import type { ControllerName } from '../../src/controller-selection.ts'
 import type { MachineSettings } from '../../src/machine/settings.ts'
 import type { Manager } from '../../src/manager.ts'
 import { epoch } from '../objects.ts'
@@ -51,6 +52,8 @@ export interface WorldOptions {
   readonly joinMilliseconds: number
   /** Fires what falls due at one instant in random order. */
   readonly shuffle?: boolean
+  /** The controllers of each of several processes that share the work and live and die together; one process runs all unless told. */
+  readonly parts?: readonly (readonly ControllerName[])[]
   /** A driver of one's own in front of the cloud, to prove that the invariants notice. */
   readonly tamper?: (driver: Driver, cloud: SimulatedCloud) => Driver
   /** Told of everything that happens; asked for text only where somebody listens. */
@@ -150,7 +153,7 @@ export function createWorld(options: WorldOptions): World {
 interface Incarnation {
   readonly life: Life
   readonly clients: readonly UnreliableClient[]
-  readonly manager: Manager
+  readonly managers: readonly Manager[]
   readonly stop: AbortController
   readonly ended: Promise<void>
 }
@@ -173,20 +176,6 @@ function createProcess(base: Surroundings, options: WorldOptions): Process {
     note(() => `controllers start, life ${generation}`)
     const life = createLife(clock)
     const common = { clock, life, faults, note, mayHaunt: () => starts === generation }
-    const control = createUnreliableClient({
-      ...common,
-      client: base.control,
-      cluster: 'control',
-      onWrite: (what) => note(what),
-      onAnswer: () => void heard.add('control'),
-    })
-    const target = createUnreliableClient({
-      ...common,
-      client: base.target,
-      cluster: 'target',
-      onWrite: (what) => note(what),
-      onAnswer: () => void heard.add('target'),
-    })
     const bare = createSimulatedDriver(base.cloud)
     const unreliable = createUnreliableDriver({
       driver: options.tamper?.(bare, base.cloud) ?? bare,
@@ -200,19 +189,50 @@ function createProcess(base: Surroundings, options: WorldOptions): Process {
         for (const listener of creationListeners) listener(machineName)
       },
     })
-    const random = base.random.child(`manager-${generation}`)
-    // As the process itself does it.
-    const limit = { concurrency: 50, perSecond: 100, burst: 200 }
-    const driver = withRetry({ clock: life.clock, random }, withLimit({ clock: life.clock }, unreliable, limit))
-    const { manager } = createRigManager(
-      { namespace, settings, orphanPeriodMilliseconds: limits.orphanPeriodMilliseconds },
-      { clock: life.clock, random, log: createSilentLog(), control, target, driver },
-    )
+    const clients: UnreliableClient[] = []
+    const makeManager = (controllers: readonly ControllerName[] | undefined, index: number): Manager => {
+      const control = createUnreliableClient({
+        ...common,
+        client: base.control,
+        cluster: 'control',
+        onWrite: (what) => note(what),
+        onAnswer: () => void heard.add('control'),
+      })
+      const target = createUnreliableClient({
+        ...common,
+        client: base.target,
+        cluster: 'target',
+        onWrite: (what) => note(what),
+        onAnswer: () => void heard.add('target'),
+      })
+      clients.push(control, target)
+      const random = base.random.child(`manager-${generation}${index === 0 ? '' : `-${index}`}`)
+      // As the process itself does it.
+      const limit = { concurrency: 50, perSecond: 100, burst: 200 }
+      const driver = withRetry({ clock: life.clock, random }, withLimit({ clock: life.clock }, unreliable, limit))
+      const { manager } = createRigManager(
+        { namespace, settings, orphanPeriodMilliseconds: limits.orphanPeriodMilliseconds },
+        {
+          clock: life.clock,
+          random,
+          log: createSilentLog(),
+          control,
+          target,
+          driver,
+          ...(controllers === undefined ? {} : { controllers: new Set(controllers) }),
+        },
+      )
+      return manager
+    }
+    const managers = (options.parts ?? [undefined]).map(makeManager)
     const stop = new AbortController()
-    const ended = manager.run(stop.signal).catch((error: unknown) => {
-      collapse ??= error
-    })
-    current = { life, clients: [control, target], manager, stop, ended }
+    const ended = Promise.all(managers.map((manager) => manager.run(stop.signal))).then(
+      () => {},
+      (error: unknown) => {
+        collapse ??= error
+      },
+    )
+    current = { life, clients, managers, stop, ended }
   }
   return {
     isUp,
@@ -243,7 +263,7 @@ function createProcess(base: Surroundings, options: WorldOptions): Process {
     },
     onServerDeletion: (listener) => void deletionListeners.push(listener),
     onServerCreation: (listener) => void creationListeners.push(listener),
-    standsStill: () => isUp() && isFrozen(current?.manager.status()),
+    standsStill: () => isUp() && current?.managers.some((manager) => isFrozen(manager.status())) === true,
     wasHeard: (cluster) => heard.has(cluster),
   }
 }
