@@ -24,7 +24,7 @@ const full = { fleet: 1000, rolling: 200, scaling: [100, 500, 1000, 2500, 5000],
 const quick = { fleet: 50, rolling: 20, scaling: [20, 50], settleSeconds: 3, idleSeconds: 6 }
 
 /** What `--help` prints. */
-export const benchHelp = `npm run bench:mcm -- [--quick] [--parts ${partNames.join(',')}] [--machines N] [--profile DIRECTORY]
+export const benchHelp = `npm run bench:mcm -- [--quick] [--parts ${partNames.join(',')}] [--machines N] [--sizes N,N] [--profile DIRECTORY]
 Prints one JSON object on standard output and progress on standard error; see test/bench/mcm/README.md.
 `
 
@@ -37,13 +37,15 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
       quick: { type: 'boolean', default: false },
       parts: { type: 'string', default: partNames.join(',') },
       machines: { type: 'string' },
+      sizes: { type: 'string' },
       profile: { type: 'string' },
     },
   })
   if (values.help === true) return undefined
   const size = values.quick ? quick : full
-  const fleet = values.machines === undefined ? size.fleet : countOf(values.machines)
-  return { ...size, fleet, parts: values.parts.split(',').map(partOf), profile: values.profile }
+  const fleet = values.machines === undefined ? size.fleet : countOf(values.machines, '--machines')
+  const scaling = values.sizes?.split(',').map((text) => countOf(text, '--sizes')) ?? size.scaling
+  return { ...size, fleet, scaling, parts: values.parts.split(',').map(partOf), profile: values.profile }
 }
 
 function partOf(name: string): PartName {
@@ -53,8 +55,8 @@ function partOf(name: string): PartName {
   throw new Failure('Invalid', `there is no part ${name}`, { field: '--parts', remedy })
 }
 
-function countOf(text: string): number {
+function countOf(text: string, field: string): number {
   const count = Number(text)
   if (Number.isInteger(count) && count > 0) return count
-  throw new Failure('Invalid', `${text} is not a number of machines`, { field: '--machines' })
+  throw new Failure('Invalid', `${text} is not a number of machines`, { field })
 }

@@ -69,13 +69,14 @@ describe('options', () => {
   })
 
   it('may be less', () => {
-    const options = readOptions(['--quick', '--parts', 'delete,fleet', '--machines', '7'])
-    expect(options).toMatchObject({ fleet: 7, rolling: 20, parts: ['delete', 'fleet'] })
+    const options = readOptions(['--quick', '--parts', 'delete,fleet', '--machines', '7', '--sizes', '5,9'])
+    expect(options).toMatchObject({ fleet: 7, rolling: 20, scaling: [5, 9], parts: ['delete', 'fleet'] })
   })
 
   it.each([
     { args: ['--parts', 'all'], field: '--parts' },
     { args: ['--machines', '1.5'], field: '--machines' },
+    { args: ['--sizes', '5,'], field: '--sizes' },
   ])('name what is wrong in $args', ({ args, field }) => {
     expect(() => readOptions(args)).toThrow(expect.objectContaining({ kind: 'Invalid', field }))
   })
