@@ -53,18 +53,25 @@ async function createOne(context: MachineSetContext, expectations: Expectations,
   const uid = set.metadata.uid ?? ''
   const machine = nextMachine(context, expectations, set)
   try {
-    const made = await context.control.create(machines, machine)
+    const made = await makeOrFind(context, machine, uid)
     expectations.created(uid, made.metadata.uid ?? '')
   } catch (error) {
-    if (!isFailure(error, 'Conflict')) {
-      // It may have been made all the same: the next try asks for the same name, so that there are never two.
-      if (!isFailure(error) || isFailure(error, 'Unavailable', 'Timeout'))
-        expectations.unanswered(uid, machine.metadata.name)
-      throw error
-    }
-    const taken = await context.control.find(machines, keyOf(machine))
-    if (taken === undefined || controllerOf(taken)?.uid !== uid) throw error
-    expectations.created(uid, taken.metadata.uid ?? '')
+    // It may have been made all the same: the next try asks for the same name, so that there are never two.
+    if (!isFailure(error) || isFailure(error, 'Unavailable', 'Timeout'))
+      expectations.unanswered(uid, machine.metadata.name)
+    throw error
+  }
+}
+
+/** A machine of that name that is the set's already was made by an earlier try, whose answer was lost. */
+async function makeOrFind({ control }: MachineSetContext, machine: Machine, setUid: string): Promise<Machine> {
+  try {
+    return await control.create(machines, machine)
+  } catch (error) {
+    if (!isFailure(error, 'Conflict')) throw error
+    const taken = await control.find(machines, keyOf(machine))
+    if (taken === undefined || controllerOf(taken)?.uid !== setUid) throw error
+    return taken
   }
 }
 
