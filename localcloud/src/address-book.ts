@@ -1,4 +1,5 @@
-import { nextFree, parseRange, type Range } from './addresses.ts'
+import { Failure } from '@trellis/foundation/failure'
+import { formatAddress, nextFree, parseAddress, parseRange, type Range } from './addresses.ts'
 import { reservedPrivateAddresses, reservedPublicAddresses } from './cloud-network.ts'
 import type { NetworkRecord } from './records.ts'
 import type { Store } from './store.ts'
@@ -9,6 +10,8 @@ export interface AddressBook {
   nextPublic(): string
   /** A free address of the network; throws `Exhausted` when there is none. */
   nextPrivate(network: NetworkRecord): string
+  /** That address of the network; throws `Invalid` when servers cannot have it, `Conflict` when one has it. */
+  thisPrivate(network: NetworkRecord, address: string): string
   /** Never hands out this address: something that the store does not know uses it. */
   reserve(address: string): void
 }
@@ -42,8 +45,30 @@ export function createAddressBook(store: Store, publicRange: Range): AddressBook
         network.id,
       )
     },
+    thisPrivate: (network, address) => {
+      requireUsable(network, address)
+      const holder = store
+        .list('server')
+        .find((server) => server.network === network.id && server.privateAddress === address)
+      if (holder === undefined && !foreign.has(address)) return address
+      throw new Failure('Conflict', `${address} belongs to ${holder?.name ?? 'something that no record knows'}`, {
+        field: 'privateAddress',
+        remedy: 'choose another address, or none',
+      })
+    },
     reserve: (address) => void foreign.add(address),
   }
+}
+
+function requireUsable({ name, cidr }: NetworkRecord, address: string): void {
+  const range = parseRange(cidr, 'cidr')
+  const number = parseAddress(address)
+  const [first, last] = [range.first + reservedPrivateAddresses, range.last - 1]
+  if (number !== undefined && number >= first && number <= last) return
+  throw new Failure('Invalid', `${address} is no address for a server of network ${name}`, {
+    field: 'privateAddress',
+    remedy: `use one from ${formatAddress(first)} to ${formatAddress(last)}`,
+  })
 }
 
 function byAddress(one: string, other: string): number {

@@ -14,6 +14,8 @@ export interface BundleRequest {
   readonly directories: MachineDirectories
   /** The host's end of the machine's console; the machine sees it as `/dev/console`. */
   readonly consoleDevice: string
+  /** Variables of its first process beside the usual. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** Where one machine's files are on the host. */
@@ -72,7 +74,7 @@ export function bundleOf(request: BundleRequest, facts: HostFacts): unknown {
   return {
     ociVersion: '1.0.2',
     hostname: request.name,
-    process: processOf(facts),
+    process: processOf(request, facts),
     root: { path: directories.root, readonly: false },
     mounts: [...kernelMounts, ...machineMounts(request)],
     linux: {
@@ -99,14 +101,21 @@ export function bundleOf(request: BundleRequest, facts: HostFacts): unknown {
   }
 }
 
-function processOf(facts: HostFacts): unknown {
+const usualEnvironment = [
+  'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  'container=trellis',
+  'TERM=linux',
+]
+
+function processOf({ environment = {} }: BundleRequest, facts: HostFacts): unknown {
   const { capabilities } = facts
+  const more = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
   return {
     terminal: false,
     user: { uid: 0, gid: 0 },
     cwd: '/',
     args: ['/sbin/init'],
-    env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'container=trellis', 'TERM=linux'],
+    env: [...usualEnvironment, ...more],
     noNewPrivileges: false,
     capabilities: {
       bounding: capabilities,

@@ -86,6 +86,17 @@ describe('a server', () => {
     expect(double.host.describe()).toContain('veth eth0 up 10.250.0.2/16')
   })
 
+  it('has the address and the metadata service that it was asked for', async () => {
+    await using double = await startCloudDouble()
+    await makeNetwork(double)
+    const metadataService = { url: 'http://198.18.0.2:8775', datasource: 'Ec2' as const }
+    const wishes = { privateAddress: '10.250.7.9', metadataService }
+    const { value } = await makeServer(double, wishes)
+    expect(value).toMatchObject(wishes)
+    expect((await makeServer(double, wishes)).made).toBe(false)
+    expect((await makeServer(double, { name: 'two' })).value.privateAddress).toBe('10.250.7.10')
+  })
+
   it('is made once, however often and however quickly it is asked for', async () => {
     await using double = await startCloudDouble()
     await makeNetwork(double)
@@ -116,6 +127,21 @@ describe('a server', () => {
     { fields: { flavor: 'huge' }, kind: 'Invalid', field: 'flavor', remedy: 'choose one of small, medium, large' },
     { fields: { image: 'none' }, kind: 'Invalid', field: 'image', remedy: 'choose one of machine' },
     { fields: { network: 'none' }, kind: 'Invalid', field: 'network', remedy: 'create the network first' },
+    {
+      fields: { privateAddress: '10.250.0.1' },
+      kind: 'Invalid',
+      field: 'privateAddress',
+      remedy: 'use one from 10.250.0.2',
+    },
+    { fields: { privateAddress: '10.251.0.9' }, kind: 'Invalid', field: 'privateAddress', remedy: 'to 10.250.255.254' },
+    { fields: { privateAddress: 'ten' }, kind: 'Invalid', field: 'privateAddress', remedy: 'use one from' },
+    { fields: { privateAddress: '10.250.0.2' }, kind: 'Conflict', field: 'privateAddress', remedy: 'choose another' },
+    {
+      fields: { metadataService: { url: 'http://127.0.0.1:80', datasource: 'Ec2' } },
+      kind: 'Invalid',
+      field: 'metadataService.url',
+      remedy: 'use an address of 198.18.0.0/16',
+    },
     { fields: { userData: 'ä'.repeat(8193) }, kind: 'Invalid', field: 'userData', remedy: 'let the user-data fetch' },
     { fields: { name: 'taken', flavor: 'large' }, kind: 'Conflict', field: 'flavor', remedy: 'choose another name' },
     { fields: { flavor: 'medium' }, kind: 'Exhausted', field: 'flavor', remedy: '--quota-cores' },

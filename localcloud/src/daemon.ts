@@ -19,6 +19,7 @@ import { writeFileAtomically } from './files.ts'
 import { defaultLimits, observeHost, warningsOf } from './host-facts.ts'
 import { createHostNetwork } from './host-network.ts'
 import { createMachineHost } from './machine-host.ts'
+import { createMetadataForwarder } from './metadata-forwarder.ts'
 import { createMetadataListener } from './metadata-server.ts'
 import { namesOf, type Places, placesOf } from './names.ts'
 import { openStore, type Store } from './store.ts'
@@ -109,7 +110,7 @@ async function openDoors(
   const { log } = ports
   const host = coreAddress(configuration.publicRange)
   const credentials = await obtainCredentials(ports, configuration, places, host)
-  const metadata = createPlainServer(createMetadataListener(store))
+  const metadata = createPlainServer(createMetadataListener({ store, forward: createMetadataForwarder(log) }))
   const authorize = requireToken(credentials.token)
   const secure = createSecureServer(
     { cert: credentials.server.certificate, key: credentials.server.privateKey },

@@ -144,6 +144,24 @@ describe('identityFiles', () => {
     expect(settings).toContain('seedfrom: http://169.254.169.254/nocloud/\n')
     expect(settings).toContain('network: {config: disabled}\n')
   })
+  it.each(['Ec2', 'OpenStack'] as const)(
+    'tell cloud-init to ask for nothing but %s where that is imitated',
+    (datasource) => {
+      const identity = {
+        instance: 'test',
+        serverId: 's',
+        name: 'one',
+        privateAddress: '10.0.0.2',
+        nameServer: '1.1.1.1',
+      }
+      const settings = identityFiles({ ...identity, datasource }).find(({ path }) =>
+        path.endsWith('95-local-cloud.cfg'),
+      )
+      expect(settings?.content.split('\n')[0]).toBe(`datasource_list: [${datasource}]`)
+      expect(settings?.content).toContain('metadata_urls: [http://169.254.169.254]')
+      expect(settings?.content).toContain('network: {config: disabled}\n')
+    },
+  )
   it('give each machine an id of its own', () => {
     expect(files('srv-1').get('/etc/machine-id')).toMatch(/^[0-9a-f]{32}\n$/)
     expect(files('srv-1').get('/etc/machine-id')).not.toBe(files('srv-2').get('/etc/machine-id'))

@@ -8,12 +8,12 @@ import { boundLog, endConsole, keepConsole, readConsole } from './console-keeper
 import type { ContainerRuntime } from './container-runtime.ts'
 import { destroyControlGroup } from './control-groups.ts'
 import type { HostFacts } from './host-facts.ts'
-import { identityFiles } from './machine-files.ts'
+import { datasourceEnvironment, identityFiles } from './machine-files.ts'
 import { makePrivateMount, mountPoints, removeTree } from './mounts.ts'
 import { cgroupOf, namespaceOf } from './names.ts'
 import { findProcess } from './processes.ts'
 import type { ProcessRecord } from './records.ts'
-import type { Flavor, Image } from './schemas.ts'
+import type { Datasource, Flavor, Image } from './schemas.ts'
 
 /** What a machine is made of. */
 export interface MachineRequest {
@@ -22,6 +22,8 @@ export interface MachineRequest {
   readonly privateAddress: string
   readonly image: Image
   readonly flavor: Flavor
+  /** Whose metadata service it is to ask, as cloud-init calls it; this cloud's own when absent. */
+  readonly datasource?: Datasource | undefined
 }
 
 /** Runs machines on this host. Everything may be repeated, and be cut off anywhere and repeated. */
@@ -73,7 +75,8 @@ export function createMachineHost(options: MachineHostOptions): MachineHost {
       await runtime.remove(namespaceOf(instance, request.serverId))
       await layOut(options, request, directories)
       const consoleDevice = await keepConsole(clock, runner, directories)
-      const bundle = bundleOf({ instance, ...request, directories, consoleDevice }, options.facts)
+      const environment = request.datasource === undefined ? {} : datasourceEnvironment[request.datasource]
+      const bundle = bundleOf({ instance, ...request, directories, consoleDevice, environment }, options.facts)
       await writeFile(join(directories.bundle, 'config.json'), JSON.stringify(bundle, null, 2), { mode: 0o600 })
       await runtime.run(namespaceOf(instance, request.serverId), directories.bundle)
       const started = await find(request.serverId)

@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { NetworkRecord, ServerRecord } from './records.ts'
 import type { Store } from './store.ts'
 
@@ -18,14 +18,31 @@ export function metadataOf(server: ServerRecord, network: NetworkRecord): Readon
   }
 }
 
+/** What telling servers about themselves needs. */
+export interface MetadataListenerOptions {
+  readonly store: Store
+  /** Asks whoever tells a server in this cloud's stead; see `metadata-forwarder`. */
+  readonly forward: (url: string, server: ServerRecord, exchange: MetadataExchange) => void
+}
+
+/** One question and its answer. */
+export interface MetadataExchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
 /** Tells servers about themselves. Who asks is known by the address that only that server's own packets bear; all others are refused. */
-export function createMetadataListener(store: Store): RequestListener {
+export function createMetadataListener({ store, forward }: MetadataListenerOptions): RequestListener {
   return (request, response) => {
     const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:/, '')
     const server = store.list('server').find((candidate) => candidate.publicAddress === address)
     const network = server === undefined ? undefined : store.find('network', server.network)
     if (server === undefined || network === undefined) {
       response.writeHead(403, { 'content-type': 'text/plain' }).end('only servers are told about themselves\n')
+      return
+    }
+    if (server.metadataService !== undefined) {
+      forward(server.metadataService.url, server, { request, response })
       return
     }
     const path = new URL(request.url ?? '/', 'http://localhost').pathname

@@ -48,6 +48,20 @@ export const networkRequestSchema = Type.Object(
 )
 /** Body of `POST /v1/networks/{id}/routes`. */
 export const routeRequestSchema = Type.Object({ destination: Type.String(), nextHopServer: Type.String() }, strict)
+/** The metadata services that a machine can be told to ask, as cloud-init calls them. */
+export const datasourceSchema = Type.Union([Type.Literal('Ec2'), Type.Literal('OpenStack')])
+/** Who tells a server about itself in this cloud's stead. */
+export const metadataServiceSchema = Type.Object(
+  {
+    url: Type.String({
+      pattern: '^http://[0-9.]+:[0-9]{1,5}$',
+      description: 'where requests for instance metadata go, with the id of the server in the header X-Instance-Id',
+    }),
+    datasource: datasourceSchema,
+  },
+  strict,
+)
+
 /** Body of `POST /v1/servers`. */
 export const serverRequestSchema = Type.Object(
   {
@@ -57,6 +71,10 @@ export const serverRequestSchema = Type.Object(
     flavor: Type.String(),
     userData: Type.String({ description: `text for cloud-init, at most ${userDataLimitBytes} bytes` }),
     tags: Type.Optional(tagsSchema),
+    privateAddress: Type.Optional(
+      Type.String({ description: 'a free address of the network; the next one unless told' }),
+    ),
+    metadataService: Type.Optional(metadataServiceSchema),
   },
   strict,
 )
@@ -96,6 +114,7 @@ export const serverSchema = Type.Object(
     state: serverStateSchema,
     privateAddress: Type.String(),
     publicAddress: Type.String({ description: "source of the server's own traffic in the public network" }),
+    metadataService: Type.Optional(metadataServiceSchema),
     failure: Type.Optional(serverFailureSchema),
   },
   strict,
@@ -145,6 +164,7 @@ export const errorSchema = Type.Object(
 /** `images.json`, which whoever makes images writes. */
 export const imagesFileSchema = Type.Object({ images: Type.Array(imageSchema) }, strict)
 
+export type Datasource = Type.Static<typeof datasourceSchema>
 export type NetworkRequest = Type.Static<typeof networkRequestSchema>
 export type RouteRequest = Type.Static<typeof routeRequestSchema>
 export type ServerRequest = Type.Static<typeof serverRequestSchema>

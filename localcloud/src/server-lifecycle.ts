@@ -111,8 +111,9 @@ async function assemble(options: ServerLifecycleOptions, server: ServerRecord, w
   await networker.sync(server.network)
   await networker.attach(server)
   if (!wanted()) throw new Failure('Gone', 'the server is being deleted')
-  const { id: serverId, name, privateAddress } = server
-  return await machines.start({ serverId, name, privateAddress, image, flavor })
+  const { id: serverId, name, privateAddress, metadataService } = server
+  const datasource = metadataService?.datasource
+  return await machines.start({ serverId, name, privateAddress, image, flavor, datasource })
 }
 
 async function destroy({ clock, log, store, machines, networker }: ServerLifecycleOptions, server: ServerRecord) {

@@ -1,4 +1,5 @@
 import { Failure } from '@trellis/foundation/failure'
+import { contains } from './addresses.ts'
 import type { Images } from './images.ts'
 import type { MachineHost } from './machine-host.ts'
 import { flavorOf, type Limits, requireQuota, usageOf } from './quota.ts'
@@ -57,6 +58,8 @@ async function create(options: ServerServiceOptions, request: ServerRequest): Pr
   const { store, addresses } = context
   const flavor = flavorOf(request.flavor)
   checkUserData(request.userData)
+  const { metadataService } = request
+  if (metadataService !== undefined) checkMetadataService(context, metadataService.url)
   await images.get(request.image)
   // Nothing below pauses until the record is in the store, so two requests for one name or for the last place cannot both pass.
   const network = networkFor(context, request.network)
@@ -73,8 +76,12 @@ async function create(options: ServerServiceOptions, request: ServerRequest): Pr
     flavor: request.flavor,
     userData: request.userData,
     state: 'creating',
-    privateAddress: addresses.nextPrivate(network),
+    privateAddress:
+      request.privateAddress === undefined
+        ? addresses.nextPrivate(network)
+        : addresses.thisPrivate(network, request.privateAddress),
     publicAddress: addresses.nextPublic(),
+    ...(metadataService === undefined ? {} : { metadataService }),
   }
   await store.put('server', record)
   lifecycle.proceed(record.id)
@@ -88,8 +95,8 @@ function sameOrThrow(existing: ServerRecord, request: ServerRequest): ServerReco
       remedy: 'try again when it is gone, or choose another name',
     })
   }
-  for (const field of ['image', 'flavor'] as const) {
-    if (existing[field] === request[field]) continue
+  for (const field of ['image', 'flavor', 'privateAddress'] as const) {
+    if (existing[field] === (request[field] ?? existing[field])) continue
     throw new Failure('Conflict', `server ${existing.name} exists already with ${field} ${existing[field]}`, {
       field,
       remedy: 'choose another name, or delete that server first',
@@ -132,6 +139,15 @@ async function removeUnreadable(context: ServiceContext, lifecycle: ServerLifecy
   await store.put('server', record)
   lifecycle.proceed(id)
   return viewOf(record)
+}
+
+/** The daemon asks in the server's stead, so it must not be led to what only the daemon can reach. */
+function checkMetadataService({ publicRange }: ServiceContext, url: string): void {
+  if (URL.canParse(url) && contains(publicRange, new URL(url).hostname)) return
+  throw new Failure('Invalid', `${url} is not in the cloud's public network`, {
+    field: 'metadataService.url',
+    remedy: `use an address of ${publicRange.text} and a port`,
+  })
 }
 
 function checkUserData(userData: string): void {

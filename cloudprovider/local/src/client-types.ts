@@ -44,6 +44,12 @@ export interface RouteRequest {
 /** Where a server is in its life. `stopped`: it was running and ended by itself. `failed`: it could not be made; `failure` says why. */
 export type ServerState = 'creating' | 'running' | 'stopped' | 'failed' | 'deleting'
 
+/** Who tells a server about itself in the cloud's stead: requests for instance metadata go to `url` (`http://ADDRESS:PORT`) with the server's id in header `X-Instance-Id`; cloud-init is told to speak to it as `datasource`. */
+export interface MetadataService {
+  readonly url: string
+  readonly datasource: 'Ec2' | 'OpenStack'
+}
+
 /** A machine. */
 export interface Server extends CloudResource {
   /** Id of its network. */
@@ -54,6 +60,7 @@ export interface Server extends CloudResource {
   readonly privateAddress: string
   /** Source of its own traffic in the public network. Nothing can connect to it. */
   readonly publicAddress: string
+  readonly metadataService?: MetadataService
   readonly failure?: { readonly kind: string; readonly message: string; readonly remedy?: string }
 }
 
@@ -66,6 +73,9 @@ export interface ServerRequest {
   /** Text for cloud-init, at most 16,384 bytes. */
   readonly userData: string
   readonly tags?: Tags
+  /** A free address of the network; the next one unless told. `Invalid` and `Conflict` name it. */
+  readonly privateAddress?: string
+  readonly metadataService?: MetadataService
 }
 
 /** Narrows a list; every given part must fit. */
