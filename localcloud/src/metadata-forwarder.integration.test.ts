@@ -64,7 +64,7 @@ const ask = (...words: readonly string[]) =>
 describe('a server of an imitated cloud', () => {
   it('learns from that cloud’s metadata who it is and what to do, through cloud-init’s own source', async () => {
     expect(await cloud.exec(id, 'cat', '/var/lib/told')).toBe('by the imitation')
-    expect(await cloud.exec(id, 'cloud-init', 'query', 'local_hostname')).toContain(facts.localHostname)
+    expect(await cloud.exec(id, 'cloud-init', 'query', 'ds.meta_data')).toContain(facts.localHostname)
     expect(await cloud.exec(id, 'ip', '-4', 'address', 'show', 'eth0')).toContain('10.250.7.9/16')
     expect(await cloud.exec(id, 'cloud-init', 'query', 'instance_id')).toContain(facts.instanceId)
     expect(await cloud.exec(id, 'cloud-init', 'query', 'v1.platform')).toContain('ec2')
