@@ -12,7 +12,7 @@ describeCloudNetwork('the local cloud (in memory)', async () => {
   return {
     network: createLocalCloudNetwork({ client: double.client, network: 'one', clusterName: 'one' }),
     foreign: createLocalCloudNetwork({ client: double.client, network: 'two', clusterName: 'two' }),
-    addNode: async (name) => void double.addServer('one', name),
+    addNode: async (name) => double.addServer('one', name).name,
     removeNode: async (name) => double.removeServer(name),
     [Symbol.asyncDispose]: async () => {},
   }
