@@ -173,14 +173,14 @@ async function ask(
 
 function observe(
   watched: Watched,
-  { hasCloudController }: ShootCloud,
+  { cloudController }: ShootCloud,
   answers: Pick<CareObservation, 'apiServer' | 'tunnel'>,
 ): CareObservation {
   const known = <Kind extends KubernetesObject>(informer: Informer<Kind>) =>
     informer.hasSynced() ? informer.list() : undefined
   return {
     ...answers,
-    hasCloudController,
+    hasCloudController: cloudController !== undefined,
     deployments: known(watched.deployments),
     statefulSets: known(watched.statefulSets),
     machines: known(watched.machines),

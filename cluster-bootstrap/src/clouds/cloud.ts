@@ -39,6 +39,13 @@ export interface CloudMachines {
   readonly nodeName?: string
 }
 
+/** What the cloud controller of a shoot is told beside the cloud, the cluster's name and addresses in place of the cloud's own. */
+export interface CloudControllerSettings {
+  /** What the network is called, where it is found by name. */
+  readonly network?: string
+  readonly region?: string
+}
+
 /** What a shoot's cloud is reached with. */
 export interface CloudPorts {
   readonly clock: Clock
@@ -71,8 +78,8 @@ export interface ShootCloud {
   readonly serversGoWithNetwork: boolean
   /** Whether its machine images bring the node agent; machines of other clouds may get it by download. */
   readonly imagesBringAgent: boolean
-  /** Whether Trellis has a cloud controller for it: routes to pods, load balancers. */
-  readonly hasCloudController: boolean
+  /** What its cloud controller is told, which makes routes to pods and load balancers; absent while Trellis has none for it. Pure. */
+  readonly cloudController?: (blueprint: Blueprint) => CloudControllerSettings
   /** What is wrong with `spec.providerConfig` of a CloudProfile; fields begin with `spec.providerConfig`. */
   validateProfile(cloudProfile: CloudProfile): FieldError[]
   /** What is wrong with the cloud's own parts of a Shoot that is valid apart from them. Its CloudProfile has passed {@link validateProfile}. */

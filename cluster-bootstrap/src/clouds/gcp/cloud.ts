@@ -17,7 +17,6 @@ export const gcpCloud: ShootCloud = {
   needsZones: true,
   serversGoWithNetwork: false,
   imagesBringAgent: false,
-  hasCloudController: false,
   validateProfile: validateGcpProfile,
   validateShoot: validateGcpShoot,
   credentials: gcpCredentials,

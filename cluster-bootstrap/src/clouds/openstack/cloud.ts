@@ -15,7 +15,6 @@ export const openstackCloud: ShootCloud = {
   needsZones: true,
   serversGoWithNetwork: false,
   imagesBringAgent: false,
-  hasCloudController: false,
   validateProfile: validateOpenstackProfile,
   validateShoot: validateOpenstackShoot,
   credentials: openstackCredentials,
