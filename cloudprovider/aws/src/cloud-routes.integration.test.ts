@@ -90,13 +90,4 @@ describe('routes at AWS', () => {
     await world.network.ensureRoute({ destination, node })
     expect(await world.network.listRoutes()).toEqual([{ id: destination, destination, node }])
   })
-
-  it('are the only thing here: load balancers are refused by the name of their Service', async () => {
-    await using world = await createNetworkWorld(moto)
-    const request = { name: 'lb-1', service: 'default/web', listeners: [], nodes: [] }
-    await expect(world.network.ensureLoadBalancer(request)).rejects.toMatchObject({
-      kind: 'Unimplemented',
-      message: expect.stringContaining('default/web'),
-    })
-  })
 })

@@ -14,6 +14,11 @@ export interface NetworkWorld extends AsyncDisposable {
   /** The table of public subnets, which leads to the internet. */
   readonly publicTable: string
   readonly vpcId: string
+  /** Subnets of public load balancers in two zones, and of internal ones in the first. */
+  readonly publicSubnets: readonly [string, string]
+  readonly internalSubnet: string
+  /** The security group of machines. */
+  readonly nodeGroup: string
   /** Starts a server with so many interfaces; the name of its node, which EC2 chooses. */
   addNode(label?: string, interfaces?: number): Promise<string>
   removeNode(node: string): Promise<void>
@@ -29,22 +34,28 @@ export const worldCluster = 'shoot--aws--one'
 /** Empties moto and builds the world in it. */
 export async function createNetworkWorld(moto: Moto): Promise<NetworkWorld> {
   await moto.reset()
-  const make = async (action: string, element: string, kind: string, parameters: Readonly<Record<string, string>>) =>
-    content(
-      await moto.ask('ec2', action, { ...parameters, ...tagParameters(kind, clusterTags(worldCluster)) }),
-      element,
-    )
+  const make = createMaker(moto)
   const VpcId = await make('CreateVpc', 'vpcId', 'vpc', { CidrBlock: '10.250.0.0/16' })
-  const subnet = (CidrBlock: string, zone: string) =>
-    make('CreateSubnet', 'subnetId', 'subnet', { VpcId, CidrBlock, AvailabilityZone: `${motoRegion}${zone}` })
+  const subnet = (CidrBlock: string, zone: string, role?: string) => {
+    const place = { VpcId, CidrBlock, AvailabilityZone: `${motoRegion}${zone}` }
+    return make('CreateSubnet', 'subnetId', 'subnet', place, role === undefined ? {} : { [role]: '1' })
+  }
   const SubnetId = await subnet('10.250.0.0/19', 'a')
+  const publicRole = 'kubernetes.io/role/elb'
+  const publicSubnets = [
+    await subnet('10.250.96.0/22', 'a', publicRole),
+    await subnet('10.250.100.0/22', 'b', publicRole),
+  ] as const
+  const internalSubnet = await subnet('10.250.112.0/22', 'a', 'kubernetes.io/role/internal-elb')
+  const group = { GroupName: 'nodes', GroupDescription: 'nodes', VpcId }
+  const nodeGroup = await make('CreateSecurityGroup', 'groupId', 'security-group', group)
   const gateway = await make('CreateInternetGateway', 'internetGatewayId', 'internet-gateway', {})
   await moto.ask('ec2', 'AttachInternetGateway', { VpcId, InternetGatewayId: gateway })
   const table = () => make('CreateRouteTable', 'routeTableId', 'route-table', { VpcId })
   const [publicTable, first, second] = [await table(), await table(), await table()]
   const out = { DestinationCidrBlock: '0.0.0.0/0', GatewayId: gateway }
   await moto.ask('ec2', 'CreateRoute', { RouteTableId: publicTable, ...out })
-  await foreignTable(moto, VpcId)
+  await foreignThings(moto, VpcId)
   await using stack = new AsyncDisposableStack()
   const front = stack.use(await startEc2Front(moto.url))
   const open = (clusterName: string) => {
@@ -67,6 +78,9 @@ export async function createNetworkWorld(moto: Moto): Promise<NetworkWorld> {
     zoneTables: [first, second],
     publicTable,
     vpcId: VpcId,
+    publicSubnets,
+    internalSubnet,
+    nodeGroup,
     addNode: (_label, interfaces = 1) => addServer(moto, SubnetId, interfaces),
     removeNode: async (node) =>
       void (await moto.ask('ec2', 'TerminateInstances', { 'InstanceId.1': await serverOf(node) })),
@@ -76,12 +90,31 @@ export async function createNetworkWorld(moto: Moto): Promise<NetworkWorld> {
   }
 }
 
+/** Makes things that carry the cluster's tag; what they are called. */
+function createMaker(moto: Moto) {
+  return async (
+    action: string,
+    element: string,
+    kind: string,
+    parameters: Readonly<Record<string, string>>,
+    tags: Readonly<Record<string, string>> = {},
+  ): Promise<string> => {
+    const marks = tagParameters(kind, { ...clusterTags(worldCluster), ...tags })
+    return content(await moto.ask('ec2', action, { ...parameters, ...marks }), element)
+  }
+}
+
 function clusterTags(cluster: string): Readonly<Record<string, string>> {
   return { [`kubernetes.io/cluster/${cluster}`]: '1' }
 }
 
-async function foreignTable(moto: Moto, VpcId: string): Promise<void> {
-  await moto.ask('ec2', 'CreateRouteTable', { VpcId, ...tagParameters('route-table', clusterTags('shoot--aws--two')) })
+/** The other cluster's, in the same VPC. */
+async function foreignThings(moto: Moto, VpcId: string): Promise<void> {
+  const tags = clusterTags('shoot--aws--two')
+  await moto.ask('ec2', 'CreateRouteTable', { VpcId, ...tagParameters('route-table', tags) })
+  const subnet = { VpcId, CidrBlock: '10.250.200.0/22', AvailabilityZone: `${motoRegion}a` }
+  const roles = { ...tags, 'kubernetes.io/role/elb': '1' }
+  await moto.ask('ec2', 'CreateSubnet', { ...subnet, ...tagParameters('subnet', roles) })
 }
 
 async function addServer(moto: Moto, SubnetId: string, interfaces: number): Promise<string> {

@@ -20,11 +20,15 @@ export interface LoadBalancerRequest {
   readonly listeners: readonly LoadBalancerListener[]
   /** Names of the nodes that take the traffic; none means that connections are refused. */
   readonly nodes: readonly string[]
+  /** Only to be reached from inside the cloud's network. */
+  readonly internal?: true
 }
 
+/** Where a load balancer is found: at an address, or at a name that leads to its addresses. */
+export type LoadBalancerPlace = { readonly address: string } | { readonly hostname: string }
+
 /** A load balancer that is as it was asked for. */
-export interface EnsuredLoadBalancer {
-  readonly address: string
+export type EnsuredLoadBalancer = LoadBalancerPlace & {
   /** Nodes that the cloud does not know, which take no traffic. */
   readonly unknownNodes: readonly string[]
 }
@@ -62,7 +66,7 @@ export interface CloudRoutes {
 
 /** The load balancers of a cluster. Nodes are servers of that name. Every method may be repeated and has taken effect when it returns. */
 export interface CloudLoadBalancers {
-  /** Makes the load balancer, or changes it; its address stays the same as long as it exists. `Invalid` when the cloud cannot make one like that. */
+  /** Makes the load balancer, or changes it; its place stays the same as long as it exists and is as internal as before. `Invalid` when the cloud cannot make one like that. */
   ensureLoadBalancer(request: LoadBalancerRequest, call?: NetworkCall): Promise<EnsuredLoadBalancer>
   /** The load balancers of this cluster, never those of others. */
   listLoadBalancers(call?: NetworkCall): Promise<readonly KnownLoadBalancer[]>

@@ -44,6 +44,13 @@ describe('createLocalCloudNetwork', () => {
     expect((await network.ensureLoadBalancer(request)).unknownNodes).toEqual(['node-a'])
   })
 
+  it('has no internal load balancers, and says so', async () => {
+    const { client } = createNetworkDouble(['one'])
+    const network = createLocalCloudNetwork({ client, network: 'one', clusterName: 'c' })
+    const request = { name: 'lb', service: 'ns/s', listeners: [listener], nodes: [], internal: true } as const
+    await expect(network.ensureLoadBalancer(request)).rejects.toMatchObject({ kind: 'Invalid' })
+  })
+
   it('names the network that is not there', async () => {
     const { client } = createNetworkDouble([])
     const network = createLocalCloudNetwork({ client, network: 'one', clusterName: 'c' })
