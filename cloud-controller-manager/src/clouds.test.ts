@@ -41,6 +41,13 @@ describe('openCloud', () => {
     expect(network.ensureRoute).toBeTypeOf('function')
   })
 
+  it('opens OpenStack with the keys of its Secret', async () => {
+    const account = { domainName: 'Default', tenantName: 'project', username: 'user', password: 'secret' }
+    await mount({ authURL: 'https://keystone.example.org:5000/v3', ...account })
+    using network = await open('openstack')
+    expect(network.ensureRoute).toBeTypeOf('function')
+  })
+
   it('opens the embedded cloud', async () => {
     await mount({ endpoint: 'https://198.18.0.1:8443', token: 'secret', caBundle: 'PEM' })
     using network = await open('local')
@@ -66,6 +73,7 @@ describe('openCloud', () => {
     expect(cloudNames.map((name) => [name, neededFlags(name)])).toEqual([
       ['local', ['network']],
       ['aws', ['region']],
+      ['openstack', ['network', 'region']],
     ])
   })
 })

@@ -31,6 +31,7 @@ interface Cloud {
 const clouds = {
   local: { needs: ['network'], open: openLocal },
   aws: { needs: ['region'], open: openAws },
+  openstack: { needs: ['network', 'region'], open: openOpenStack },
 } satisfies Readonly<Record<string, Cloud>>
 
 /** Name of a cloud. */
@@ -78,4 +79,14 @@ async function openAws({ clock, registry }: CloudPorts, settings: CloudSettings)
   const endpoints = endpointsOf('AWS', awsServices, settings.endpoints)
   const secret = await readSecretFiles(credentialsDirectory)
   return createAwsCloudNetwork({ clock, registry, region, clusterName, endpoints, secret })
+}
+
+async function openOpenStack(
+  { clock, registry }: CloudPorts,
+  { credentialsDirectory, region, clusterName, network, endpoints }: CloudSettings,
+): Promise<CloudNetwork & Disposable> {
+  endpointsOf('OpenStack', [], endpoints)
+  const { createOpenStackCloudNetwork } = await import('@trellis/cloudprovider/openstack/cloud-network')
+  const secret = await readSecretFiles(credentialsDirectory)
+  return createOpenStackCloudNetwork({ clock, registry, region, clusterName, secret, router: network })
 }

@@ -3,6 +3,7 @@ import { Failure, isFailure } from '@trellis/foundation/failure'
 import type { LibraryResource, LibraryToken } from 'openstack-client'
 import type { Connection, ServiceCall } from './connection.ts'
 import type {
+  ExtraRoute,
   FloatingIp,
   Identified,
   Keypair,
@@ -69,6 +70,10 @@ export interface OpenStackClient extends Disposable {
   addRouterInterface(router: string, subnet: string, call?: CallOptions): Promise<void>
   /** None there is success. */
   removeRouterInterface(router: string, subnet: string, call?: CallOptions): Promise<void>
+  /** Adds routes to a router, beside those that are there; repeats are harmless. */
+  addRouterRoutes(router: string, routes: readonly ExtraRoute[], call?: CallOptions): Promise<void>
+  /** Takes these routes and no others; none there is success. */
+  removeRouterRoutes(router: string, routes: readonly ExtraRoute[], call?: CallOptions): Promise<void>
   /** Whether the cloud serves volumes. */
   hasVolumes(call?: CallOptions): Promise<boolean>
   /** Whether the cloud serves load balancers. */
@@ -257,11 +262,13 @@ function serverCalls(use: Use) {
 }
 
 function networkCalls(use: Use) {
-  const subnetAction = async (router: string, action: string, subnet: string, call?: CallOptions) => {
+  const act = async (router: string, action: string, body: object, call?: CallOptions) => {
     await use<void>(call, ({ routerAction }, ...to) =>
-      invoke(routerAction.replace, ...to, encode(router), action, { subnet_id: subnet }),
+      invoke(routerAction.replace, ...to, encode(router), action, body),
     )
   }
+  const subnetAction = (router: string, action: string, subnet: string, call?: CallOptions) =>
+    act(router, action, { subnet_id: subnet }, call)
   return {
     setNetworkTags: (kind: string, id: string, tags: readonly string[], call?: CallOptions) =>
       use<void>(call, ({ networkTags }, ...to) =>
@@ -269,6 +276,10 @@ function networkCalls(use: Use) {
       ),
     addRouterInterface: (router: string, subnet: string, call?: CallOptions) =>
       subnetAction(router, 'add_router_interface', subnet, call),
+    addRouterRoutes: (router: string, routes: readonly ExtraRoute[], call?: CallOptions) =>
+      act(router, 'add_extraroutes', { router: { routes } }, call),
+    removeRouterRoutes: (router: string, routes: readonly ExtraRoute[], call?: CallOptions) =>
+      act(router, 'remove_extraroutes', { router: { routes } }, call),
     removeRouterInterface: async (router: string, subnet: string, call?: CallOptions) => {
       try {
         await subnetAction(router, 'remove_router_interface', subnet, call)

@@ -58,6 +58,13 @@ export interface Subnet extends Identified {
   readonly tags?: readonly string[]
 }
 
+/** A route of a router beside those to its own subnets. */
+export interface ExtraRoute {
+  readonly destination: string
+  /** An address in one of the router's subnets. */
+  readonly nexthop: string
+}
+
 /** A router of Neutron. */
 export interface Router extends Identified {
   readonly external_gateway_info: {
@@ -65,7 +72,7 @@ export interface Router extends Identified {
     readonly external_fixed_ips?: readonly { readonly ip_address: string }[]
   } | null
   readonly description?: string
-  readonly routes?: readonly { readonly destination: string; readonly nexthop: string }[]
+  readonly routes?: readonly ExtraRoute[]
   readonly tags?: readonly string[]
 }
 

@@ -41,7 +41,7 @@ export interface CloudMachines {
 
 /** What the cloud controller of a shoot is told beside the cloud, the cluster's name and addresses in place of the cloud's own. */
 export interface CloudControllerSettings {
-  /** What the network is called, where it is found by name. */
+  /** What the network is called, or its router where that has the routes; absent where it is found by tags. */
   readonly network?: string
   readonly region?: string
 }

@@ -1,4 +1,5 @@
 import { Failure } from '@trellis/foundation/failure'
+import { parseConfiguration } from '../../infrastructure/openstack/configuration.ts'
 import type { SecretData } from '../../secrets/secret-store.ts'
 import type { CloudConnection, CloudPlace, CloudPorts, ShootCloud } from '../cloud.ts'
 import { needKey, pickKeys, pickPresent } from '../credentials.ts'
@@ -15,6 +16,10 @@ export const openstackCloud: ShootCloud = {
   needsZones: true,
   serversGoWithNetwork: false,
   imagesBringAgent: false,
+  cloudController: ({ technicalId, region, networks, shoot }) => {
+    const { routerId } = parseConfiguration(shoot.spec.provider.infrastructureConfig, networks.nodes)
+    return { region, network: routerId ?? technicalId }
+  },
   validateProfile: validateOpenstackProfile,
   validateShoot: validateOpenstackShoot,
   credentials: openstackCredentials,
