@@ -74,6 +74,7 @@ describe('openCloud', () => {
       ['local', ['network']],
       ['aws', ['region']],
       ['openstack', ['network', 'region']],
+      ['gcp', ['network']],
     ])
   })
 })

@@ -32,6 +32,7 @@ const clouds = {
   local: { needs: ['network'], open: openLocal },
   aws: { needs: ['region'], open: openAws },
   openstack: { needs: ['network', 'region'], open: openOpenStack },
+  gcp: { needs: ['network'], open: openGoogle },
 } satisfies Readonly<Record<string, Cloud>>
 
 /** Name of a cloud. */
@@ -89,4 +90,15 @@ async function openOpenStack(
   const { createOpenStackCloudNetwork } = await import('@trellis/cloudprovider/openstack/cloud-network')
   const secret = await readSecretFiles(credentialsDirectory)
   return createOpenStackCloudNetwork({ clock, registry, region, clusterName, secret, router: network })
+}
+
+async function openGoogle(
+  { clock, registry }: CloudPorts,
+  { credentialsDirectory, clusterName, network, endpoints }: CloudSettings,
+): Promise<CloudNetwork & Disposable> {
+  endpointsOf('GCP', [], endpoints)
+  const { createGoogleCloudNetwork } = await import('@trellis/cloudprovider/gcp/cloud-network')
+  const secret = await readSecretFiles(credentialsDirectory)
+  // It keeps no connection open.
+  return { ...createGoogleCloudNetwork({ clock, registry, clusterName, network, secret }), [Symbol.dispose]: () => {} }
 }

@@ -8,8 +8,10 @@ import { chartsDirectory, helmProgram, renderChart } from '../testing/render-cha
 import { createShootWorld, exampleImages } from '../testing/shoot-world.ts'
 import { awsCloud } from './clouds/aws/cloud.ts'
 import type { ShootCloud } from './clouds/cloud.ts'
+import { gcpCloud } from './clouds/gcp/cloud.ts'
 import { knownClouds } from './clouds/known-clouds.ts'
 import { localCloud } from './clouds/local.ts'
+import { openstackCloud } from './clouds/openstack/cloud.ts'
 import { parseConfiguration } from './configuration.ts'
 import { addOnValues } from './tasks/add-ons.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
@@ -215,10 +217,11 @@ describe('the control plane', () => {
       '--region=eu-central-1',
       '--controllers=service,route',
     ])
-  })
-
-  it('has no cloud controller where there is none for the cloud', async () => {
-    const { cloudController: _, ...without } = localCloud
-    expect(await argsFor(without)).toBeUndefined()
+    for (const [cloud, place] of [
+      [openstackCloud, '--network=shoot--local--on-os'],
+      [gcpCloud, '--network=shoot--local--on-gcp'],
+    ] as const) {
+      expect(await argsFor(cloud)).toEqual(expect.arrayContaining([`--cloud-provider=${cloud.type}`, place]))
+    }
   })
 })

@@ -43,12 +43,6 @@ export const failureTable: readonly Row[] = [
     remedy: 'let the operator of the cloud raise max_routes',
   },
   { status: 400, kind: 'Invalid' },
-  {
-    status: 400,
-    type: ['RoutesExhausted'],
-    kind: 'Exhausted',
-    remedy: 'let the operator of the cloud raise max_routes',
-  },
   { status: 401, kind: 'Unauthorized', remedy: 'check the credentials of the class: they may have expired' },
   { status: 403, says: /quota|maximum number of .* exceeded/i, kind: 'Exhausted', remedy: quota },
   { status: 403, kind: 'Forbidden', remedy: 'give the user a role that may do this' },

@@ -78,8 +78,6 @@ export interface ShootCloud {
   readonly serversGoWithNetwork: boolean
   /** Whether its machine images bring the node agent; machines of other clouds may get it by download. */
   readonly imagesBringAgent: boolean
-  /** What its cloud controller is told, which makes routes to pods and load balancers; absent while Trellis has none for it. Pure. */
-  readonly cloudController?: (blueprint: Blueprint) => CloudControllerSettings
   /** What is wrong with `spec.providerConfig` of a CloudProfile; fields begin with `spec.providerConfig`. */
   validateProfile(cloudProfile: CloudProfile): FieldError[]
   /** What is wrong with the cloud's own parts of a Shoot that is valid apart from them. Its CloudProfile has passed {@link validateProfile}. */
@@ -95,6 +93,8 @@ export interface ShootCloud {
   endpoints(providerConfig: unknown): CloudEndpoints
   /** The Shoot's `infrastructureConfig` as the engine gets it: with what the profile (undefined when gone) gives where the Shoot says nothing. */
   infrastructureConfig(configuration: unknown, providerConfig: unknown): unknown
+  /** What its cloud controller is told, which makes routes to pods and load balancers. */
+  cloudController(blueprint: Blueprint): CloudControllerSettings
   /** Pure. Throws an invariant error for an output that the engine owes. */
   machines(place: MachinePlace): CloudMachines
   /** Reaches the cloud. Absent while this version has no engine and driver for it: its Shoots are refused. */

@@ -63,9 +63,7 @@ function cloudControllerValues(
   blueprint: Blueprint,
   { cloud, credentials }: ControlPlaneState,
 ): Readonly<Record<string, unknown>> {
-  if (cloud.cloudController === undefined) return { enabled: false }
   return {
-    enabled: true,
     provider: cloud.type,
     endpoints: cloud.endpoints(blueprint.providerConfig),
     credentialsVersion: credentials,
