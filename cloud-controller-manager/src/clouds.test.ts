@@ -29,6 +29,7 @@ function open(name: CloudName, endpoints: Readonly<Record<string, string>> = {})
     clusterName: 'one',
     network: 'net',
     region: 'eu-west-1',
+    loadBalancerProvider: '',
     endpoints,
   }
   return openCloud(name, { clock: createSystemClock(), registry: new Registry() }, settings)

@@ -17,6 +17,8 @@ export interface CloudSettings {
   readonly clusterName: string
   readonly network: string
   readonly region: string
+  /** Who makes load balancers, where a cloud has several makers. */
+  readonly loadBalancerProvider: string
   readonly endpoints: CloudEndpoints
 }
 
@@ -84,12 +86,13 @@ async function openAws({ clock, registry }: CloudPorts, settings: CloudSettings)
 
 async function openOpenStack(
   { clock, registry }: CloudPorts,
-  { credentialsDirectory, region, clusterName, network, endpoints }: CloudSettings,
+  { credentialsDirectory, region, clusterName, network, endpoints, loadBalancerProvider }: CloudSettings,
 ): Promise<CloudNetwork & Disposable> {
   endpointsOf('OpenStack', [], endpoints)
   const { createOpenStackCloudNetwork } = await import('@trellis/cloudprovider/openstack/cloud-network')
   const secret = await readSecretFiles(credentialsDirectory)
-  return createOpenStackCloudNetwork({ clock, registry, region, clusterName, secret, router: network })
+  const provider = loadBalancerProvider === '' ? {} : { loadBalancerProvider }
+  return createOpenStackCloudNetwork({ clock, registry, region, clusterName, secret, router: network, ...provider })
 }
 
 async function openGoogle(

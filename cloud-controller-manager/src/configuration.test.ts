@@ -14,6 +14,7 @@ describe('parseConfiguration', () => {
       clusterName: 'one',
       network: 'net',
       region: '',
+      loadBalancerProvider: '',
       controllers: ['service', 'route'],
       clusterCidr: undefined,
       host: '0.0.0.0',

@@ -25,6 +25,8 @@ export interface Configuration {
   readonly network: string
   /** Region of the cloud; empty where the cloud needs none. */
   readonly region: string
+  /** Who makes load balancers, where the cloud has several makers; its usual one when empty. */
+  readonly loadBalancerProvider: string
   readonly controllers: readonly ControllerName[]
   readonly clusterCidr: string | undefined
   readonly host: string
@@ -48,6 +50,7 @@ export function parseConfiguration(commandLine: readonly string[]): Configuratio
     clusterName: required('cluster-name', flags['cluster-name']),
     network: ifNeeded('network'),
     region: ifNeeded('region'),
+    loadBalancerProvider: flags['load-balancer-provider'] ?? '',
     controllers: controllers.map((name) => oneOf('controllers', name, controllerNames)),
     clusterCidr: parseRange('cluster-cidr', flags['cluster-cidr']),
     host: flags['bind-address'] ?? '0.0.0.0',
@@ -70,6 +73,7 @@ function parseFlags(commandLine: readonly string[]) {
         'cluster-name': text,
         network: text,
         region: text,
+        'load-balancer-provider': text,
         controllers: text,
         'cluster-cidr': text,
         'bind-address': text,

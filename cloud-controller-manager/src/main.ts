@@ -57,12 +57,8 @@ async function run(configuration: Configuration, signal: AbortSignal): Promise<v
   log.info({}, 'stopped')
 }
 
-function cloudSettings({
-  cloudCredentials,
-  clusterName,
-  network,
-  region,
-  cloudEndpoints,
-}: Configuration): CloudSettings {
-  return { credentialsDirectory: cloudCredentials, clusterName, network, region, endpoints: cloudEndpoints }
+function cloudSettings({ cloudCredentials, cloudEndpoints, ...rest }: Configuration): CloudSettings {
+  const { clusterName, network, region, loadBalancerProvider } = rest
+  const place = { clusterName, network, region, loadBalancerProvider }
+  return { ...place, credentialsDirectory: cloudCredentials, endpoints: cloudEndpoints }
 }

@@ -219,6 +219,7 @@ describe('the control plane', () => {
     ])
     for (const [cloud, place] of [
       [openstackCloud, '--network=shoot--local--on-os'],
+      [openstackCloud, '--load-balancer-provider=amphora'],
       [gcpCloud, '--network=shoot--local--on-gcp'],
     ] as const) {
       expect(await argsFor(cloud)).toEqual(expect.arrayContaining([`--cloud-provider=${cloud.type}`, place]))

@@ -7,8 +7,11 @@ import type {
   FloatingIp,
   Identified,
   Keypair,
+  Listener,
   LoadBalancer,
+  Member,
   Network,
+  Pool,
   Port,
   Router,
   SecurityGroup,
@@ -79,7 +82,12 @@ export interface OpenStackClient extends Disposable {
   /** Whether the cloud serves load balancers. */
   hasLoadBalancers(call?: CallOptions): Promise<boolean>
   /** `Unimplemented` where it serves none; one is removed with all its parts. */
-  readonly loadBalancers: Pick<Collection<LoadBalancer>, 'list' | 'remove'>
+  readonly loadBalancers: Pick<Collection<LoadBalancer>, 'list' | 'get' | 'create' | 'remove'>
+  readonly listeners: Pick<Collection<Listener>, 'list' | 'create' | 'remove'>
+  readonly pools: Pick<Collection<Pool>, 'list' | 'create' | 'remove'>
+  members(pool: string, call?: CallOptions): Promise<readonly Member[]>
+  /** Replaces all members of a pool. */
+  setMembers(pool: string, members: readonly Fields[], call?: CallOptions): Promise<void>
   /** `Unimplemented` where it serves none. */
   readonly volumes: Pick<Collection<Volume>, 'list' | 'get' | 'create' | 'remove'>
 }
@@ -108,6 +116,12 @@ export function createOpenStackClient(connection: Connection, region: string, cl
     ...networkCalls(use),
     volumes: collection(use, ({ volume }) => volume),
     loadBalancers: collection(use, ({ loadBalancer }) => loadBalancer),
+    listeners: collection(use, ({ listener }) => listener),
+    pools: collection(use, ({ pool }) => pool),
+    members: (pool, call) =>
+      use(call, ({ members }, ...to) => invoke(members.ofPool, ...to, encode(pool))).then(asList<Member>),
+    setMembers: (pool, members, call) =>
+      use(call, (library, ...to) => invoke(library.members.replace, ...to, encode(pool), { members })),
     hasLoadBalancers: async (call) =>
       (await connection.login(call?.signal)).catalogue.some(({ type }) => type === 'load-balancer'),
     hasVolumes: async (call) =>
@@ -198,6 +212,12 @@ function extendLibrary(library: typeof import('openstack-client')['default']) {
     networkTags: defres('network', '/v2.0/:kind/:id/tags', null, replace),
     routerAction: defres('network', '/v2.0/routers/:id/:action', null, replace),
     loadBalancer: withCascade(defres('load-balancer', '/v2/lbaas/loadbalancers', 'loadbalancer')),
+    listener: defres('load-balancer', '/v2/lbaas/listeners', 'listener'),
+    pool: defres('load-balancer', '/v2/lbaas/pools', 'pool'),
+    members: defres('load-balancer', '/v2/lbaas/pools/:id/members', null, {
+      ...replace,
+      ofPool: ['get', '', 'members'],
+    }),
     volume: { ...defres('volumev3', '/volumes', 'volume'), list: defres('volumev3', '/volumes/detail', 'volume').list },
   }
 }
@@ -215,8 +235,7 @@ function collection<Item>(use: Use, choose: (library: Library) => LibraryResourc
   return {
     list: async (filter, call) => {
       const items = await use<unknown>(call, (library, token, region) => choose(library).list(token, region, filter))
-      if (Array.isArray(items)) return items as readonly Item[]
-      throw new Failure('Unavailable', 'an answer of the cloud does not hold the list that was asked for')
+      return asList(items)
     },
     get: async (id, call) =>
       checked(await use(call, (library, token, region) => choose(library).show(token, region, encode(id)))),
@@ -234,6 +253,11 @@ function collection<Item>(use: Use, choose: (library: Library) => LibraryResourc
       }
     },
   }
+}
+
+function asList<Item>(items: unknown): readonly Item[] {
+  if (Array.isArray(items)) return items as readonly Item[]
+  throw new Failure('Unavailable', 'an answer of the cloud does not hold the list that was asked for')
 }
 
 function serverCalls(use: Use) {

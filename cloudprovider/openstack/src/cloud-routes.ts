@@ -20,6 +20,10 @@ export interface OpenStackRoutesOptions {
 /** A router with the nodes that it reaches. */
 export interface RouterView {
   readonly routerId: string
+  /** The network to the outside; undefined when it leads to none. */
+  readonly outside: string | undefined
+  /** Its subnets, sorted. */
+  readonly subnets: readonly string[]
   readonly routes: readonly ExtraRoute[]
   /** Addresses of nodes in the subnets of the router, by name. */
   readonly addresses: ReadonlyMap<string, string>
@@ -41,13 +45,13 @@ export function createOpenStackRoutes(options: OpenStackRoutesOptions): CloudRou
     {
       most: 1000,
       withinMilliseconds: gatherMilliseconds,
-      fetch: async () => new Map([[viewKey, await look(options)]]),
+      fetch: async () => new Map([[viewKey, await lookAtRouter(options)]]),
     },
   )
   return {
     listRoutes: async (call) => {
       call?.signal?.throwIfAborted()
-      return routesOf(await look(options, call))
+      return routesOf(await lookAtRouter(options, call))
     },
     ensureRoute: async (request, call) => {
       const view = await coalescer.ask(viewKey, call?.signal)
@@ -93,20 +97,24 @@ async function ensureRoute(
   await client.addRouterRoutes(view.routerId, [{ destination, nexthop }], call)
 }
 
-async function look(options: OpenStackRoutesOptions, call?: CallOptions): Promise<RouterView> {
+/** Looks at the router and at the servers of the cluster. */
+export async function lookAtRouter(options: OpenStackRoutesOptions, call?: CallOptions): Promise<RouterView> {
   const { client, servers } = options
   const router = await findRouter(options, call)
-  const interfaces = await client.ports.list({ device_id: router.id }, call)
+  const ports = await client.ports.list({ device_id: router.id }, call)
+  const interfaces = ports.filter(({ device_owner }) => device_owner !== 'network:router_gateway')
   const networks = [...new Set(interfaces.map(({ network_id }) => network_id))]
-  const [found, ports] = await Promise.all([
+  const [found, others] = await Promise.all([
     servers(call),
     Promise.all(networks.map((network) => client.ports.list({ network_id: network }, call))),
   ])
   const subnets = new Set(interfaces.flatMap(({ fixed_ips }) => fixed_ips.map(({ subnet_id }) => subnet_id)))
   return {
     routerId: router.id,
+    outside: router.external_gateway_info?.network_id,
+    subnets: [...subnets].sort(),
     routes: router.routes ?? [],
-    addresses: addressesOf(found, ports.flat(), subnets),
+    addresses: addressesOf(found, others.flat(), subnets),
   }
 }
 

@@ -46,7 +46,30 @@ export interface Network extends Identified {
 /** A load balancer of Octavia. */
 export interface LoadBalancer extends Identified {
   readonly vip_subnet_id: string
+  /** Port of Neutron that has its address. */
+  readonly vip_port_id?: string
+  readonly vip_address?: string
+  /** `ACTIVE`, `ERROR`, or one that begins with `PENDING`, while which nothing can be changed. */
   readonly provisioning_status: string
+  /** Who makes it, as in `amphora` or `ovn`. */
+  readonly provider?: string
+  readonly tags?: readonly string[]
+}
+
+/** A port of a load balancer. */
+export interface Listener {
+  readonly id: string
+  readonly protocol: string
+  readonly protocol_port: number
+}
+
+/** What traffic of a listener goes to. */
+export type Pool = Identified
+
+/** One of those that take the traffic. */
+export interface Member {
+  readonly address: string
+  readonly protocol_port: number
 }
 
 /** A subnet of Neutron. */

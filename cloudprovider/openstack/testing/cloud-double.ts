@@ -219,6 +219,7 @@ function createDoubleClient(world: DoubleWorld, hasVolumes: boolean): OpenStackC
     setNetworkTags: (_kind, id, tags, call) =>
       act('setNetworkTags', call?.signal, () => change(stores.ports, id, { tags })),
     hasVolumes: async () => hasVolumes,
+    hasLoadBalancers: async () => false,
     [Symbol.dispose]: () => {},
   }
   return client as OpenStackClient

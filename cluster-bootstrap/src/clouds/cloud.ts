@@ -44,6 +44,8 @@ export interface CloudControllerSettings {
   /** What the network is called, or its router where that has the routes; absent where it is found by tags. */
   readonly network?: string
   readonly region?: string
+  /** Who makes load balancers, where the cloud has several makers. */
+  readonly loadBalancerProvider?: string
 }
 
 /** What a shoot's cloud is reached with. */
