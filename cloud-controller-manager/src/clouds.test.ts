@@ -75,7 +75,7 @@ describe('openCloud', () => {
       ['local', ['network']],
       ['aws', ['region']],
       ['openstack', ['network', 'region']],
-      ['gcp', ['network']],
+      ['gcp', ['network', 'region']],
     ])
   })
 })

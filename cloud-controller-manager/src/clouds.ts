@@ -34,7 +34,7 @@ const clouds = {
   local: { needs: ['network'], open: openLocal },
   aws: { needs: ['region'], open: openAws },
   openstack: { needs: ['network', 'region'], open: openOpenStack },
-  gcp: { needs: ['network'], open: openGoogle },
+  gcp: { needs: ['network', 'region'], open: openGoogle },
 } satisfies Readonly<Record<string, Cloud>>
 
 /** Name of a cloud. */
@@ -97,11 +97,12 @@ async function openOpenStack(
 
 async function openGoogle(
   { clock, registry }: CloudPorts,
-  { credentialsDirectory, clusterName, network, endpoints }: CloudSettings,
+  { credentialsDirectory, clusterName, network, region, endpoints }: CloudSettings,
 ): Promise<CloudNetwork & Disposable> {
   endpointsOf('GCP', [], endpoints)
   const { createGoogleCloudNetwork } = await import('@trellis/cloudprovider/gcp/cloud-network')
   const secret = await readSecretFiles(credentialsDirectory)
+  const made = createGoogleCloudNetwork({ clock, registry, clusterName, network, region, secret })
   // It keeps no connection open.
-  return { ...createGoogleCloudNetwork({ clock, registry, clusterName, network, secret }), [Symbol.dispose]: () => {} }
+  return { ...made, [Symbol.dispose]: () => {} }
 }

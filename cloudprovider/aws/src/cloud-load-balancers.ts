@@ -116,6 +116,6 @@ async function deleteLoadBalancer(
 }
 
 /** What is gone already need not be removed. */
-export function passOverAbsent(error: unknown): void {
+function passOverAbsent(error: unknown): void {
   if (!isFailure(error, 'NotFound')) throw error
 }

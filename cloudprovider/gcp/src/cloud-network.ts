@@ -2,10 +2,11 @@ import { createCallBudget } from '@trellis/cloudprovider/contract/call-budget'
 import { createCallMetrics, noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { CloudNetwork } from '@trellis/cloudprovider/contract/cloud-network'
 import type { CallOptions } from '@trellis/cloudprovider/contract/driver'
-import { withoutLoadBalancers } from '@trellis/cloudprovider/contract/without-load-balancers'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Registry } from 'prom-client'
+import { createBalancerClient } from './balancer-client.ts'
 import { createComputeClient } from './client.ts'
+import { createGoogleLoadBalancers } from './cloud-load-balancers.ts'
 import { createGoogleRoutes } from './cloud-routes.ts'
 import { connectToGoogle, type TestEndpoint } from './connection.ts'
 import { parseCredentials } from './credentials.ts'
@@ -25,12 +26,13 @@ export interface GoogleCloudNetworkOptions {
   readonly clusterName: string
   /** Name of the network, in the project of the credentials. */
   readonly network: string
+  readonly region: string
   readonly endpoint?: TestEndpoint
 }
 
 /** The network of a cluster at Google Cloud. Throws `Invalid` for credentials that are none. Nothing has to be closed. */
 export function createGoogleCloudNetwork(options: GoogleCloudNetworkOptions): CloudNetwork {
-  const { clock, registry, secret, clusterName, network, endpoint } = options
+  const { clock, registry, secret, clusterName, network, region, endpoint } = options
   const metrics = registry === undefined ? noCallMetrics : createCallMetrics(registry, googleProvider)
   const ports = { clock, metrics, budget: createCallBudget({ clock }, budgetSettings) }
   const connection = connectToGoogle(ports, parseCredentials(secret), endpoint)
@@ -42,6 +44,12 @@ export function createGoogleCloudNetwork(options: GoogleCloudNetworkOptions): Cl
   }
   return {
     ...createGoogleRoutes({ clock, client: createNetworkClient(connection), servers, clusterName, network }),
-    ...withoutLoadBalancers('Google Cloud'),
+    ...createGoogleLoadBalancers({
+      client: createBalancerClient(connection, region),
+      servers,
+      clusterName,
+      network,
+      region,
+    }),
   }
 }

@@ -3,7 +3,7 @@ export const computeMethods = {
   Addresses: ['Delete', 'Get', 'Insert', 'List'],
   Disks: ['Delete', 'List'],
   Firewalls: ['Delete', 'Get', 'Insert', 'List', 'Patch'],
-  ForwardingRules: ['Delete', 'List'],
+  ForwardingRules: ['Delete', 'Insert', 'List'],
   GlobalOperations: ['Wait'],
   Instances: [
     'AggregatedList',
@@ -22,7 +22,7 @@ export const computeMethods = {
   Routers: ['Delete', 'Get', 'Insert', 'Patch'],
   Routes: ['Delete', 'Insert', 'List'],
   Subnetworks: ['Delete', 'ExpandIpCidrRange', 'Get', 'Insert', 'Patch'],
-  TargetPools: ['Delete', 'List'],
+  TargetPools: ['AddInstance', 'Delete', 'Get', 'Insert', 'List', 'RemoveInstance'],
   ZoneOperations: ['List', 'Wait'],
 } as const
 

@@ -83,10 +83,29 @@ const ofAll: Readonly<Record<string, Handler>> = {
     world.put(collection, nameOf(call), { ...present, ipCidrRange: call.body.ipCidrRange })
     return world.begin({ type: 'expandIpCidrRange', collection, name: nameOf(call) })
   },
+  addInstance: (world, call) => changePool(world, call, (present, named) => [...new Set([...present, ...named])]),
+  removeInstance: (world, call) =>
+    changePool(world, call, (present, named) => present.filter((one) => !named.includes(one))),
   wait: (world, call) => {
     world.settle(collectionOf(call), nameOf(call))
     return world.get(collectionOf(call), nameOf(call))
   },
+}
+
+/** Changes the servers of a target pool; each has to be there when it comes. */
+function changePool(
+  world: World,
+  call: Call,
+  change: (present: readonly string[], named: readonly string[]) => readonly string[],
+): Thing {
+  const [collection, name] = [collectionOf(call), nameOf(call)]
+  const pool = world.get(collection, name)
+  const links = ((call.body.instances ?? []) as readonly { readonly instance?: string }[]).map((one) =>
+    String(one.instance),
+  )
+  const named = call.method.id.endsWith('.addInstance') ? links.map((link) => resolve(world, collection, link)) : links
+  world.put(collection, name, { ...pool, instances: change((pool.instances ?? []) as readonly string[], named) })
+  return world.begin({ type: call.method.id.split('.').at(-1) ?? '', collection, name })
 }
 
 /** Carries a request out. A repeat that bears the id of an earlier request gets that one's operation, as it stands now. */

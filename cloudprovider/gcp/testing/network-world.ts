@@ -24,7 +24,7 @@ export async function createGoogleNetworkWorld(clock: Clock): Promise<GoogleNetw
   const { world, project } = cloud
   const networks = `${project}/global/networks`
   for (const name of ['shared', 'other']) world.put(networks, name, world.fresh('network', networks, name))
-  const { zone, tags } = classFor('one')
+  const { zone, region, tags } = classFor('one')
   const instances = `${project}/zones/${zone}/instances`
   const open = (clusterName: string) =>
     createGoogleCloudNetwork({
@@ -32,6 +32,7 @@ export async function createGoogleNetworkWorld(clock: Clock): Promise<GoogleNetw
       secret: cloud.identity.secret,
       clusterName,
       network: 'shared',
+      region,
       endpoint: cloud.endpoint,
     })
   return {

@@ -24,7 +24,13 @@ const sorts: Readonly<Record<string, Sort>> = {
   routers: { kind: 'router', refersTo: ['network'] },
   routes: { kind: 'route', refersTo: ['network', 'nextHopInstance'] },
   subnetworks: { kind: 'subnetwork', refersTo: ['network'], extra: () => ({ gatewayAddress: '10.0.0.1' }) },
-  targetPools: { kind: 'targetPool', refersTo: [] },
+  targetPools: {
+    kind: 'targetPool',
+    refersTo: [],
+    extra: (world, collection, { instances = [] }) => ({
+      instances: (instances as readonly string[]).map((link) => resolve(world, collection, link)),
+    }),
+  },
 }
 
 /** Makes a thing of a collection. */
@@ -41,8 +47,8 @@ export function insertThing(world: World, collection: Collection, body: Thing, r
   )
   const region = /\/regions\/([^/]+)\//.exec(collection)?.[0]
   world.put(collection, name, {
-    ...sort.extra?.(world, collection, body),
     ...body,
+    ...sort.extra?.(world, collection, body),
     ...resolved,
     ...world.fresh(sort.kind, collection, name),
     ...(region === undefined ? {} : { region: world.link(collection, '').replace(/\/[^/]+\/$/, '') }),

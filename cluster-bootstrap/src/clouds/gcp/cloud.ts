@@ -19,9 +19,9 @@ export const gcpCloud: ShootCloud = {
   needsZones: true,
   serversGoWithNetwork: false,
   imagesBringAgent: false,
-  cloudController: ({ technicalId, networks, shoot }) => {
+  cloudController: ({ technicalId, region, networks, shoot }) => {
     const { given } = parseConfiguration(shoot.spec.provider.infrastructureConfig, networks.nodes)
-    return { network: given.network ?? namesOf(technicalId).network }
+    return { region, network: given.network ?? namesOf(technicalId).network }
   },
   validateProfile: validateGcpProfile,
   validateShoot: validateGcpShoot,

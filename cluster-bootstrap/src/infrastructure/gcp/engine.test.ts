@@ -128,6 +128,10 @@ function leaveByCluster(
   put(`regions/${region}`, 'forwardingRule', balancer, {
     target: world.link(`${project}/regions/${region}/targetPools`, balancer),
   })
+  // One for each port, as Trellis' own controller has them.
+  put(`regions/${region}`, 'forwardingRule', `${balancer}-udp-53`, {
+    target: world.link(`${project}/regions/${region}/targetPools`, balancer),
+  })
   put(`regions/${region}`, 'address', balancer, {})
   put('global', 'firewall', `k8s-fw-${balancer}`, { network: link, targetTags })
   put('global', 'firewall', `k8s-${balancer}-node-http-hc`, { network: link, targetTags })

@@ -14,8 +14,9 @@ const nodeRoute = 'k8s-node-route'
  */
 export async function removeLeftByCluster(scene: Scene): Promise<void> {
   const { client, request } = scene
-  const [rules, pools, routes] = await Promise.all([
+  const [rules, forwardings, pools, routes] = await Promise.all([
     client.list('Firewalls'),
+    client.list('ForwardingRules'),
     client.list('TargetPools'),
     client.list('Routes'),
   ])
@@ -26,7 +27,8 @@ export async function removeLeftByCluster(scene: Scene): Promise<void> {
   ])
   for (const name of balancers) {
     request.note(`taking down the load balancer ${name}`)
-    await client.remove('ForwardingRules', name)
+    const forwarding = forwardings.filter((one) => one.name === name || lastPart(String(one.target ?? '')) === name)
+    for (const one of forwarding) await client.remove('ForwardingRules', one.name)
     await client.remove('TargetPools', name)
     await client.remove('Addresses', name)
   }
