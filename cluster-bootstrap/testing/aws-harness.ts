@@ -6,7 +6,8 @@ import { createSystemClock } from '@trellis/foundation/clock'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { createAwsInfrastructure } from '../src/infrastructure/aws/engine.ts'
 import type { AwsClients } from '../src/infrastructure/aws/network-types.ts'
-import { diesAfter, type InfrastructureHarness, type InfrastructureWish } from './infrastructure-conformance.ts'
+import { createDyingProcess } from './dying-process.ts'
+import type { InfrastructureHarness, InfrastructureWish } from './infrastructure-conformance.ts'
 
 /** Names of the clients' methods that only look. */
 const questions = new Set(['find', 'hasDnsHostnames', 'role', 'policy', 'profile', 'inVpc', 'targetGroupsInVpc'])
@@ -78,22 +79,24 @@ export async function openAwsInfrastructure(
   const front = stack.use(await startEc2Front(moto.url))
   const ports = { clock: createSystemClock(), random: createSystemRandom(), endpoints: front.endpoints }
   const owned = stack.move()
+  const writes = () => front.calls.filter((call) => !reading.test(call)).length
   return {
-    engine: createAwsInfrastructure(ports),
     calls: front.calls,
-    dying: (calls) => {
-      const { wrap, isDead } = diesAfter(calls, isQuestion)
+    // To die before a change is to die after the one before it, whose answer was heard: that side is tried at the doubles of other clouds, which are quicker than moto.
+    moments: ['after'],
+    engine: (diesAt, when = 'after') => {
+      const { wrap, calls } = createDyingProcess(isQuestion, diesAt === undefined ? undefined : { at: diesAt, when })
       const wrapClients = ({ network, identity, balancers }: AwsClients) => ({
         network: wrap(network),
         identity: wrap(identity),
         balancers: wrap(balancers),
       })
-      return { engine: createAwsInfrastructure({ ...ports, wrapClients }), isDead }
+      const before = writes()
+      return { engine: createAwsInfrastructure({ ...ports, wrapClients }), calls, writes: () => writes() - before }
     },
-    wish: (cluster) => wishFor(cluster),
+    request: (cluster) => wishFor(cluster),
     changed: (cluster) => wishFor(cluster, twoZones()),
-    changes: () => front.calls.filter((call) => !reading.test(call)).length,
-    holdings: (cluster) => holdings(moto, cluster, (_name, id) => id),
+    remains: (cluster) => holdings(moto, cluster, (_name, id) => id),
     names: (cluster) => holdings(moto, cluster, (name) => name),
     leaveBehind: (cluster) => leaveBehind(moto, cluster),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

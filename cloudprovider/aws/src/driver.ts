@@ -1,3 +1,4 @@
+import type { CallBudgets } from '@trellis/cloudprovider/contract/call-budget'
 import { createCallMetrics, noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { Driver } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
@@ -9,7 +10,7 @@ import { deleteMachine, deleteServer } from './delete-server.ts'
 import { findServer, serverStatus } from './find-server.ts'
 import { initializeServer } from './initialize-server.ts'
 import { deleteLeftover, listLeftovers } from './leftovers.ts'
-import { createPlaces } from './places.ts'
+import { createAwsBudgets, createPlaces } from './places.ts'
 import { providerIdOf } from './server-description.ts'
 import { nameTag } from './server-tags.ts'
 import { mutableFields, updateServer } from './update-server.ts'
@@ -25,15 +26,18 @@ export interface AwsDriverOptions {
   readonly registry?: Registry
   /** For clouds that speak the same API; it calls `ec2`, and `sts` for credentials in files. AWS's own unless told. */
   readonly endpoints?: AwsEndpoints
+  /** Budgets of accounts, when others share them. */
+  readonly budgets?: CallBudgets
 }
 
 /**
  * A driver for EC2. What it keeps between calls only saves calls: connections and call budgets per account and region, what servers lived some seconds ago,
  * what images call their root device. Disposing it closes the connections.
  */
-export function createAwsDriver({ clock, registry, endpoints = {} }: AwsDriverOptions): Driver & Disposable {
+export function createAwsDriver(options: AwsDriverOptions): Driver & Disposable {
+  const { clock, registry, endpoints = {}, budgets = createAwsBudgets({ clock }) } = options
   const metrics = registry === undefined ? noCallMetrics : createCallMetrics(registry, awsProvider)
-  const places = createPlaces({ clock, metrics, endpoints })
+  const places = createPlaces({ clock, metrics, endpoints, budgets })
   return {
     provider: awsProvider,
     mutableFields,

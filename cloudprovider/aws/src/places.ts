@@ -5,6 +5,7 @@ import {
 } from '@trellis/cloudprovider/contract/call-budget'
 import type { CallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { ClassSettings } from '@trellis/cloudprovider/contract/driver'
+import { createKeeper, type Keeper } from '@trellis/cloudprovider/contract/keeper'
 import { ownershipTags } from '@trellis/cloudprovider/contract/tags'
 import type { Clock } from '@trellis/foundation/clock'
 import type { AwsEndpoints } from './caller.ts'
@@ -24,6 +25,8 @@ export interface PlacesOptions {
   readonly clock: Clock
   readonly metrics: CallMetrics
   readonly endpoints: AwsEndpoints
+  /** Budgets of accounts. */
+  readonly budgets: CallBudgets
 }
 
 /** Finds the place of a class: its account, its region, its cluster. */
@@ -48,26 +51,30 @@ interface Connection extends Disposable {
   readonly client: Ec2Client
   readonly images: ImageFacts
   readonly terminator: Terminator
-  readonly clusters: Map<string, Cluster>
+  readonly clusters: Keeper<Cluster>
 }
 
 /** Keeps a connection per region and credentials, and what is known of a cluster per cluster. Disposing closes the connections. */
 export function createPlaces(options: PlacesOptions): Places {
-  const { clock, metrics } = options
-  const budgets = createAwsBudgets({ clock })
-  const connections = new Map<string, Connection>()
+  const { clock, metrics, budgets } = options
+  const connections = createKeeper<Connection>({ most: mostConnections, close: (one) => one[Symbol.dispose]() })
   const connect = (region: string, credentials: AwsCredentials): Connection => {
     const client = createEc2Client(createEc2Caller({ ...options, region, credentials, budgets }))
     const ports = { clock, client }
     const shared = { images: createImageFacts(ports), terminator: createTerminator(ports) }
-    return { client, ...shared, clusters: new Map(), [Symbol.dispose]: () => client[Symbol.dispose]() }
+    return {
+      client,
+      ...shared,
+      clusters: createKeeper({ most: mostClusters }),
+      [Symbol.dispose]: () => client[Symbol.dispose](),
+    }
   }
   return {
     of: (settings) => {
       const spec = parseProviderSpec(settings.providerSpec)
       const credentials = parseCredentials(settings.secret)
       const key = JSON.stringify([spec.region, credentials])
-      const connection = touch(connections, key, () => connect(spec.region, credentials), mostConnections)
+      const connection = connections.of(key, () => connect(spec.region, credentials))
       const owned = ownershipTags(spec.tags)
       const open = (): Cluster => {
         const { client, images, terminator } = connection
@@ -75,24 +82,8 @@ export function createPlaces(options: PlacesOptions): Places {
         const finders = { finder: createServerFinder(ports, owned), things: createThingFinder(ports, owned) }
         return { clock, metrics, client, images, terminator, owned, ...finders, mismatches: new Map() }
       }
-      return { spec, cluster: touch(connection.clusters, JSON.stringify(owned), open, mostClusters) }
+      return { spec, cluster: connection.clusters.of(JSON.stringify(owned), open) }
     },
-    [Symbol.dispose]: () => {
-      for (const connection of connections.values()) connection[Symbol.dispose]()
-      connections.clear()
-    },
+    [Symbol.dispose]: () => connections[Symbol.dispose](),
   }
-}
-
-/** The entry of that key, made when there is none, and now the youngest; the oldest gives way. */
-function touch<Value extends object>(entries: Map<string, Value>, key: string, make: () => Value, most: number): Value {
-  const value = entries.get(key) ?? make()
-  entries.delete(key)
-  entries.set(key, value)
-  const [oldest] = entries
-  if (entries.size > most && oldest !== undefined) {
-    entries.delete(oldest[0])
-    if (Symbol.dispose in oldest[1]) (oldest[1] as Disposable)[Symbol.dispose]()
-  }
-  return value
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '@trellis/foundation/clock'
 import { decorate } from './decorate.ts'
 import type { Driver } from './driver.ts'
+import { createTokenBucket } from './token-bucket.ts'
 
 /** How hard a cloud may be called. */
 export interface LimitSettings {
@@ -15,7 +16,7 @@ export interface LimitSettings {
 /** Holds calls back, first come first served, so that no more than `concurrency` are under way and they begin no faster than the token bucket allows. */
 export function withLimit({ clock }: { readonly clock: Clock }, driver: Driver, settings: LimitSettings): Driver {
   const slots = createSlots(settings.concurrency)
-  const bucket = createBucket(clock, settings)
+  const bucket = createTokenBucket({ clock }, { perSecond: settings.perSecond, burst: settings.burst })
   return decorate(driver, async (_operation, call, signal) => {
     await slots.take(signal)
     try {
@@ -62,20 +63,6 @@ function createSlots(count: number): Slots {
       const next = waiting.shift()
       if (next === undefined) free++
       else next()
-    },
-  }
-}
-
-function createBucket(clock: Clock, { perSecond, burst }: LimitSettings) {
-  // The instant at which the bucket would be full; each token moves it one interval on.
-  let fullAt = clock.now()
-  const intervalMilliseconds = 1000 / perSecond
-  return {
-    take: async (signal: AbortSignal | undefined): Promise<void> => {
-      const now = clock.now()
-      fullAt = Math.max(fullAt, now) + intervalMilliseconds
-      const wait = fullAt - now - burst * intervalMilliseconds
-      if (wait > 0) await clock.sleep(wait, signal)
     },
   }
 }

@@ -1,16 +1,15 @@
-import { createCallBudget } from '@trellis/cloudprovider/contract/call-budget'
 import { createCallMetrics, noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { CloudNetwork } from '@trellis/cloudprovider/contract/cloud-network'
 import type { CallOptions } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Registry } from 'prom-client'
 import { createBalancerClient } from './balancer-client.ts'
+import { createGoogleBudgets } from './budgets.ts'
 import { createComputeClient } from './client.ts'
 import { createGoogleLoadBalancers } from './cloud-load-balancers.ts'
 import { createGoogleRoutes } from './cloud-routes.ts'
 import { connectToGoogle, type TestEndpoint } from './connection.ts'
-import { parseCredentials } from './credentials.ts'
-import { budgetSettings } from './driver.ts'
+import { accountOf, parseCredentials } from './credentials.ts'
 import { googleProvider } from './find-servers.ts'
 import { createNetworkClient } from './network-client.ts'
 import { googleTagSyntax, isLabelledOwn, ownFilter } from './ownership.ts'
@@ -34,8 +33,9 @@ export interface GoogleCloudNetworkOptions {
 export function createGoogleCloudNetwork(options: GoogleCloudNetworkOptions): CloudNetwork {
   const { clock, registry, secret, clusterName, network, region, endpoint } = options
   const metrics = registry === undefined ? noCallMetrics : createCallMetrics(registry, googleProvider)
-  const ports = { clock, metrics, budget: createCallBudget({ clock }, budgetSettings) }
-  const connection = connectToGoogle(ports, parseCredentials(secret), endpoint)
+  const credentials = parseCredentials(secret)
+  const ports = { clock, metrics, budget: createGoogleBudgets({ clock }).of(accountOf(credentials)) }
+  const connection = connectToGoogle(ports, credentials, endpoint)
   const compute = createComputeClient(connection)
   const tags = [`${googleTagSyntax.clusterPrefix}${clusterName}`, `${googleTagSyntax.rolePrefix}node`]
   const servers = async (call?: CallOptions) => {

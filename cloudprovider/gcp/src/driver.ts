@@ -1,4 +1,4 @@
-import { type CallBudgets, createCallBudgets } from '@trellis/cloudprovider/contract/call-budget'
+import type { CallBudgets } from '@trellis/cloudprovider/contract/call-budget'
 import { type CallMetrics, createCallMetrics, noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { Coalescer } from '@trellis/cloudprovider/contract/coalesce'
 import type {
@@ -8,9 +8,11 @@ import type {
   MachineRequest,
   ProviderMachine,
 } from '@trellis/cloudprovider/contract/driver'
+import { createKeeper } from '@trellis/cloudprovider/contract/keeper'
 import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { Registry } from 'prom-client'
+import { createGoogleBudgets } from './budgets.ts'
 import { type ComputeClient, createComputeClient, type Instance, type Place } from './client.ts'
 import { type ConnectionPorts, connectToGoogle, type TestEndpoint } from './connection.ts'
 import { lastLines } from './console.ts'
@@ -41,14 +43,13 @@ export interface GoogleDriverOptions {
   readonly clock: Clock
   /** Where calls are counted; nowhere when absent. */
   readonly registry?: Registry
+  /** Budgets of accounts, when others share them. */
+  readonly budgets?: CallBudgets
   /** A cloud of a test's own. */
   readonly endpoint?: TestEndpoint
   /** How to reach the cloud with these credentials. */
   readonly connect?: (ports: ConnectionPorts, credentials: GoogleCredentials) => ComputeClient
 }
-
-/** What the cloud allows of one account, with room for others: 25 calls a second for each sort of call. */
-export const budgetSettings = { perSecond: 20, burst: 40, leastPerSecond: 1 }
 
 /** A driver for Google Cloud. It keeps what it knows of accounts between calls, and nothing of machines. */
 export function createGoogleDriver(options: GoogleDriverOptions): Driver & Disposable {
@@ -119,31 +120,27 @@ function missing({ machineName }: MachineRequest): Failure {
   return new Failure('NotFound', `${machineName} has no server`)
 }
 
-/** Connections by credentials: classes of one account share one. Credentials that rotate leave at most a few behind. */
+/** A connection to an account, and the questions of the moment there. */
+interface Account {
+  readonly client: ComputeClient
+  readonly looks: Map<string, Coalescer<Instance>>
+}
+
+/** Connections by credentials: classes of one account share one. */
 function createAccounts(options: GoogleDriverOptions) {
-  const { clock, registry, endpoint } = options
+  const { clock, registry, endpoint, budgets = createGoogleBudgets({ clock }) } = options
   const most = 16
-  const budgets: CallBudgets = createCallBudgets({ clock }, budgetSettings)
   const metrics: CallMetrics = registry === undefined ? noCallMetrics : createCallMetrics(registry, googleProvider)
   const connect =
     options.connect ??
     ((ports: ConnectionPorts, credentials: GoogleCredentials) =>
       createComputeClient(connectToGoogle(ports, credentials, endpoint)))
-  const accounts = new Map<
-    string,
-    { readonly client: ComputeClient; readonly looks: Map<string, Coalescer<Instance>> }
-  >()
-  const accountFor = (credentials: GoogleCredentials) => {
-    const key = JSON.stringify(credentials)
-    const known = accounts.get(key)
-    const ports = { clock, metrics, budget: budgets.of(accountOf(credentials)) }
-    const account = known ?? { client: connect(ports, credentials), looks: new Map() }
-    accounts.delete(key)
-    accounts.set(key, account)
-    const [oldest] = accounts.keys()
-    if (accounts.size > most && oldest !== undefined) accounts.delete(oldest)
-    return account
-  }
+  const accounts = createKeeper<Account>({ most })
+  const accountFor = (credentials: GoogleCredentials) =>
+    accounts.of(JSON.stringify(credentials), () => {
+      const ports = { clock, metrics, budget: budgets.of(accountOf(credentials)) }
+      return { client: connect(ports, credentials), looks: new Map() }
+    })
   return {
     open: (settings: ClassSettings): Session => {
       const spec = parseProviderSpec(settings.providerSpec)
@@ -151,6 +148,6 @@ function createAccounts(options: GoogleDriverOptions) {
       const look = (place: Place, call?: CallOptions) => lookTogether({ clock, client, looks }, spec.tags, place, call)
       return { client, spec, clock, metrics, look }
     },
-    forget: () => accounts.clear(),
+    forget: () => accounts[Symbol.dispose](),
   }
 }

@@ -5,6 +5,7 @@ import type {
   MachineRequest,
   ProviderMachine,
 } from '@trellis/cloudprovider/contract/driver'
+import { createKeeper } from '@trellis/cloudprovider/contract/keeper'
 import { carries, machineNameTag, ownershipTags } from '@trellis/cloudprovider/contract/tags'
 import { Failure, isFailure } from '@trellis/foundation/failure'
 import { type CallOptions, type CloudClient, createCloudClient, type Server } from './client.ts'
@@ -19,12 +20,18 @@ export interface LocalDriverOptions {
   readonly connect?: (credentials: LocalCredentials) => CloudClient
 }
 
+/** Connections that are kept: all classes of one seed name the same credentials. */
+const mostClients = 4
+
 /** A driver for the local cloud. It keeps connections open per set of credentials; disposing it closes them. */
 export function createLocalDriver(options: LocalDriverOptions = {}): Driver & Disposable {
-  const clients = createClients(options.connect ?? createCloudClient)
+  const connect = options.connect ?? createCloudClient
+  const clients = createKeeper<CloudClient>({ most: mostClients, close: (client) => client[Symbol.dispose]() })
   const open = (settings: ClassSettings) => {
     const spec = parseProviderSpec(settings.providerSpec)
-    return { spec, client: clients.get(parseCredentials(settings.secret)) }
+    const credentials = parseCredentials(settings.secret)
+    const key = JSON.stringify([credentials.endpoint, credentials.token, credentials.caBundle])
+    return { spec, client: clients.of(key, () => connect(credentials)) }
   }
   return {
     provider: localProvider,
@@ -73,37 +80,13 @@ export function createLocalDriver(options: LocalDriverOptions = {}): Driver & Di
       const { spec, client } = open(request)
       return client.console((await findOne(client, spec, request, call)).id, lines, call)
     },
-    [Symbol.dispose]: clients.dispose,
+    [Symbol.dispose]: () => clients[Symbol.dispose](),
   }
 }
 
 /** Provider id of a server, as in `local:///shoot--local--first/srv-1`. */
 export function providerIdOf(network: string, server: { readonly id: string }): string {
   return `${localProvider}:///${network}/${server.id}`
-}
-
-/** Connections by credentials: classes of one cloud share one. Credentials that rotate leave at most a few idle ones behind, the oldest of which is closed. */
-function createClients(connect: (credentials: LocalCredentials) => CloudClient) {
-  const most = 4
-  const clients = new Map<string, CloudClient>()
-  return {
-    get: (credentials: LocalCredentials): CloudClient => {
-      const key = JSON.stringify([credentials.endpoint, credentials.token, credentials.caBundle])
-      const client = clients.get(key) ?? connect(credentials)
-      clients.delete(key)
-      clients.set(key, client)
-      const [oldest] = clients
-      if (clients.size > most && oldest !== undefined) {
-        oldest[1][Symbol.dispose]()
-        clients.delete(oldest[0])
-      }
-      return client
-    },
-    dispose: () => {
-      for (const client of clients.values()) client[Symbol.dispose]()
-      clients.clear()
-    },
-  }
 }
 
 async function remove(

@@ -1,15 +1,15 @@
-import { createCallBudget } from '@trellis/cloudprovider/contract/call-budget'
 import { createCallMetrics, noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { CloudNetwork } from '@trellis/cloudprovider/contract/cloud-network'
 import type { CallOptions } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Registry } from 'prom-client'
+import { budgetKey, createOpenStackBudgets } from './budgets.ts'
 import type { OpenStackClient } from './client.ts'
 import { createOpenStackLoadBalancers } from './cloud-load-balancers.ts'
 import { createOpenStackRoutes, lookAtRouter } from './cloud-routes.ts'
 import { type ConnectOptions, connectOpenStack } from './connect.ts'
 import { parseCredentials } from './credentials.ts'
-import { openStackProvider, usualBudget } from './driver.ts'
+import { openStackProvider } from './driver.ts'
 import { createServerFinder } from './find-servers.ts'
 
 /** What a cluster's network at an OpenStack is known by. */
@@ -35,8 +35,9 @@ export function createOpenStackCloudNetwork(options: OpenStackCloudNetworkOption
   const { clock, registry, region, secret, clusterName, router, connect = connectOpenStack } = options
   const { loadBalancerProvider: provider } = options
   const metrics = registry === undefined ? noCallMetrics : createCallMetrics(registry, openStackProvider)
-  const budget = createCallBudget({ clock }, usualBudget)
-  const client = connect({ clock, credentials: parseCredentials(secret), wish: { region }, budget, metrics })
+  const credentials = parseCredentials(secret)
+  const budget = createOpenStackBudgets({ clock }).of(budgetKey(credentials, region))
+  const client = connect({ clock, credentials, wish: { region }, budget, metrics })
   const owned = { [`kubernetes.io-cluster-${clusterName}`]: '1', 'kubernetes.io-role-node': '1' }
   const finder = createServerFinder({ clock, client, owned })
   const routes = { clock, client, router, servers: (call?: CallOptions) => finder.all(call) }

@@ -1,12 +1,14 @@
-import { type CallBudgets, createCallBudgets } from '@trellis/cloudprovider/contract/call-budget'
+import type { CallBudgets } from '@trellis/cloudprovider/contract/call-budget'
 import { type CallMetrics, createCallMetrics, noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { CallOptions, ClassSettings, Driver, ProviderMachine } from '@trellis/cloudprovider/contract/driver'
+import { createKeeper } from '@trellis/cloudprovider/contract/keeper'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Registry } from 'prom-client'
+import { budgetKey, createOpenStackBudgets } from './budgets.ts'
 import type { OpenStackClient } from './client.ts'
 import { type ConnectOptions, connectOpenStack } from './connect.ts'
 import { createServer, type ServerContext } from './create-server.ts'
-import { accountOf, parseCredentials } from './credentials.ts'
+import { parseCredentials } from './credentials.ts'
 import { deleteServers } from './delete-server.ts'
 import { describeServer, providerIdOf } from './describe-server.ts'
 import { createServerFinder, findOne, type ServerFinder, withFault } from './find-servers.ts'
@@ -30,9 +32,6 @@ export interface OpenStackDriverOptions {
   /** How accounts are reached; over HTTP unless told. */
   readonly connect?: (options: ConnectOptions) => OpenStackClient
 }
-
-/** A service of a public cloud bears some ten calls a second of a project; a burst comes with each rollout. */
-export const usualBudget = { perSecond: 20, burst: 40, leastPerSecond: 0.5 }
 
 /** A driver for OpenStack. It keeps connections open per account and region; disposing it closes them. */
 export function createOpenStackDriver(options: OpenStackDriverOptions): Driver & Disposable {
@@ -99,40 +98,28 @@ interface Account {
   readonly finders: Map<string, ServerFinder>
 }
 
-/** Connections that are kept: those used last. Credentials that rotate leave at most a few idle ones behind. */
+/** Connections that are kept. */
 const mostAccounts = 16
 
 function createAccounts(options: OpenStackDriverOptions, metrics: CallMetrics) {
-  const { clock, connect = connectOpenStack, budgets = createCallBudgets({ clock }, usualBudget) } = options
-  const accounts = new Map<string, Account>()
+  const { clock, connect = connectOpenStack, budgets = createOpenStackBudgets({ clock }) } = options
+  const accounts = createKeeper<Account>({ most: mostAccounts, close: ({ client }) => client[Symbol.dispose]() })
   const open = (secret: ClassSettings['secret'], region: string): Account => {
     const credentials = parseCredentials(secret)
-    const budget = budgets.of(`${accountOf(credentials)} ${region}`)
+    const budget = budgets.of(budgetKey(credentials, region))
     const client = connect({ clock, credentials, wish: { region }, budget, metrics })
     return { client, lookups: createLookups({ clock, client }), finders: new Map() }
-  }
-  const touch = (key: string, account: Account) => {
-    accounts.delete(key)
-    accounts.set(key, account)
-    const [oldest] = accounts
-    if (accounts.size <= mostAccounts || oldest === undefined) return
-    accounts.delete(oldest[0])
-    oldest[1].client[Symbol.dispose]()
   }
   return {
     of: (secret: ClassSettings['secret'], { region, owned }: OpenStackProviderSpec) => {
       const { userData: _, ...connecting } = secret
       const key = JSON.stringify([region, Object.entries(connecting).sort()])
-      const account = accounts.get(key) ?? open(secret, region)
-      touch(key, account)
+      const account = accounts.of(key, () => open(secret, region))
       const marks = marksFilter(owned)
       const finder = account.finders.get(marks) ?? createServerFinder({ clock, client: account.client, owned })
       account.finders.set(marks, finder)
       return { ...account, finder }
     },
-    [Symbol.dispose]: () => {
-      for (const { client } of accounts.values()) client[Symbol.dispose]()
-      accounts.clear()
-    },
+    [Symbol.dispose]: () => accounts[Symbol.dispose](),
   }
 }

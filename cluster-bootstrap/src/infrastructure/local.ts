@@ -18,6 +18,7 @@ export function createLocalInfrastructure(options: LocalInfrastructureOptions): 
   const { cloud } = options
   return {
     apply: async ({ technicalId, networks, signal, save }) => {
+      signal.throwIfAborted()
       const wish = { name: technicalId, cidr: networks.nodes, tags: { [`${clusterTagPrefix}${technicalId}`]: '1' } }
       const network = await cloud.createNetwork(wish, { signal })
       await save({ network: network.id })

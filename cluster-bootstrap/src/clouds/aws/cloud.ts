@@ -28,13 +28,16 @@ export const awsCloud: ShootCloud = {
 }
 
 async function connect({ clock, random }: CloudPorts, endpoints: CloudEndpoints): Promise<CloudConnection> {
-  const [{ createAwsInfrastructure }, { createAwsDriver }] = await Promise.all([
+  const [{ createAwsInfrastructure }, { createAwsDriver }, { createAwsBudgets }] = await Promise.all([
     import('../../infrastructure/aws/engine.ts'),
     import('@trellis/cloudprovider/aws/driver'),
+    import('@trellis/cloudprovider/aws/places'),
   ])
-  const driver = createAwsDriver({ clock, endpoints })
+  // Both call the same accounts.
+  const budgets = createAwsBudgets({ clock })
+  const driver = createAwsDriver({ clock, endpoints, budgets })
   return {
-    engine: createAwsInfrastructure({ clock, random, endpoints }),
+    engine: createAwsInfrastructure({ clock, random, endpoints, budgets }),
     driver,
     [Symbol.dispose]: () => driver[Symbol.dispose](),
   }

@@ -35,13 +35,16 @@ export const gcpCloud: ShootCloud = {
 }
 
 async function connect({ clock }: CloudPorts): Promise<CloudConnection> {
-  const [{ createGoogleInfrastructure }, { createGoogleDriver }] = await Promise.all([
+  const [{ createGoogleInfrastructure }, { createGoogleDriver }, { createGoogleBudgets }] = await Promise.all([
     import('../../infrastructure/gcp/engine.ts'),
     import('@trellis/cloudprovider/gcp/driver'),
+    import('@trellis/cloudprovider/gcp/budgets'),
   ])
+  // Both call the same accounts.
+  const budgets = createGoogleBudgets({ clock })
   return {
-    engine: createGoogleInfrastructure({ clock }),
-    driver: createGoogleDriver({ clock }),
+    engine: createGoogleInfrastructure({ clock, budgets }),
+    driver: createGoogleDriver({ clock, budgets }),
     // Both keep no connection open.
     [Symbol.dispose]: () => {},
   }

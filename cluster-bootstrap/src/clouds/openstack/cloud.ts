@@ -41,13 +41,16 @@ function cloudController(blueprint: Blueprint): CloudControllerSettings {
 
 /** The services are where the credentials' catalogue says. */
 async function connect({ clock, random }: CloudPorts): Promise<CloudConnection> {
-  const [{ createOpenStackInfrastructure }, { createOpenStackDriver }] = await Promise.all([
+  const [{ createOpenStackInfrastructure }, { createOpenStackDriver }, { createOpenStackBudgets }] = await Promise.all([
     import('../../infrastructure/openstack/engine.ts'),
     import('@trellis/cloudprovider/openstack/driver'),
+    import('@trellis/cloudprovider/openstack/budgets'),
   ])
-  const driver = createOpenStackDriver({ clock })
+  // Both call the same accounts.
+  const budgets = createOpenStackBudgets({ clock })
+  const driver = createOpenStackDriver({ clock, budgets })
   return {
-    engine: createOpenStackInfrastructure({ clock, random }),
+    engine: createOpenStackInfrastructure({ clock, random, budgets }),
     driver,
     [Symbol.dispose]: () => driver[Symbol.dispose](),
   }

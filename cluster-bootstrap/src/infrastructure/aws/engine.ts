@@ -2,6 +2,7 @@ import type { AwsConnectionOptions, AwsEndpoints } from '@trellis/cloudprovider/
 import { parseCredentials } from '@trellis/cloudprovider/aws/credentials'
 import { createEc2Caller } from '@trellis/cloudprovider/aws/ec2-caller'
 import { createAwsBudgets } from '@trellis/cloudprovider/aws/places'
+import type { CallBudgets } from '@trellis/cloudprovider/contract/call-budget'
 import { noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Random } from '@trellis/foundation/random'
@@ -23,6 +24,8 @@ export interface AwsInfrastructureOptions {
   readonly random: Random
   /** For clouds that speak the same API; AWS's own unless told. */
   readonly endpoints?: AwsEndpoints
+  /** Budgets of accounts, when others share them. */
+  readonly budgets?: CallBudgets
   /** Stands between the engine and AWS, for tests of faults. */
   readonly wrapClients?: (clients: AwsClients) => AwsClients
 }
@@ -32,8 +35,7 @@ export interface AwsInfrastructureOptions {
  * `subnet/<zone>`, `subnet/<zone>/public` and `subnet/<zone>/internal`.
  */
 export function createAwsInfrastructure(options: AwsInfrastructureOptions): InfrastructureEngine {
-  const { clock, random, endpoints = {} } = options
-  const budgets = createAwsBudgets({ clock })
+  const { clock, random, endpoints = {}, budgets = createAwsBudgets({ clock }) } = options
   const inWorld = async <Answer>(
     request: InfrastructureRequest,
     planOnly: boolean,

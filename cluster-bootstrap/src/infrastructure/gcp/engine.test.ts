@@ -1,34 +1,16 @@
 import { type GoogleCloud, startGoogleCloud } from '@trellis/cloudprovider/gcp/testing/google-cloud'
-import { createClock, createSystemClock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import { describe, expect, it } from 'vitest'
+import type { Moment } from '../../../testing/dying-process.ts'
+import { createHastyClock } from '../../../testing/hasty-clock.ts'
 import {
   describeInfrastructure,
   type InfrastructureHarness,
   type InfrastructureWish,
-} from '../../../testing/infrastructure-conformance-in-memory.ts'
-import type { InfrastructureState } from '../engine.ts'
+} from '../../../testing/infrastructure-conformance.ts'
+import { infrastructureRequest } from '../../../testing/infrastructure-request.ts'
+import type { InfrastructureRequest, InfrastructureState } from '../engine.ts'
 import { createGoogleInfrastructure } from './engine.ts'
-
-/** What waits for its turn goes on at once, and nothing is ever late. */
-function createHastyClock() {
-  let now = createSystemClock().now()
-  return createClock(
-    () => now,
-    (milliseconds, work, unref) => {
-      let called = false
-      if (!unref) {
-        now += milliseconds
-        queueMicrotask(() => called || work())
-      }
-      return {
-        cancel: () => {
-          called = true
-        },
-      }
-    },
-  )
-}
 
 const clock = createHastyClock()
 const region = 'europe-west1'
@@ -45,52 +27,71 @@ const sorts = [
   'targetPools',
 ]
 
-interface Stage extends InfrastructureHarness {
-  readonly cloud: GoogleCloud
+const root = 'spec.provider.infrastructureConfig'
+
+const changed = {
+  networks: {
+    workers: '10.250.0.0/19',
+    internal: '10.251.0.0/16',
+    cloudNAT: { enableDynamicPortAllocation: true, minPortsPerVM: 128, maxPortsPerVM: 4096 },
+    flowLogs: { flowSampling: 0.5, aggregationInterval: 'INTERVAL_1_MIN' },
+  },
 }
 
-async function open(): Promise<Stage> {
-  const cloud = await startGoogleCloud(clock)
-  const states = new Map<string, InfrastructureState>()
-  const saved = (technicalId = 'shoot--test--one') => states.get(technicalId) ?? {}
+function wishOf(cloud: GoogleCloud, cluster: string): InfrastructureWish {
   return {
-    cloud,
-    engine: createGoogleInfrastructure({ clock, endpoint: cloud.endpoint }),
-    request: ({ technicalId = 'shoot--test--one', configuration, state = {} }: InfrastructureWish = {}) => ({
-      technicalId,
-      region,
-      zones: ['europe-west1-b'],
-      networks: { nodes, pods: '100.96.0.0/16', services: '100.64.0.0/16' },
-      configuration: configuration ?? { networks: { workers: '10.250.0.0/19' } },
-      secret: cloud.identity.secret,
-      state,
-      save: async (next) => void states.set(technicalId, next),
-      signal: new AbortController().signal,
-      note: () => {},
-    }),
-    saved,
-    things: () => thingsOf(cloud),
-    calls: () => ({
-      all: cloud.calls.length,
-      changing: cloud.calls.filter((id) => !/\.(get|list|wait)$/.test(id)).length,
-    }),
-    breakAt: (call, when) => breakAt(cloud, call, when),
-    changed: {
-      networks: {
-        workers: nodes,
-        internal: '10.251.0.0/16',
-        cloudNAT: { enableDynamicPortAllocation: true, minPortsPerVM: 128, maxPortsPerVM: 4096 },
-        flowLogs: { flowSampling: 0.5, aggregationInterval: 'INTERVAL_1_MIN' },
-      },
+    technicalId: `shoot--test--${cluster}`,
+    region,
+    zones: ['europe-west1-b'],
+    networks: { nodes, pods: '100.96.0.0/16', services: '100.64.0.0/16' },
+    configuration: { networks: { workers: '10.250.0.0/19' } },
+    secret: cloud.identity.secret,
+  }
+}
+
+async function openLaw(): Promise<InfrastructureHarness> {
+  const cloud = await startGoogleCloud(clock)
+  const request = (cluster: string) => wishOf(cloud, cluster)
+  const remains = async (cluster: string) => {
+    const itself = new RegExp(`test-*${cluster.replaceAll('-', '-?')}(?![0-9])`)
+    return thingsOf(cloud).filter((one) => itself.test(one))
+  }
+  return {
+    engine: (diesAt, when) => {
+      const begun = breakAt(cloud, diesAt, when)
+      const before = cloud.calls.length
+      return {
+        engine: createGoogleInfrastructure({ clock, endpoint: cloud.endpoint }),
+        calls: begun,
+        writes: () => cloud.calls.slice(before).filter((id) => !/\.(get|list|wait)$/.test(id)).length,
+      }
     },
-    impossible: {
-      configuration: { networks: { workers: '10.250.128.0/19' } },
-      field: 'spec.provider.infrastructureConfig.networks.workers',
-    },
-    leaveByCluster: (technicalId) => leaveByCluster(cloud, technicalId),
+    moments: ['before', 'after'],
+    request,
+    changed: (cluster) => ({ ...request(cluster), configuration: changed }),
+    remains,
+    leaveBehind: async (cluster) => leaveByCluster(cloud, request(cluster).technicalId),
     [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
   }
 }
+
+async function open() {
+  const cloud = await startGoogleCloud(clock)
+  let saved: InfrastructureState = {}
+  const save = async (state: InfrastructureState) => {
+    saved = state
+  }
+  return {
+    cloud,
+    engine: createGoogleInfrastructure({ clock, endpoint: cloud.endpoint }),
+    request: (change: Partial<InfrastructureRequest> = {}) =>
+      infrastructureRequest({ ...wishOf(cloud, 'one'), save, ...change }),
+    saved: () => saved,
+    [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
+  }
+}
+
+type Stage = Awaited<ReturnType<typeof open>>
 
 /** Everything there is, without what changes by itself. */
 function thingsOf({ world }: GoogleCloud): readonly string[] {
@@ -101,13 +102,22 @@ function thingsOf({ world }: GoogleCloud): readonly string[] {
   return texts.sort()
 }
 
-function breakAt(cloud: GoogleCloud, call: number | undefined, when: 'before' | 'after' = 'before'): void {
-  let count = 0
-  const count1 = () => {
-    if (call !== undefined && ++count >= call) throw new Failure('Unavailable', 'the process died')
+/** Breaks the connection for good at the call of that number from now; returns how many have begun. */
+function breakAt(cloud: GoogleCloud, call: number | undefined, when: Moment = 'after'): () => number {
+  let begun = 0
+  const isOver = () => call !== undefined && begun >= call
+  const die = () => {
+    throw new Failure('Unavailable', 'the process died')
   }
-  cloud.before = when === 'before' ? count1 : () => {}
-  cloud.after = when === 'after' ? count1 : () => {}
+  cloud.before = () => {
+    if (isOver()) die()
+    begun++
+    if (isOver() && when === 'before') die()
+  }
+  cloud.after = () => {
+    if (isOver()) die()
+  }
+  return () => begun
 }
 
 /** A load balancer, a rule for node ports and a route, as a cluster's cloud controller makes them. */
@@ -142,7 +152,16 @@ function leaveByCluster(
   })
 }
 
-describeInfrastructure('the Google engine', open)
+describeInfrastructure('the Google engine', openLaw, {
+  refusals: [
+    {
+      reason: 'another range of nodes',
+      configuration: { networks: { workers: '10.250.128.0/19' } },
+      field: `${root}.networks.workers`,
+      once: 'made',
+    },
+  ],
+})
 
 describe('infrastructure at Google Cloud', () => {
   it('tells machines where they belong', async () => {
@@ -195,10 +214,21 @@ describe('infrastructure at Google Cloud', () => {
     expect(await stage.engine.plan(stage.request({ state: stage.saved() }))).toEqual([])
   })
 
+  it('lets the range of nodes grow', async () => {
+    await using stage = await open()
+    await stage.engine.apply(stage.request())
+    const wider = () => stage.request({ configuration: { networks: { workers: nodes } }, state: stage.saved() })
+    expect(await stage.engine.plan(wider())).toContainEqual(
+      expect.objectContaining({ action: 'update', what: 'subnetwork/nodes' }),
+    )
+    await stage.engine.apply(wider())
+    expect(await stage.engine.plan(wider())).toEqual([])
+  })
+
   it('takes the subnetwork for load balancers down when it is wanted no more', async () => {
     await using stage = await open()
-    await stage.engine.apply(stage.request({ configuration: stage.changed }))
-    const configuration = { networks: { workers: nodes } }
+    await stage.engine.apply(stage.request({ configuration: changed }))
+    const configuration = { networks: { workers: '10.250.0.0/19' } }
     const smaller = () => stage.request({ configuration, state: stage.saved() })
     expect(await stage.engine.plan(smaller())).toContainEqual({ action: 'delete', what: 'subnetwork/internal' })
     await stage.engine.apply(smaller())

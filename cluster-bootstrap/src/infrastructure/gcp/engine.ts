@@ -1,5 +1,6 @@
-import { createCallBudgets } from '@trellis/cloudprovider/contract/call-budget'
+import type { CallBudgets } from '@trellis/cloudprovider/contract/call-budget'
 import { noCallMetrics } from '@trellis/cloudprovider/contract/call-metrics'
+import { createGoogleBudgets } from '@trellis/cloudprovider/gcp/budgets'
 import { connectToGoogle, type TestEndpoint } from '@trellis/cloudprovider/gcp/connection'
 import { accountOf, parseCredentials } from '@trellis/cloudprovider/gcp/credentials'
 import type { Clock } from '@trellis/foundation/clock'
@@ -17,14 +18,13 @@ export interface GoogleInfrastructureOptions {
   readonly clock: Clock
   /** A cloud of a test's own. */
   readonly endpoint?: TestEndpoint
+  /** Budgets of accounts, when others share them. */
+  readonly budgets?: CallBudgets
 }
 
-/** Infrastructure is changed seldom: it leaves most of what the cloud allows to the machines. */
-const budgetSettings = { perSecond: 10, burst: 20, leastPerSecond: 1 }
-
 /** Makes the engine for Google Cloud. It keeps nothing between runs but what it learnt of how hard accounts may be called. */
-export function createGoogleInfrastructure({ clock, endpoint }: GoogleInfrastructureOptions): InfrastructureEngine {
-  const budgets = createCallBudgets({ clock }, budgetSettings)
+export function createGoogleInfrastructure(options: GoogleInfrastructureOptions): InfrastructureEngine {
+  const { clock, endpoint, budgets = createGoogleBudgets({ clock }) } = options
   const open = (request: InfrastructureRequest): Scene => {
     const names = namesOf(request.technicalId)
     const wanted = parseConfiguration(request.configuration, request.networks.nodes)

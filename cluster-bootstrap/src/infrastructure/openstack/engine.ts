@@ -1,6 +1,7 @@
-import { createCallBudgets } from '@trellis/cloudprovider/contract/call-budget'
+import type { CallBudgets } from '@trellis/cloudprovider/contract/call-budget'
+import { budgetKey, createOpenStackBudgets } from '@trellis/cloudprovider/openstack/budgets'
 import { type ConnectOptions, connectOpenStack } from '@trellis/cloudprovider/openstack/connect'
-import { accountOf, parseCredentials } from '@trellis/cloudprovider/openstack/credentials'
+import { parseCredentials } from '@trellis/cloudprovider/openstack/credentials'
 import type { Flow } from '@trellis/flow/define-flow'
 import type { Journal, JournalEvent } from '@trellis/flow/journal'
 import { runFlow } from '@trellis/flow/run-flow'
@@ -16,19 +17,18 @@ import { idOf } from './task.ts'
 export interface OpenStackInfrastructureOptions {
   readonly clock: Clock
   readonly random: Random
+  /** Budgets of accounts, when others share them. */
+  readonly budgets?: CallBudgets
   /** How accounts are reached; over HTTP unless told. */
   readonly connect?: (options: ConnectOptions) => InfrastructureClient
 }
-
-const usualBudget = { perSecond: 10, burst: 40, leastPerSecond: 0.5 }
 
 /**
  * Infrastructure of shoots at OpenStack: router with a gateway, network, subnet, security group, key pair. Outputs are `router`, `network`, `subnet`, `securityGroup`,
  * `keyName`, `floatingNetwork` as ids (the key by name), and `securityGroupName`.
  */
 export function createOpenStackInfrastructure(options: OpenStackInfrastructureOptions): InfrastructureEngine {
-  const { clock, random, connect = connectOpenStack } = options
-  const budgets = createCallBudgets({ clock }, usualBudget)
+  const { clock, random, connect = connectOpenStack, budgets = createOpenStackBudgets({ clock }) } = options
   const within = async <Value>(
     request: InfrastructureRequest,
     work: (context: InfrastructureContext) => Promise<Value>,
@@ -36,7 +36,8 @@ export function createOpenStackInfrastructure(options: OpenStackInfrastructureOp
     const { technicalId, region, networks, configuration, secret, signal, note } = request
     const credentials = parseCredentials(secret)
     const parsed = parseConfiguration(configuration, networks.nodes)
-    using client = connect({ clock, credentials, wish: { region }, budget: budgets.of(accountOf(credentials)) })
+    const budget = budgets.of(budgetKey(credentials, region))
+    using client = connect({ clock, credentials, wish: { region }, budget })
     return await work({
       clock,
       random,

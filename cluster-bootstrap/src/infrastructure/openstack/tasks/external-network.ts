@@ -3,7 +3,7 @@ import { root } from '../configuration.ts'
 import type { InfrastructureContext } from '../context.ts'
 import type { InfrastructureTask } from '../task.ts'
 
-/** Finds the network to the outside, which is the cloud's. */
+/** Finds the network to the outside, which is the cloud's. Everything else comes after it, so that nothing is made of a configuration that names one that is not there. */
 export const externalNetwork: InfrastructureTask = {
   what: 'external-network',
   dependsOn: [],

@@ -9,7 +9,7 @@ import type { InfrastructureTask } from '../task.ts'
 /** Nova lets no server be made without naming a key where classes name one. Nobody has the private half of this one: nobody logs in to nodes. */
 export const keyPair: InfrastructureTask = {
   what: 'key-pair',
-  dependsOn: [],
+  dependsOn: ['external-network'],
   apply: async (context) => {
     const { client, random, name, memory, call } = context
     if ((await find(context)) === undefined) {

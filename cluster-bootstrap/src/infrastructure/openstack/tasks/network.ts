@@ -7,7 +7,7 @@ import type { InfrastructureTask } from '../task.ts'
 /** The network that nodes are in. */
 export const network: InfrastructureTask = {
   what: 'network',
-  dependsOn: [],
+  dependsOn: ['external-network'],
   apply: async (context) => {
     const { client, configuration, memory } = context
     if (configuration.networkId === undefined) {

@@ -8,7 +8,7 @@ import type { InfrastructureTask } from '../task.ts'
 /** What nodes let in: each other, pods, and what comes to the ports of services. What goes out Neutron lets through by itself. */
 export const securityGroup: InfrastructureTask = {
   what: 'security-group',
-  dependsOn: [],
+  dependsOn: ['external-network'],
   apply: async (context) => {
     const { client, call } = context
     const group = await ensureOwn(context, sortOf(context), {})
