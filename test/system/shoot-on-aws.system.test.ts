@@ -7,10 +7,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AwsWithMachines, startAws } from '../bridge/aws/start-aws.ts'
 import { compareSnapshots, type HostSnapshot, takeHostSnapshot } from './support/host-snapshot.ts'
 import { eventually, prepareInstallation, type TestInstallation } from './support/installation.ts'
-import { asList } from './support/objects.ts'
+import { agnhostImage, asList, webServer } from './support/objects.ts'
 
 const [name, prefix] = ['onaws', '198.21'] as const
 const runner = createCommandRunner()
+const image = agnhostImage(JSON.parse(process.env.TRELLIS_IMAGES ?? '{}') as Record<string, string>)
 const technicalId = 'shoot--local--on-aws'
 
 let before: HostSnapshot
@@ -27,6 +28,8 @@ beforeAll(async () => {
   before = await takeHostSnapshot(runner, name)
   installation = stack.use(await prepareInstallation(name, prefix))
   await installation.must(['up'])
+  // Its machines would be two more on this host, for nothing.
+  await deleteShoot('first')
   const local = stack.use(createCloudClient({ socketPath: installation.cloudSocket }))
   const ports = { clock: createSystemClock(), random: createSystemRandom(), local }
   aws = stack.use(await startAws({ ...ports, address: `${prefix}.0.2`, image: 'trellis-worker' }))
@@ -37,6 +40,11 @@ afterAll(async () => {
   await stack.disposeAsync()
   expect(compareSnapshots(before, await takeHostSnapshot(runner, name))).toEqual([])
 })
+
+async function deleteShoot(which: string): Promise<void> {
+  await garden(['annotate', 'shoot', which, 'confirmation.gardener.cloud/deletion=true'])
+  await garden(['delete', 'shoot', which, '--timeout=180s'])
+}
 
 /** The example of AWS, in the region and at the address of this one. */
 async function objectsFor({ url, region }: AwsWithMachines): Promise<readonly object[]> {
@@ -59,6 +67,12 @@ interface NodeView {
   readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] }
 }
 
+interface PodView {
+  readonly metadata: { readonly name: string }
+  readonly spec: { readonly nodeName: string }
+  readonly status: { readonly podIP: string }
+}
+
 async function nodes(): Promise<readonly NodeView[]> {
   return JSON.parse(await shoot(['get', 'nodes', '-o', 'json'])).items
 }
@@ -77,9 +91,24 @@ describe('a shoot on AWS', () => {
     }
   })
 
+  it('is wholly well: a tunnel, add-ons that run, pods that reach each other from node to node', async () => {
+    await eventually(180, async () => {
+      const { status } = JSON.parse(await garden(['get', 'shoot', 'on-aws', '-o', 'json']))
+      const conditions = status.conditions as readonly { type: string; status: string; message: string }[]
+      expect(conditions.filter((one) => one.status !== 'True')).toEqual([])
+      expect(status.lastOperation.state).toBe('Succeeded')
+    })
+    await shoot(['apply', '--server-side', '-f', '-'], asList(webServer(image, 2)))
+    await shoot(['rollout', 'status', 'deployment/web', '--timeout=120s'])
+    const pods = JSON.parse(await shoot(['get', 'pods', '-l', 'app=web', '-o', 'json'])).items as readonly PodView[]
+    const [one, other] = pods
+    expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBe(2)
+    const dial = ['/agnhost', 'connect', '--timeout=5s', `${other?.status.podIP}:8080`]
+    await eventually(60, () => shoot(['exec', one?.metadata.name ?? '', '--', ...dial]))
+  })
+
   it('goes, and leaves nothing at AWS', async () => {
-    await garden(['annotate', 'shoot', 'on-aws', 'confirmation.gardener.cloud/deletion=true'])
-    await garden(['delete', 'shoot', 'on-aws', '--timeout=180s'])
+    await deleteShoot('on-aws')
     const filter = { 'Filter.1.Name': 'tag-key', 'Filter.1.Value.1': `kubernetes.io/cluster/${technicalId}` }
     for (const action of ['DescribeVpcs', 'DescribeSubnets', 'DescribeVolumes', 'DescribeNetworkInterfaces']) {
       expect(await aws.moto.ask('ec2', action, filter), action).not.toContain(technicalId)
