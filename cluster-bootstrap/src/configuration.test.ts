@@ -34,6 +34,25 @@ describe('the configuration', () => {
   })
 })
 
+describe('the engine of infrastructure', () => {
+  const parts = { program: '/tofu', providersDirectory: '/providers', modulesDirectory: '/modules' }
+
+  it('may be OpenTofu, with all its parts', () => {
+    const infrastructure = { engine: 'opentofu', ...parts }
+    expect(parseConfiguration({ ...sound, infrastructure })).toMatchObject({ infrastructure })
+  })
+
+  it.each([
+    [{ engine: 'terraform', ...parts }, 'infrastructure.engine'],
+    [{ engine: 'opentofu', ...parts, colour: 'red' }, 'infrastructure.colour'],
+    [{ engine: 'opentofu', ...parts, program: '' }, 'infrastructure.program'],
+  ])('is not %j', (infrastructure, field) => {
+    expect(() => parseConfiguration({ ...sound, infrastructure })).toThrow(
+      expect.objectContaining({ kind: 'Invalid', field }),
+    )
+  })
+})
+
 describe('the command line', () => {
   let directory: string
   beforeEach(async () => {

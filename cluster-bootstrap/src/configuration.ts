@@ -41,6 +41,21 @@ export const configurationSchema = Type.Object(
         },
       ),
     ),
+    infrastructure: Type.Optional(
+      Type.Object(
+        {
+          engine: Type.Literal('opentofu', { description: 'The one that there is a choice of.' }),
+          program: Type.String({ minLength: 1, description: 'Path of the tofu program.' }),
+          providersDirectory: Type.String({ minLength: 1, description: 'Filesystem mirror of its providers.' }),
+          modulesDirectory: Type.String({ minLength: 1, description: 'Directory with a module for each cloud.' }),
+        },
+        {
+          ...closed,
+          description:
+            'Engine of the networks of new shoots on clouds that it has a module for. Shoots that were begun otherwise stay as they are.',
+        },
+      ),
+    ),
     helm: Type.String({ minLength: 1, description: 'Path of the helm program.' }),
     chartsDirectory: Type.String({ minLength: 1, description: 'Directory with a folder for each chart.' }),
     concurrency: Type.Optional(

@@ -15,6 +15,8 @@ import { type CloudConnections, createCloudConnections } from './clouds/connecti
 import { chooseCloud } from './clouds/known-clouds.ts'
 import type { Configuration } from './configuration.ts'
 import type { Helm } from './helm.ts'
+import { chooseEngine } from './infrastructure/choose-engine.ts'
+import { createOpenTofuEngines, type OpenTofuEngines } from './infrastructure/opentofu/engines.ts'
 import {
   createShootInfrastructure,
   grownNetworks,
@@ -98,15 +100,17 @@ async function work(context: ProcessContext, carers: Carers, signal: AbortSignal
   const { configuration } = context
   using connections = createShootConnections(context.seed, context.open)
   await using cloudConnections = createCloudConnections(context)
+  const { infrastructure } = configuration
+  const openTofu = infrastructure === undefined ? undefined : createOpenTofuEngines(context, infrastructure)
   const informer = createShootInformer(context)
-  const parts: CareParts = { context, carers, connections, cloudConnections, informer }
+  const parts: CareParts = { context, carers, connections, cloudConnections, openTofu, informer }
   const beginCare = (shoot: Shoot) => beginShootCare(parts, shoot)
   const reconcile = createShootReconcile({
     ...context,
     seedName: configuration.seedName,
     images: configuration.images,
     createFlow: makeCreateFlow(),
-    deleteFlow: makeDeleteFlow(),
+    deleteFlowOf: deleteFlows(openTofu !== undefined),
     servicesOf: (shoot, { blueprint, cloud }): ShootServices => ({
       ...context,
       blueprint,
@@ -114,6 +118,7 @@ async function work(context: ProcessContext, carers: Carers, signal: AbortSignal
       infrastructure: createShootInfrastructure({
         ...context,
         connections: cloudConnections,
+        openTofu,
         cloud,
         shoot,
         technicalId: blueprint.technicalId,
@@ -139,23 +144,30 @@ async function work(context: ProcessContext, carers: Carers, signal: AbortSignal
   await carers.endAll()
 }
 
+/** A state that OpenTofu keeps in the control namespace must outlive what it knows; that a Shoot's status was lost is no reason to lose it. */
+function deleteFlows(mayBeOpenTofu: boolean) {
+  const [usual, careful] = [makeDeleteFlow(), makeDeleteFlow({ stateInNamespace: true })]
+  return (shoot: Shoot) => (mayBeOpenTofu || chooseEngine(shoot, 'sdk') === 'opentofu' ? careful : usual)
+}
+
 interface CareParts {
   readonly context: ProcessContext
   readonly carers: Carers
   readonly connections: ShootConnections
   readonly cloudConnections: CloudConnections
+  readonly openTofu: OpenTofuEngines | undefined
   readonly informer: ReturnType<typeof createShootInformer>
 }
 
 /** The infrastructure of a shoot that has been grown, or begun. */
 function grownInfrastructure(
-  { context, cloudConnections }: CareParts,
+  { context, cloudConnections: connections, openTofu }: CareParts,
   shoot: Shoot,
   cloud: ShootCloud,
 ): ShootInfrastructure {
   const { technicalId } = identityOf(shoot)
   const networks = grownNetworks(shoot)
-  return createShootInfrastructure({ ...context, connections: cloudConnections, cloud, shoot, technicalId, networks })
+  return createShootInfrastructure({ ...context, connections, openTofu, cloud, shoot, technicalId, networks })
 }
 
 async function beginShootCare(parts: CareParts, shoot: Shoot): Promise<void> {

@@ -97,6 +97,7 @@ export function createShootWorld(growth: Growth = {}): ShootWorld {
     createShootInfrastructure({
       garden,
       connections,
+      openTofu: undefined,
       cloud: kind,
       shoot,
       technicalId: identityOf(shoot).technicalId,

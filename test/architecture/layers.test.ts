@@ -4,7 +4,10 @@ import { describe, expect, it } from 'vitest'
 import { isTest, readSources, repository, type Source } from './sources.ts'
 
 interface Layers {
+  /** What a room's product code may import. */
   readonly rooms: Readonly<Record<string, readonly string[]>>
+  /** What its tests and its `testing/` may import besides. */
+  readonly testRooms: Readonly<Record<string, readonly string[]>>
   readonly onlyIn: Readonly<Record<string, { readonly rooms: readonly string[]; readonly reason: string }>>
 }
 
@@ -27,6 +30,22 @@ function targetOf(source: Source, specifier: string): string | undefined {
   return undefined
 }
 
+/** What tests of every room may import. */
+const everyTestRoom = ['foundation', 'api', 'kubernetes']
+
+/** The rooms that a source may import from. */
+function allowedFor({ path }: Source): ReadonlySet<string> {
+  const room = roomOf(path) ?? ''
+  const besides = isTest(path) ? [...everyTestRoom, ...(layers.testRooms[room] ?? [])] : []
+  return new Set([room, ...(layers.rooms[room] ?? []), ...besides])
+}
+
+/** The rooms that sources of a room import from. */
+function importedBy(room: string, isMeant: (path: string) => boolean): ReadonlySet<string | undefined> {
+  const own = sources.filter(({ path }) => roomOf(path) === room && isMeant(path))
+  return new Set(own.flatMap((source) => source.imports.map((specifier) => targetOf(source, specifier))))
+}
+
 describe('layers', () => {
   it('finds sources to judge', () => {
     expect(sources.length).toBeGreaterThan(20)
@@ -34,9 +53,7 @@ describe('layers', () => {
 
   it('lets a room import only what layers.json allows', () => {
     const offences = sources.flatMap((source) => {
-      const room = roomOf(source.path)
-      const allowed = new Set([room, ...(layers.rooms[room ?? ''] ?? [])])
-      if (isTest(source.path)) allowed.add('kubernetes').add('foundation').add('api')
+      const allowed = allowedFor(source)
       return source.imports
         .map((specifier) => ({ specifier, target: targetOf(source, specifier) }))
         .filter(({ target }) => target !== undefined && !allowed.has(target))
@@ -45,11 +62,43 @@ describe('layers', () => {
     expect(offences).toEqual([])
   })
 
-  it('has no circle among rooms', () => {
+  it('allows product code nothing that only tests import', () => {
+    const offences = Object.entries(layers.rooms).flatMap(([room, allowed]) => {
+      const [byTests, byProduct] = [importedBy(room, isTest), importedBy(room, (path) => !isTest(path))]
+      // All of that room is tests.
+      if (room === 'test') return []
+      return allowed
+        .filter((target) => byTests.has(target) && !byProduct.has(target) && !everyTestRoom.includes(target))
+        .map((target) => `${room} may import ${target}, which only its tests do: move it to testRooms`)
+    })
+    expect(offences).toEqual([])
+  })
+
+  it('names for tests only rooms that tests import and product code may not', () => {
+    const offences = Object.entries(layers.testRooms).flatMap(([room, besides]) =>
+      besides
+        .filter((target) => layers.rooms[room]?.includes(target) || !importedBy(room, isTest).has(target))
+        .map((target) => `${room}: ${target}`),
+    )
+    expect(offences).toEqual([])
+  })
+
+  it('lets no product code import what is made for tests', () => {
+    const offences = sources
+      .filter(({ path }) => !isTest(path))
+      .flatMap(({ path, imports }) =>
+        imports.filter((one) => isTest(one.replace(/(\.ts)?$/, '.ts'))).map((one) => `${path} imports ${one}`),
+      )
+    expect(offences).toEqual([])
+  })
+
+  it('has no circle among rooms, with what their tests import neither', () => {
     const visit = (room: string, path: readonly string[]): readonly string[] =>
       path.includes(room)
         ? [[...path, room].join(' -> ')]
-        : (layers.rooms[room] ?? []).flatMap((next) => visit(next, [...path, room]))
+        : [...(layers.rooms[room] ?? []), ...(layers.testRooms[room] ?? [])].flatMap((next) =>
+            visit(next, [...path, room]),
+          )
     expect(rooms.flatMap((room) => visit(room, []))).toEqual([])
   })
 

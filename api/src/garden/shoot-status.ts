@@ -87,6 +87,7 @@ export const shootStatusSchema = partial('What is known about the Shoot.', {
     egressCIDRs: list('Addresses from which the cluster reaches the outside.', Type.String()),
   }),
   infrastructure: partial('What was made for the Shoot at its cloud. Gardener keeps it in an object of its own.', {
+    engine: text('What made it and carries it on: sdk or opentofu.'),
     state: textMap('Identifiers at the cloud by what they name, as in vpc; written as soon as anything is made.'),
   }),
   tasks: list('The tasks of the present or last flow. Not known to Gardener.', shootTaskSchema, {

@@ -15,6 +15,7 @@ import { createInfrastructureDouble } from '../../testing/infrastructure-double.
 import { createCloudConnections } from '../clouds/connections.ts'
 import { gcpCloud } from '../clouds/gcp/cloud.ts'
 import { encodeSecret } from '../secrets/secret-store.ts'
+import type { OpenTofuEngines } from './opentofu/engines.ts'
 import { createShootInfrastructure, grownNetworks } from './shoot-infrastructure.ts'
 
 const outputs = { network: 'n-1', subnetwork: 's-1' }
@@ -47,10 +48,11 @@ async function setUp() {
   const ports = { clock, random, log: createSilentLog(), seedCloud: createCloudDouble().client }
   const connections = createCloudConnections(ports)
   const current = () => garden.get(shoots, keyOf(shoot))
-  const open = (one: Shoot) =>
+  const open = (one: Shoot, openTofu?: OpenTofuEngines) =>
     createShootInfrastructure({
       garden,
       connections,
+      openTofu,
       cloud: double.cloud,
       shoot: one,
       technicalId: 'shoot--local--on-gcp',
@@ -58,7 +60,7 @@ async function setUp() {
       networks: grownNetworks(one),
     })
   const stateOf = async () => (await current()).status?.infrastructure?.state
-  return { garden, double, open, current, stateOf }
+  return { clock, random, garden, double, open, current, stateOf }
 }
 
 describe('the infrastructure of a shoot', () => {
@@ -139,6 +141,53 @@ describe('the infrastructure of a shoot', () => {
     const { metadata } = await current()
     await garden.delete(secrets, { namespace: metadata.namespace ?? '', name: 'gcp' })
     await expect(open(await current()).destroy(run)).rejects.toMatchObject({ field: 'spec.credentialsBindingName' })
+  })
+})
+
+describe('the engine of a shoot', () => {
+  /** OpenTofu with an infrastructure of its own, and what it was asked for. */
+  async function withOpenTofu() {
+    const house = await setUp()
+    const other = createInfrastructureDouble(gcpCloud, outputs)
+    const { clock, random } = house
+    const ports = { clock, random, log: createSilentLog(), seedCloud: createCloudDouble().client }
+    const engine = other.cloud.connect?.(ports, {}).then((connection) => connection.engine)
+    return { ...house, openTofu: () => engine, ofTofu: other.requests, ofSdk: house.double.requests }
+  }
+
+  it('is the configured one, which the status tells', async () => {
+    const { open, current, openTofu, ofTofu, ofSdk } = await withOpenTofu()
+    await open(await current(), openTofu).apply(run)
+    expect([ofTofu.length, ofSdk.length]).toEqual([1, 0])
+    expect((await current()).status?.infrastructure).toEqual({ engine: 'opentofu', state: outputs })
+  })
+
+  it('stays on the SDK when the seed is configured for OpenTofu later, and where the cloud has no module', async () => {
+    const { open, current, openTofu, ofTofu, ofSdk } = await withOpenTofu()
+    await open(await current(), () => undefined).apply(run)
+    expect((await current()).status?.infrastructure?.engine).toBe('sdk')
+    await open(await current(), openTofu).apply(run)
+    await open(await current(), openTofu).destroy(run)
+    expect([ofTofu.length, ofSdk.length]).toEqual([0, 3])
+  })
+
+  it('stays OpenTofu, and says so where the seed has it no more', async () => {
+    const { open, current, openTofu, ofSdk } = await withOpenTofu()
+    await open(await current(), openTofu).apply(run)
+    const refusal = { kind: 'Unavailable', message: expect.stringContaining('this seed has no OpenTofu') }
+    await expect(open(await current()).apply(run)).rejects.toMatchObject(refusal)
+    await expect(open(await current()).destroy(run)).rejects.toMatchObject(refusal)
+    expect(ofSdk).toEqual([])
+  })
+
+  it('never takes credentials elsewhere than the profile says', async () => {
+    const { open, current, double, openTofu, ofTofu } = await withOpenTofu()
+    Object.assign(double.cloud, { endpoints: () => ({ compute: 'https://compute.example' }) })
+    await expect(open(await current(), openTofu).apply(run)).rejects.toMatchObject({
+      kind: 'Invalid',
+      field: 'spec.providerConfig.endpoints',
+    })
+    expect(ofTofu).toEqual([])
   })
 })
 

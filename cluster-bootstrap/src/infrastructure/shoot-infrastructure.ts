@@ -2,13 +2,15 @@ import { cloudProfiles } from '@trellis/api/garden/cloud-profile'
 import { defaultShootNetworks } from '@trellis/api/garden/networks'
 import type { Shoot } from '@trellis/api/garden/shoot'
 import { cloudProfileNameOf } from '@trellis/api/validation/shoot'
-import { isFailure } from '@trellis/foundation/failure'
+import { Failure, isFailure } from '@trellis/foundation/failure'
 import type { Client } from '@trellis/kubernetes/client'
 import type { CloudConnection, ShootCloud } from '../clouds/cloud.ts'
 import type { CloudConnections } from '../clouds/connections.ts'
 import { readCredentials } from '../clouds/credentials.ts'
 import type { SecretData } from '../secrets/secret-store.ts'
-import type { InfrastructureOutputs, InfrastructureRequest } from './engine.ts'
+import { chooseEngine } from './choose-engine.ts'
+import type { InfrastructureEngine, InfrastructureOutputs, InfrastructureRequest } from './engine.ts'
+import type { OpenTofuEngines } from './opentofu/engines.ts'
 import { createInfrastructureState } from './state.ts'
 
 /** How a task runs: it may be called off, and tells what it waits for. */
@@ -36,12 +38,18 @@ export interface ShootInfrastructureOptions {
   readonly seedCredentials: SecretData
   /** Ranges that the Shoot has or is to have. */
   readonly networks: InfrastructureRequest['networks']
+  /** The engines of new shoots where the cloud has a module; undefined where this seed is not configured for OpenTofu. */
+  readonly openTofu: OpenTofuEngines | undefined
 }
 
 /** Binds a Shoot to the engine of its cloud. Identifiers go to and come from its status. */
 export function createShootInfrastructure(options: ShootInfrastructureOptions): ShootInfrastructure {
   const { garden, connections, cloud, shoot, seedCredentials } = options
   const state = createInfrastructureState(garden, shoot)
+  const openTofu = options.openTofu?.(cloud.type)
+  const engineName = chooseEngine(shoot, openTofu === undefined ? 'sdk' : 'opentofu')
+  // A rejection is met where the engine is used.
+  openTofu?.catch(() => {})
 
   /** Undefined when the profile is gone, as it may be while a Shoot goes. */
   async function providerConfig(): Promise<unknown> {
@@ -52,6 +60,20 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
   const credentialsWith = (profile: unknown) =>
     readCredentials({ garden, seedCredentials }, cloud, shoot, { providerConfig: profile, region: shoot.spec.region })
   const connectionWith = (profile: unknown) => connections.open(cloud, cloud.endpoints(profile))
+  async function engineWith(profile: unknown): Promise<InfrastructureEngine> {
+    if (engineName === 'sdk') return (await connectionWith(profile)).engine
+    if (Object.keys(cloud.endpoints(profile)).length > 0) {
+      // The provider would carry the account's credentials to the public cloud instead.
+      throw new Failure('Invalid', 'OpenTofu reaches the cloud at its own addresses only', {
+        field: 'spec.providerConfig.endpoints',
+        remedy: 'use a seed without OpenTofu for this CloudProfile',
+      })
+    }
+    if (openTofu !== undefined) return openTofu
+    throw new Failure('Unavailable', 'OpenTofu made the infrastructure of this shoot, and this seed has no OpenTofu', {
+      remedy: 'set infrastructure in the configuration of cluster-bootstrap again',
+    })
+  }
   const request = (secret: SecretData, profile: unknown, { signal, note }: TaskRun): InfrastructureRequest => ({
     technicalId: options.technicalId,
     region: shoot.spec.region,
@@ -69,8 +91,8 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
     connection: async () => connectionWith(await providerConfig()),
     apply: async (run) => {
       const profile = await providerConfig()
-      const [secret, { engine }] = await Promise.all([credentialsWith(profile), connectionWith(profile)])
-      await state.begin()
+      const [secret, engine] = await Promise.all([credentialsWith(profile), engineWith(profile)])
+      await state.begin(engineName)
       return { ...(await engine.apply(request(secret, profile, run))), ...cloud.identifiers(secret) }
     },
     destroy: async (run) => {
@@ -81,7 +103,7 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
         throw error
       })
       if (secret === undefined) return
-      const { engine } = await connectionWith(profile)
+      const engine = await engineWith(profile)
       await engine.destroy(request(secret, profile, run))
     },
   }

@@ -2,6 +2,7 @@ import { type Shoot, shoots } from '@trellis/api/garden/shoot'
 import { keyOf } from '@trellis/api/meta'
 import { isFailure } from '@trellis/foundation/failure'
 import type { Client } from '@trellis/kubernetes/client'
+import type { EngineName } from './choose-engine.ts'
 import type { InfrastructureState } from './engine.ts'
 
 /** The identifiers that are known of a shoot's infrastructure. They stand in its status. */
@@ -9,8 +10,8 @@ export interface InfrastructureStateStore {
   current(): InfrastructureState
   /** Whether anything may have been made, also if no identifier of it is known. */
   mayHaveBegun(): boolean
-  /** Makes durable that something may be made from now on. */
-  begin(): Promise<void>
+  /** Makes durable that something may be made from now on, and by which engine. */
+  begin(engine: EngineName): Promise<void>
   /** Writes a state in place of the present one and returns once it is durable; what is unchanged is not written. */
   save(state: InfrastructureState): Promise<void>
 }
@@ -19,8 +20,9 @@ export interface InfrastructureStateStore {
 export function createInfrastructureState(garden: Client, shoot: Shoot): InfrastructureStateStore {
   let begun = shoot.status?.infrastructure !== undefined
   let current: InfrastructureState = shoot.status?.infrastructure?.state ?? {}
-  async function write(changes: Record<string, string | null>): Promise<void> {
-    const patch = { status: { infrastructure: { state: changes } } }
+  async function write(changes: Record<string, string | null>, engine?: EngineName): Promise<void> {
+    const noted = engine === undefined ? {} : { engine }
+    const patch = { status: { infrastructure: { ...noted, state: changes } } }
     try {
       await garden.patch(shoots, keyOf(shoot), patch, { subresource: 'status' })
     } catch (error) {
@@ -32,8 +34,8 @@ export function createInfrastructureState(garden: Client, shoot: Shoot): Infrast
   return {
     current: () => current,
     mayHaveBegun: () => begun,
-    begin: async () => {
-      if (!begun) await write({})
+    begin: async (engine) => {
+      if (!begun) await write({}, engine)
     },
     save: async (state) => {
       const changes = changesBetween(current, state)

@@ -2,6 +2,7 @@ import { defineFlow } from '@trellis/flow/define-flow'
 import { describe, expect, it } from 'vitest'
 import { createShootWorld, exampleImages } from '../../testing/shoot-world.ts'
 import { infrastructure } from '../tasks/infrastructure.ts'
+import { namespace } from '../tasks/namespace.ts'
 import { checkPlan, type Plan } from './check.ts'
 import { makeCreateFlow } from './create-flow.ts'
 
@@ -41,7 +42,7 @@ describe('checkPlan', () => {
     },
     {
       name: 'an output that nobody reads',
-      given: { ...plan, flow: defineFlow('f', [infrastructure]) },
+      given: { ...plan, flow: defineFlow('f', [namespace, infrastructure]) },
       field: 'flow.infrastructure',
     },
   ])('finds $name', ({ given, field }) => {

@@ -43,8 +43,8 @@ describe('the graph', () => {
     ])
   })
 
-  it('lets the network of the cloud wait for nothing', () => {
-    expect([...(before.get('infrastructure') ?? [])]).toEqual([])
+  it('lets the network of the cloud wait for the namespace of its state alone', () => {
+    expect([...(before.get('infrastructure') ?? [])]).toEqual(['namespace'])
   })
 
   it('hands over nothing that nobody reads', () => {

@@ -8,6 +8,7 @@ import { machineFinalizers, machineLabels } from '@trellis/api/machine/well-know
 import { createMemoryJournal } from '@trellis/flow/journal'
 import { type FlowResult, runFlow } from '@trellis/flow/run-flow'
 import { crashAfterEveryAppend, drive, failEveryTask, repeatEveryTask } from '@trellis/flow/testing/stock-tests'
+import { Failure } from '@trellis/foundation/failure'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { describe, expect, it } from 'vitest'
 import { createShootWorld, type ShootWorld } from '../../testing/shoot-world.ts'
@@ -77,7 +78,7 @@ function letGo(
   work().catch(() => undefined)
 }
 
-function run(world: ShootWorld): Promise<FlowResult> {
+function run(world: ShootWorld, flow = makeDeleteFlow()): Promise<FlowResult> {
   const options = {
     clock: world.clock,
     random: createSeededRandom('run'),
@@ -85,7 +86,7 @@ function run(world: ShootWorld): Promise<FlowResult> {
     run: 'one',
     services: world.deletionServices,
   }
-  return drive(world.clock, runFlow(makeDeleteFlow(), options))
+  return drive(world.clock, runFlow(flow, options))
 }
 
 async function expectNothingLeft(world: ShootWorld): Promise<void> {
@@ -125,6 +126,25 @@ describe('taking a shoot down', () => {
     const result = await run(world)
     expect(result.outcome).toBe('succeeded')
     await expectNothingLeft(world)
+  })
+
+  it('keeps the namespace until the infrastructure is gone where its state is in there, and only there', () => {
+    const waitsFor = (flow: ReturnType<typeof makeDeleteFlow>) =>
+      flow.tasks.find(({ id }) => id === 'namespace-gone')?.dependsOn
+    expect(waitsFor(makeDeleteFlow({ stateInNamespace: true }))).toContain('infrastructure-gone')
+    expect(waitsFor(makeDeleteFlow())).not.toContain('infrastructure-gone')
+  })
+
+  it('keeps the state of an infrastructure that cannot be taken down', async () => {
+    const world = await populated()
+    const cannot = {
+      ...world.deletionServices.infrastructure,
+      destroy: () => Promise.reject(new Failure('Invalid', 'no')),
+    }
+    const services = { ...world.deletionServices, infrastructure: cannot }
+    const result = await run({ ...world, deletionServices: services }, makeDeleteFlow({ stateInNamespace: true }))
+    expect(result.errors.map(({ task }) => task)).toEqual(['infrastructure-gone'])
+    expect(await world.garden.find(namespaces, { name: world.deletionServices.identity.technicalId })).toBeDefined()
   })
 
   it('does nothing for a shoot of which nothing was ever made', async () => {

@@ -1,17 +1,20 @@
 import { defineFlow, type Flow } from '@trellis/flow/define-flow'
 import { cloudControllerStopped, infrastructureGone } from '../tasks/deletion/infrastructure-gone.ts'
 import { machineClassesGone, machinesGone } from '../tasks/deletion/machines-gone.ts'
-import { kubeconfigGone, namespaceGone } from '../tasks/deletion/namespace-gone.ts'
+import { kubeconfigGone, namespaceGone, namespaceGoneLast } from '../tasks/deletion/namespace-gone.ts'
 import type { DeletionServices } from '../tasks/services.ts'
 
-/** The graph that takes a shoot down. It works for shoots that were never finished, too. */
-export function makeDeleteFlow(): Flow<DeletionServices> {
+/**
+ * The graph that takes a shoot down. It works for shoots that were never finished, too. Where the control namespace keeps the state of the infrastructure, it outlives
+ * the infrastructure.
+ */
+export function makeDeleteFlow({ stateInNamespace = false } = {}): Flow<DeletionServices> {
   return defineFlow('delete shoot', [
     kubeconfigGone,
     machinesGone,
     machineClassesGone,
     cloudControllerStopped,
     infrastructureGone,
-    namespaceGone,
+    stateInNamespace ? namespaceGoneLast : namespaceGone,
   ])
 }

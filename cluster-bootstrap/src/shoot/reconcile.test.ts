@@ -44,7 +44,7 @@ async function bench(change: (shoot: Shoot) => void = () => {}, ports: Partial<R
     seedName: 'local',
     images: exampleImages,
     createFlow: makeCreateFlow(),
-    deleteFlow: makeDeleteFlow(),
+    deleteFlowOf: () => makeDeleteFlow(),
     clouds: knownClouds,
     servicesOf: (_shoot, { blueprint, cloud }) => ({ ...world.services, blueprint, cloud }),
     deletionServicesOf: (one) => ({ ...world.deletionServices, identity: identityOf(one) }),

@@ -26,7 +26,7 @@ export interface ReconcilePorts extends OperatePorts {
   /** References of images by name. */
   readonly images: Readonly<Record<string, string>>
   readonly createFlow: Flow<ShootServices>
-  readonly deleteFlow: Flow<DeletionServices>
+  readonly deleteFlowOf: (shoot: Shoot) => Flow<DeletionServices>
   /** Kinds of clouds that shoots may be on. */
   readonly clouds: readonly ShootCloud[]
   readonly servicesOf: (shoot: Shoot, plan: ShootPlan) => ShootServices
@@ -123,7 +123,7 @@ async function takeDown(
   const operation = {
     ...decision,
     shoot,
-    flow: ports.deleteFlow,
+    flow: ports.deleteFlowOf(shoot),
     services: ports.deletionServicesOf(shoot, choice.cloud),
     facts: {},
   }

@@ -12,10 +12,10 @@ export const infrastructureOutputs = defineOutput(
   createParser(schema, 'output of infrastructure').parse,
 )
 
-/** Makes the shoot's networks at its cloud, and what else machines there need. Waits for nothing else. */
+/** Makes the shoot's networks at its cloud, and what else machines there need. Comes after the control namespace, where OpenTofu keeps its state. */
 export const infrastructure: Task<ShootServices> = {
   id: 'infrastructure',
-  dependsOn: [],
+  dependsOn: ['namespace'],
   produces: infrastructureOutputs,
   retry: patiently,
   run: ({ services, signal, note }) => services.infrastructure.apply({ signal, note }),

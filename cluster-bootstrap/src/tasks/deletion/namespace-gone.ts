@@ -30,3 +30,9 @@ export const namespaceGone: Task<DeletionServices> = {
     })
   },
 }
+
+/** The same where the control namespace holds the state by which the infrastructure is known: that goes first. */
+export const namespaceGoneLast: Task<DeletionServices> = {
+  ...namespaceGone,
+  dependsOn: [...namespaceGone.dependsOn, 'infrastructure-gone'],
+}
