@@ -54,8 +54,8 @@ export function refusal(code: string, status = 400): QueryAnswer {
   return { status, body }
 }
 
-/** Starts the door on a free port of the loopback address. */
-export async function startEc2Front(motoUrl: string): Promise<Ec2Front> {
+/** Starts the door on a free port of an address; the loopback address unless told. */
+export async function startEc2Front(motoUrl: string, address = '127.0.0.1'): Promise<Ec2Front> {
   const faults: { readonly action: string | undefined; readonly fault: Ec2Fault }[] = []
   const calls: string[] = []
   const requests: URLSearchParams[] = []
@@ -88,12 +88,12 @@ export async function startEc2Front(motoUrl: string): Promise<Ec2Front> {
     socket.on('error', () => {})
     socket.once('close', () => sockets.delete(socket))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, address, resolve))
   const release = () => {
     for (const gate of held) gate.resolve()
     held.clear()
   }
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = `http://${address}:${(server.address() as AddressInfo).port}`
   return {
     url,
     endpoints: Object.fromEntries(awsServices.map((service) => [service, url])) as Required<AwsEndpoints>,
