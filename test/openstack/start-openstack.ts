@@ -57,7 +57,7 @@ export interface OpenStack extends AsyncDisposable {
   /** The port on which volumes are to be served, as the catalogue says. */
   readonly volumePort: number
   /** Direct addresses, for proxies before them. */
-  readonly addresses: { readonly nova: string; readonly neutron: string; readonly glance: string }
+  readonly addresses: PublicUrls
   /** Nova's metadata service, and what proves to it that the one who asks may ask for any server. */
   readonly metadata: { readonly url: string; readonly sharedSecret: string }
 }
@@ -108,7 +108,7 @@ export async function startOpenStack(ports: OpenStackPorts): Promise<OpenStack> 
     administrator,
     addAccount: () => addAccount(layout, administrator, { authURL: authUrl, ...trust }, random),
     volumePort: layout.ports.cinder,
-    addresses: { nova: urlOf(layout, 'nova'), neutron: urlOf(layout, 'neutron'), glance: urlOf(layout, 'glance') },
+    addresses: direct,
     metadata: { url: urlOf(layout, 'metadata'), sharedSecret: layout.password },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
