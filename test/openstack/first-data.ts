@@ -67,7 +67,7 @@ async function makeFirstData(
 ): Promise<void> {
   const root = await mkdtemp(join(tmpdir(), 'trellis-openstack-'))
   try {
-    const layout = { root, environment, password, address: '127.0.0.1', ports: await chooseFreePorts() }
+    const layout = { root, environment, password, ports: await chooseFreePorts() }
     await configureAll(layout)
     {
       await using processes = createProcesses(layout, clock)

@@ -9,7 +9,6 @@ const listeners = [
   'neutron',
   'nova',
   'metadata',
-  'metadata',
   'rabbitmq',
   'epmd',
   'erlang',
@@ -17,16 +16,14 @@ const listeners = [
 ] as const
 type Listener = (typeof listeners)[number]
 
-/** Where one OpenStack of the tests lives. The queue and the database are reached from this host only. */
+/** Where one OpenStack of the tests lives. Everything listens on the loopback address only. */
 export interface Layout {
   /** Root of all that it writes. */
   readonly root: string
   /** The virtual environment with the services. */
   readonly environment: string
-  /** The address of this host that the services listen on, and that users are told of. */
-  readonly address: string
   readonly ports: Readonly<Record<Listener, number>>
-  /** Of the database, the queue and every user. It keeps nobody out who can reach the services. */
+  /** Of the database, the queue and every user; nothing but this host's loopback address knows of it. */
   readonly password: string
 }
 
@@ -45,7 +42,7 @@ export function programOf(layout: Layout, name: string): string {
 
 /** The address that a service answers under. */
 export function urlOf(layout: Layout, listener: Listener): string {
-  return `http://${layout.address}:${layout.ports[listener]}`
+  return `http://127.0.0.1:${layout.ports[listener]}`
 }
 
 /** Keystone's address as users give it. */
@@ -68,7 +65,7 @@ export function queueUrl(layout: Layout): string {
   return `rabbit://os:${layout.password}@127.0.0.1:${layout.ports.rabbitmq}/`
 }
 
-/** Ports that nothing listens on at present, on any address: taken all together, so that none comes twice. */
+/** Ports that nothing listens on at present: taken all together, so that none comes twice. */
 export async function chooseFreePorts(): Promise<Layout['ports']> {
   const servers = await Promise.all(listeners.map(listen))
   const chosen = servers.map(({ server, port }, index) => ({ server, entry: [listeners[index], port] as const }))
@@ -80,7 +77,7 @@ async function listen() {
   const server = createServer()
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(0, '0.0.0.0', resolve)
+    server.listen(0, '127.0.0.1', resolve)
   })
   const address = server.address()
   return { server, port: typeof address === 'object' && address !== null ? address.port : 0 }

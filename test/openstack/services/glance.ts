@@ -6,7 +6,7 @@ import { tokenCheck, writeSettings } from '../settings.ts'
 export async function configureGlance(layout: Layout): Promise<void> {
   await writeSettings(file(layout), {
     DEFAULT: {
-      bind_host: layout.address,
+      bind_host: '127.0.0.1',
       bind_port: layout.ports.glance,
       workers: 1,
       enabled_backends: 'file:file',

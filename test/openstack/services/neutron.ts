@@ -6,7 +6,7 @@ import { serviceUser, tokenCheck, writeSettings } from '../settings.ts'
 export async function configureNeutron(layout: Layout): Promise<void> {
   await writeSettings(file(layout), {
     DEFAULT: {
-      bind_host: layout.address,
+      bind_host: '127.0.0.1',
       bind_port: layout.ports.neutron,
       host: 'test-bed',
       core_plugin: 'ml2',

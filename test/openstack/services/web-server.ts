@@ -18,7 +18,7 @@ export async function startWebServer(
   const file = pathOf(layout, 'configuration', `${name}-server.py`)
   const settings = [
     `wsgi_app = "${application}"`,
-    `bind = "${layout.address}:${layout.ports[name]}"`,
+    `bind = "127.0.0.1:${layout.ports[name]}"`,
     'workers = 1',
     'threads = 4',
     'timeout = 120',
