@@ -24,7 +24,13 @@ const pauseMilliseconds = 2000
 export async function startOpenStackBridge(options: OpenStackBridgeOptions): Promise<Bridge> {
   const { clock, local, address, image, openStack } = options
   await using stack = new AsyncDisposableStack()
-  const find = (serverId: string) => findInstance(options, serverId)
+  const found = new Map<string, Instance>()
+  const find = async (serverId: string) => {
+    // Which server a machine is never changes, and cloud-init asks some thirty questions.
+    const instance = found.get(serverId) ?? (await findInstance(options, serverId))
+    if (instance !== undefined) found.set(serverId, instance)
+    return instance
+  }
   const metadata = stack.use(await listenOn(address, createMetadataAgent({ ...openStack.metadata, find })))
   const bridge = stack.use(
     startBridge({
