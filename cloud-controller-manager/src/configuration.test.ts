@@ -8,9 +8,13 @@ describe('parseConfiguration', () => {
   it('fills in what is left out', () => {
     expect(parseConfiguration(needed)).toEqual({
       kubeconfig: undefined,
+      cloudProvider: 'local',
       cloudCredentials: '/c',
+      cloudEndpoints: {},
       clusterName: 'one',
       network: 'net',
+      region: '',
+      loadBalancerProvider: '',
       controllers: ['service', 'route'],
       clusterCidr: undefined,
       host: '0.0.0.0',
@@ -31,9 +35,22 @@ describe('parseConfiguration', () => {
     })
   })
 
+  it('reads what only some clouds need', () => {
+    const flags = ['--cloud-provider=aws', '--cloud-credentials=/c', '--cluster-name=one', '--region=eu-west-1']
+    expect(parseConfiguration([...flags, '--cloud-endpoints=ec2=https://ec2.example'])).toMatchObject({
+      cloudProvider: 'aws',
+      cloudEndpoints: { ec2: 'https://ec2.example' },
+      network: '',
+      region: 'eu-west-1',
+    })
+  })
+
   it.each([
     [[], '--cloud-credentials'],
     [[...needed, '--network='], '--network'],
+    [[...needed, '--cloud-provider=azure'], '--cloud-provider'],
+    [[...needed, '--cloud-provider=aws'], '--region'],
+    [[...needed, '--cloud-endpoints=ec2'], '--cloud-endpoints'],
     [[...needed, '--controllers=service,dns'], '--controllers'],
     [[...needed, '--port=http'], '--port'],
     [[...needed, '--port=70000'], '--port'],

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
 import { parseCidr } from '@trellis/api/cidr'
+import { type CloudEndpoints, parseCloudEndpoints } from '@trellis/cloudprovider/contract/cloud-endpoints'
 import { Failure } from '@trellis/foundation/failure'
+import { type CloudName, cloudNames, neededFlags } from './clouds.ts'
 
 /** Controllers that can be switched on. */
 export const controllerNames = ['service', 'route'] as const
@@ -13,11 +15,18 @@ const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export interface Configuration {
   /** The pod's own cluster when absent. */
   readonly kubeconfig: string | undefined
-  /** Directory with `endpoint`, `token` and `caBundle` (or `ca.crt`). */
+  readonly cloudProvider: CloudName
+  /** Directory with the keys of the Secret `cloud-credentials` as files. */
   readonly cloudCredentials: string
+  /** Addresses in place of the cloud's own, by service. */
+  readonly cloudEndpoints: CloudEndpoints
   readonly clusterName: string
-  /** Name of the cluster's network at the cloud. */
+  /** Name of the cluster's network at the cloud; empty where the cloud needs none. */
   readonly network: string
+  /** Region of the cloud; empty where the cloud needs none. */
+  readonly region: string
+  /** Who makes load balancers, where the cloud has several makers; its usual one when empty. */
+  readonly loadBalancerProvider: string
   readonly controllers: readonly ControllerName[]
   readonly clusterCidr: string | undefined
   readonly host: string
@@ -28,12 +37,20 @@ export interface Configuration {
 /** Reads flags; throws `Invalid` that names the first wrong one. */
 export function parseConfiguration(commandLine: readonly string[]): Configuration {
   const flags = parseFlags(commandLine)
+  const cloudProvider = oneOf('cloud-provider', flags['cloud-provider'] ?? 'local', cloudNames)
+  const needed = neededFlags(cloudProvider)
+  const ifNeeded = (flag: 'network' | 'region') =>
+    needed.includes(flag) ? required(flag, flags[flag]) : (flags[flag] ?? '')
   const controllers = (flags.controllers ?? controllerNames.join(',')).split(',').map((name) => name.trim())
   return {
     kubeconfig: flags.kubeconfig,
+    cloudProvider,
     cloudCredentials: required('cloud-credentials', flags['cloud-credentials']),
+    cloudEndpoints: parseCloudEndpoints(flags['cloud-endpoints'] ?? ''),
     clusterName: required('cluster-name', flags['cluster-name']),
-    network: required('network', flags.network),
+    network: ifNeeded('network'),
+    region: ifNeeded('region'),
+    loadBalancerProvider: flags['load-balancer-provider'] ?? '',
     controllers: controllers.map((name) => oneOf('controllers', name, controllerNames)),
     clusterCidr: parseRange('cluster-cidr', flags['cluster-cidr']),
     host: flags['bind-address'] ?? '0.0.0.0',
@@ -50,9 +67,13 @@ function parseFlags(commandLine: readonly string[]) {
       strict: true,
       options: {
         kubeconfig: text,
+        'cloud-provider': text,
         'cloud-credentials': text,
+        'cloud-endpoints': text,
         'cluster-name': text,
         network: text,
+        region: text,
+        'load-balancer-provider': text,
         controllers: text,
         'cluster-cidr': text,
         'bind-address': text,

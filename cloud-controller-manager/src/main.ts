@@ -1,6 +1,3 @@
-import { createCloudClient } from '@trellis/cloudprovider/local/client'
-import { createLocalCloudNetwork } from '@trellis/cloudprovider/local/cloud-network'
-import { readCredentialsDirectory } from '@trellis/cloudprovider/local/credentials-directory'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { describe } from '@trellis/foundation/failure'
 import { startHealthServer } from '@trellis/foundation/health-server'
@@ -13,6 +10,7 @@ import { createEventRecorder } from '@trellis/kubernetes/events'
 import { loadKubeconfig } from '@trellis/kubernetes/kubeconfig'
 import { createQueueMetrics } from '@trellis/kubernetes/queue-prometheus'
 import { Registry } from 'prom-client'
+import { type CloudSettings, openCloud } from './clouds.ts'
 import { type Configuration, parseConfiguration } from './configuration.ts'
 import { createManager } from './manager.ts'
 
@@ -31,11 +29,10 @@ async function run(configuration: Configuration, signal: AbortSignal): Promise<v
   const log = createLog(component, configuration.logLevel)
   const registry = new Registry()
   registerProcessMetrics(registry)
-  const { kubeconfig: file, network: networkName, clusterName } = configuration
+  const { kubeconfig: file, clusterName, cloudProvider } = configuration
   const kubeconfig = await loadKubeconfig(file === undefined ? { inCluster: true } : { file })
   using client = createClient({ clock, kubeconfig, userAgent: `${component}/0` })
-  using cloud = createCloudClient(await readCredentialsDirectory(configuration.cloudCredentials))
-  const network = createLocalCloudNetwork({ client: cloud, network: networkName, clusterName })
+  using network = await openCloud(cloudProvider, { clock, registry }, cloudSettings(configuration))
   await using events = createEventRecorder({ client, clock, random, log, component })
   const manager = createManager({
     clock,
@@ -53,9 +50,15 @@ async function run(configuration: Configuration, signal: AbortSignal): Promise<v
     port: configuration.port,
     ready: manager.ready,
     metrics: registry,
-    status: () => ({ cluster: clusterName, network: networkName, controllers: configuration.controllers }),
+    status: () => ({ cluster: clusterName, cloud: cloudProvider, controllers: configuration.controllers }),
   })
-  log.info({ cluster: clusterName, network: networkName, port: health.port }, 'started')
+  log.info({ cluster: clusterName, cloud: cloudProvider, port: health.port }, 'started')
   await manager.run(signal)
   log.info({}, 'stopped')
+}
+
+function cloudSettings({ cloudCredentials, cloudEndpoints, ...rest }: Configuration): CloudSettings {
+  const { clusterName, network, region, loadBalancerProvider } = rest
+  const place = { clusterName, network, region, loadBalancerProvider }
+  return { ...place, credentialsDirectory: cloudCredentials, endpoints: cloudEndpoints }
 }

@@ -1,5 +1,7 @@
 import { type Node, nodes } from '@trellis/api/core/node'
 import { type EndpointSlice, endpointSlices, type Service, services } from '@trellis/api/core/service'
+import type { CloudNetwork } from '@trellis/cloudprovider/contract/cloud-network'
+import { withoutLoadBalancers } from '@trellis/cloudprovider/contract/without-load-balancers'
 import { createLocalCloudNetwork } from '@trellis/cloudprovider/local/cloud-network'
 import { createNetworkDouble, type NetworkDouble } from '@trellis/cloudprovider/local/testing/network-double'
 import { createSystemClock } from '@trellis/foundation/clock'
@@ -28,14 +30,16 @@ beforeEach(() => {
 afterEach(() => stop())
 
 /** Starts a manager; a second call is a process that takes over. */
-function start(): void {
+function start(
+  network: CloudNetwork = createLocalCloudNetwork({ client: cloud.client, network: 'net', clusterName: 'c' }),
+): void {
   const controller = new AbortController()
   const manager = createManager({
     clock: createSystemClock(),
     random: createSeededRandom('manager'),
     log: createSilentLog(),
     client,
-    network: createLocalCloudNetwork({ client: cloud.client, network: 'net', clusterName: 'c' }),
+    network,
     events: { record: (_, { reason, note }) => void recorded.push(`${reason}: ${note}`) },
     controllers: ['service', 'route'],
     clusterCidr: undefined,
@@ -94,6 +98,29 @@ describe('service', () => {
     ])
     expect(targetNames()).toEqual(['a'])
     await vi.waitFor(() => expect(recorded).toEqual([`EnsuredLoadBalancer: load balancer at ${address}`]))
+  })
+
+  it('tells the name of a load balancer where the cloud gives no address, in place of one from before', async () => {
+    const named = async () => ({ hostname: 'lb.example.org', unknownNodes: [] })
+    const local = createLocalCloudNetwork({ client: cloud.client, network: 'net', clusterName: 'c' })
+    await client.create(services, frontDoor())
+    start()
+    await untilAddressed()
+    await stop()
+    start({ ...local, ensureLoadBalancer: named })
+    await vi.waitFor(async () => {
+      const { status } = await client.get(services, key)
+      expect(status?.loadBalancer?.ingress).toEqual([{ hostname: 'lb.example.org' }])
+    })
+    await vi.waitFor(() => expect(recorded).toContain('EnsuredLoadBalancer: load balancer at lb.example.org'))
+  })
+
+  it('says which Service cannot have one where the cloud has none', async () => {
+    const local = createLocalCloudNetwork({ client: cloud.client, network: 'net', clusterName: 'c' })
+    await client.create(services, frontDoor())
+    start({ ...local, ...withoutLoadBalancers('a small cloud', 'ask its operator') })
+    const message = 'the Service shoot/kube-apiserver cannot have a load balancer: there are none at a small cloud'
+    await vi.waitFor(() => expect(recorded).toContain(`SyncLoadBalancerFailed: ${message} (ask its operator)`))
   })
 
   it('gives an address before there is any node, and follows the nodes', async () => {

@@ -6,8 +6,12 @@ import { blueprintOf, exampleGrowth, exampleOutputs } from '../testing/example-c
 import { exampleMachineValues } from '../testing/example-machines.ts'
 import { chartsDirectory, helmProgram, renderChart } from '../testing/render-chart.ts'
 import { createShootWorld, exampleImages } from '../testing/shoot-world.ts'
+import { awsCloud } from './clouds/aws/cloud.ts'
 import type { ShootCloud } from './clouds/cloud.ts'
+import { gcpCloud } from './clouds/gcp/cloud.ts'
 import { knownClouds } from './clouds/known-clouds.ts'
+import { localCloud } from './clouds/local.ts'
+import { openstackCloud } from './clouds/openstack/cloud.ts'
 import { parseConfiguration } from './configuration.ts'
 import { addOnValues } from './tasks/add-ons.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
@@ -18,7 +22,8 @@ const state = {
   checksum: 'abc',
   metricsAuthority: 'PEM',
   dnsUpstream: undefined,
-  hasCloudController: true,
+  credentials: '1',
+  cloud: localCloud,
 }
 const ours = { ...exampleImages, 'cluster-bootstrap': 'trellis.internal/cluster-bootstrap:1' }
 
@@ -186,12 +191,38 @@ describe('the machine controller', () => {
 })
 
 describe('the control plane', () => {
-  it('has no cloud controller where there is none for the cloud', async () => {
-    const namesOf = async (hasCloudController: boolean) => {
-      const values = controlPlaneValues(blueprint, exampleImages, { ...state, hasCloudController })
-      return (await render('shoot-control-plane', values)).map(({ metadata }) => metadata.name)
+  const argsFor = async (cloud: ShootCloud): Promise<readonly string[] | undefined> => {
+    const growth = await exampleGrowth(cloud.type)
+    const values = controlPlaneValues(blueprintOf(growth), exampleImages, { ...state, cloud })
+    const found = (await render('shoot-control-plane', values)).find(
+      ({ metadata }) => metadata.name === 'cloud-controller-manager',
+    )
+    return found?.spec?.template?.spec?.containers?.[0]?.args?.filter((arg) => !/kubeconfig|cidr|port/.test(arg))
+  }
+
+  it('tells the cloud controller which cloud it is and what it needs there', async () => {
+    expect(await argsFor(localCloud)).toEqual([
+      '--cloud-provider=local',
+      '--cloud-credentials=/etc/cloud-credentials',
+      '--cluster-name=shoot--local--second',
+      '--network=shoot--local--second',
+      '--controllers=service,route',
+    ])
+    const endpoints = () => ({ sts: 'https://sts.example', ec2: 'https://ec2.example:5000' })
+    expect(await argsFor({ ...awsCloud, endpoints })).toEqual([
+      '--cloud-provider=aws',
+      '--cloud-credentials=/etc/cloud-credentials',
+      '--cloud-endpoints=ec2=https://ec2.example:5000,sts=https://sts.example',
+      '--cluster-name=shoot--local--on-aws',
+      '--region=eu-central-1',
+      '--controllers=service,route',
+    ])
+    for (const [cloud, place] of [
+      [openstackCloud, '--network=shoot--local--on-os'],
+      [openstackCloud, '--load-balancer-provider=amphora'],
+      [gcpCloud, '--network=shoot--local--on-gcp'],
+    ] as const) {
+      expect(await argsFor(cloud)).toEqual(expect.arrayContaining([`--cloud-provider=${cloud.type}`, place]))
     }
-    expect(await namesOf(true)).toContain('cloud-controller-manager')
-    expect(await namesOf(false)).not.toContain('cloud-controller-manager')
   })
 })

@@ -24,6 +24,7 @@ import { chartsDirectory, helmProgram, renderChart } from '../testing/render-cha
 import { createShootWorld, exampleImages, type ShootWorld } from '../testing/shoot-world.ts'
 import { type CertificateSigningRequest, certificateSigningRequests } from './care/certificate-signing-request.ts'
 import { createKubeletServingApprover } from './care/kubelet-serving-approver.ts'
+import { localCloud } from './clouds/local.ts'
 import { createHelm } from './helm.ts'
 import { kubeconfigText } from './kubeconfig-text.ts'
 import { ensureSecrets } from './secrets/ensure-secrets.ts'
@@ -46,7 +47,7 @@ beforeAll(async () => {
   world = createShootWorld()
   const ports = { ...world.services, clock, random }
   const { checksum } = await ensureSecrets(ports, world.services.blueprint, frontDoor)
-  const state = { frontDoor, checksum, hasCloudController: true }
+  const state = { frontDoor, checksum, credentials: '1', cloud: localCloud }
   const values = controlPlaneValues(world.services.blueprint, exampleImages, state)
   const manifests = await renderChart('shoot-control-plane', namespace, values)
   real = await startRealControlPlane({ clock, seed: world.garden, namespace, manifests })

@@ -24,7 +24,7 @@ afterAll(() => garden?.[Symbol.asyncDispose]())
 
 describe('the rights of cluster-bootstrap', () => {
   const helm = createHelm({ runner: createCommandRunner(), program: helmProgram(), chartsDirectory })
-  const state = { frontDoor: '198.18.0.10', checksum: 'abc', hasCloudController: true }
+  const state = { frontDoor: '198.18.0.10', checksum: 'abc', credentials: '1', cloud: localCloud }
   const machinesFor = (replicas: number) => exampleMachineValues(blueprint, localCloud, { network: 'net' }, replicas)
 
   it('are enough to install all that a control namespace holds, twice', async () => {

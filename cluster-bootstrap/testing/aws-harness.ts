@@ -1,3 +1,5 @@
+import { createAwsCloudNetwork } from '@trellis/cloudprovider/aws/cloud-network'
+import { shortNameOf } from '@trellis/cloudprovider/aws/load-balancer-plan'
 import { startEc2Front } from '@trellis/cloudprovider/aws/testing/ec2-front'
 import { contents, type Moto, motoRegion } from '@trellis/cloudprovider/aws/testing/moto'
 import { createSystemClock } from '@trellis/foundation/clock'
@@ -7,7 +9,7 @@ import type { AwsClients } from '../src/infrastructure/aws/network-types.ts'
 import { diesAfter, type InfrastructureHarness, type InfrastructureWish } from './infrastructure-conformance.ts'
 
 /** Names of the clients' methods that only look. */
-const questions = new Set(['find', 'hasDnsHostnames', 'role', 'policy', 'profile', 'inVpc'])
+const questions = new Set(['find', 'hasDnsHostnames', 'role', 'policy', 'profile', 'inVpc', 'targetGroupsInVpc'])
 const isQuestion = (name: string) => questions.has(name)
 
 /** Calls that only look. */
@@ -102,7 +104,22 @@ export async function openAwsInfrastructure(
 async function holdings(moto: Moto, cluster: string, show: ShowHolding) {
   const balancers = contents(await moto.ask('elasticloadbalancing', 'DescribeLoadBalancers'), 'LoadBalancerName')
   const own = balancers.filter((name) => name === `lb-${cluster}`).map((name) => `load-balancer/${name}`)
-  return [...(await awsHoldings(moto, wishFor(cluster).technicalId, show)), ...own].sort()
+  const { technicalId } = wishFor(cluster)
+  return [...(await awsHoldings(moto, technicalId, show)), ...own, ...(await newerBalancers(moto, technicalId))].sort()
+}
+
+/** Load balancers of the newer generation and what they send traffic to, by the name that the cluster's controller gives them. */
+async function newerBalancers(moto: Moto, technicalId: string): Promise<readonly string[]> {
+  const own = shortNameOf(technicalId, leftBalancer)
+  const found: string[] = []
+  for (const [action, element] of [
+    ['DescribeLoadBalancers', 'LoadBalancerName'],
+    ['DescribeTargetGroups', 'TargetGroupName'],
+  ] as const) {
+    const names = contents(await moto.ask('elasticloadbalancing', action, { Version: '2015-12-01' }), element)
+    found.push(...names.filter((name) => name.startsWith(own)).map((name) => `${element}/${name}`))
+  }
+  return found
 }
 
 type ShowHolding = (name: string, id: string) => string
@@ -144,7 +161,20 @@ function itemsOf(xml: string, set: string): readonly string[] {
   return items
 }
 
-/** What a cluster's controllers make: a load balancer with its group, which machines let in, and a volume of a pod. */
+/** Name of the load balancer that the cluster's controller is to make. */
+const leftBalancer = 'lb-7f8e2d9c-0f5b-4a58-9d0f-2f4b7c1e9a10'
+
+/** What the cluster's own controller makes: routes to pods apart, which go with their tables, a load balancer with all that belongs to it. */
+async function leaveBalancer(moto: Moto, clusterName: string): Promise<void> {
+  const endpoints = { ec2: moto.url, elasticloadbalancing: moto.url }
+  const secret = { accessKeyID: 'AKIAIOSFODNN7EXAMPLE', secretAccessKey: 'wJalrXUtnFEMI' }
+  const options = { clock: createSystemClock(), endpoints, region: motoRegion, secret, clusterName }
+  using network = createAwsCloudNetwork(options)
+  const listener = { name: 'web', protocol: 'TCP', port: 80, nodePort: 30080 } as const
+  await network.ensureLoadBalancer({ name: leftBalancer, service: 'ns/web', listeners: [listener], nodes: [] })
+}
+
+/** What a cluster's controllers make: load balancers of both generations with their groups, which machines let in, and a volume of a pod. */
 async function leaveBehind(moto: Moto, cluster: string): Promise<void> {
   const technicalId = wishFor(cluster).technicalId
   const tag = `kubernetes.io/cluster/${technicalId}`
@@ -177,6 +207,7 @@ async function leaveBehind(moto: Moto, cluster: string): Promise<void> {
     'Tags.member.1.Key': tag,
     'Tags.member.1.Value': 'owned',
   })
+  await leaveBalancer(moto, technicalId)
   const volume = { Size: '1', AvailabilityZone: `${motoRegion}a`, 'TagSpecification.1.ResourceType': 'volume' }
   await moto.ask('ec2', 'CreateVolume', { ...volume, ...owned })
 }

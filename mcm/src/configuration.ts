@@ -1,3 +1,4 @@
+import { type CloudEndpoints, parseCloudEndpoints } from '@trellis/cloudprovider/contract/cloud-endpoints'
 import { Failure } from '@trellis/foundation/failure'
 import { parseDuration } from './common/duration.ts'
 import { type ControllerName, leaseNameFor, needProvider, selectControllers } from './controller-selection.ts'
@@ -18,7 +19,7 @@ export interface Configuration {
   /** Undefined when no controller runs that calls the cloud. */
   readonly provider: ProviderName | undefined
   /** Addresses in place of the cloud's own, by service. */
-  readonly cloudEndpoints: Readonly<Record<string, string>>
+  readonly cloudEndpoints: CloudEndpoints
   readonly controllers: ReadonlySet<ControllerName>
   readonly address: string
   readonly port: number
@@ -69,7 +70,7 @@ export function readConfiguration(args: readonly string[]): Configuration {
     ...clusters(text('control-kubeconfig'), text('target-kubeconfig')),
     namespace: text('namespace'),
     provider: providerOf(text('provider') || text('cloud-provider'), controllers),
-    cloudEndpoints: cloudEndpoints(text('cloud-endpoints')),
+    cloudEndpoints: parseCloudEndpoints(text('cloud-endpoints')),
     controllers,
     address: text('address'),
     port,
@@ -116,20 +117,6 @@ function providerOf(text: string, controllers: ReadonlySet<ControllerName>): Con
   if (text === '' && !needProvider(controllers)) return undefined
   const problem = text === '' ? 'no provider is named' : `there is no provider ${text}`
   throw new Failure('Invalid', problem, { field: '--provider', remedy: `choose one of ${providerNames.join(', ')}` })
-}
-
-/** Reads `ec2=https://ec2.example,iam=https://iam.example`. */
-function cloudEndpoints(text: string): Configuration['cloudEndpoints'] {
-  const pairs = splitList(text).map((pair) => {
-    const [, service, address] = /^([a-z0-9-]+)=(https?:\/\/[^\s,=]+)$/.exec(pair) ?? []
-    if (service !== undefined && address !== undefined) return [service, address] as const
-    const remedy = 'write service=address, comma-separated, as in ec2=https://ec2.example.org'
-    throw new Failure('Invalid', `${pair} names no service and its HTTP address`, {
-      field: '--cloud-endpoints',
-      remedy,
-    })
-  })
-  return Object.fromEntries(pairs)
 }
 
 function wholeNumber(values: FlagValues, name: string): number {

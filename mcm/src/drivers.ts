@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { type CloudEndpoints, endpointsOf } from '@trellis/cloudprovider/contract/cloud-endpoints'
 import type { Driver } from '@trellis/cloudprovider/contract/driver'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Log } from '@trellis/foundation/log'
@@ -21,7 +22,7 @@ export interface DriverPorts {
 /** What the command line says about the cloud. */
 export interface DriverSettings {
   /** Addresses in place of the cloud's own, by service, as in `{"ec2": "https://ec2.example"}`. */
-  readonly endpoints: Readonly<Record<string, string>>
+  readonly endpoints: CloudEndpoints
   readonly simulatedCloudFile: string | undefined
 }
 
@@ -32,20 +33,25 @@ type OpenDriver = (ports: DriverPorts, settings: DriverSettings) => Promise<Driv
  * process pays for no other cloud than its own.
  */
 const drivers = {
-  local: async () => (await import('@trellis/cloudprovider/local/driver')).createLocalDriver(),
-  simulated: openSimulated,
+  local: withoutEndpoints('local', async () =>
+    (await import('@trellis/cloudprovider/local/driver')).createLocalDriver(),
+  ),
+  simulated: withoutEndpoints('simulated', openSimulated),
   AWS: async ({ clock, registry }, { endpoints }) => {
-    const { createAwsDriver } = await import('@trellis/cloudprovider/aws/driver')
-    return createAwsDriver({ clock, registry, endpoints })
+    const [{ createAwsDriver }, { awsServices }] = await Promise.all([
+      import('@trellis/cloudprovider/aws/driver'),
+      import('@trellis/cloudprovider/aws/caller'),
+    ])
+    return createAwsDriver({ clock, registry, endpoints: endpointsOf('AWS', awsServices, endpoints) })
   },
-  OpenStack: async ({ clock, registry }) => {
+  OpenStack: withoutEndpoints('OpenStack', async ({ clock, registry }) => {
     const { createOpenStackDriver } = await import('@trellis/cloudprovider/openstack/driver')
     return createOpenStackDriver({ clock, registry })
-  },
-  GCP: async ({ clock, registry }) => {
+  }),
+  GCP: withoutEndpoints('GCP', async ({ clock, registry }) => {
     const { createGoogleDriver } = await import('@trellis/cloudprovider/gcp/driver')
     return createGoogleDriver({ clock, registry })
-  },
+  }),
 } satisfies Readonly<Record<string, OpenDriver>>
 
 /** Name of a driver. */
@@ -59,10 +65,18 @@ export function isProviderName(name: string): name is ProviderName {
   return Object.hasOwn(drivers, name)
 }
 
-/** Loads a driver; what its files hold may be `Invalid`. */
+/** Loads a driver; what its files hold may be `Invalid`, as may be addresses of services that the cloud does not have. */
 export function openDriver(name: ProviderName, ports: DriverPorts, settings: DriverSettings): Promise<Driver> {
   const open: OpenDriver = drivers[name]
   return open(ports, settings)
+}
+
+/** A driver of a cloud whose addresses nobody sets on the command line. */
+function withoutEndpoints(cloud: string, open: OpenDriver): OpenDriver {
+  return async (ports, settings) => {
+    endpointsOf(cloud, [], settings.endpoints)
+    return open(ports, settings)
+  }
 }
 
 async function openSimulated(ports: DriverPorts, { simulatedCloudFile: file }: DriverSettings): Promise<Driver> {

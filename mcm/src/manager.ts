@@ -152,7 +152,7 @@ function expectAnswers(
   if (client === undefined || client === control) return
   const expectTarget = () => apiServers.expect('target cluster', () => client.find(nodes, { name }), signal)
   // A target that never answered is one that starts: its machines are made meanwhile.
-  target?.nodes.synced(signal).then(expectTarget, () => {})
+  target?.answered.then(expectTarget)
 }
 
 function createInformers(options: ManagerOptions): Informers {

@@ -60,7 +60,8 @@ export function startTarget(options: TargetOptions, signal: AbortSignal): Target
   const onSilence = () => {
     silentSince ??= clock.now()
   }
-  untilItAnswers({ ...options, log }, onSilence, signal).then(
+  const { promise: answered, resolve: onAnswer } = Promise.withResolvers<void>()
+  untilItAnswers({ ...options, log, onSilence, onAnswer }, signal).then(
     () => {
       silentSince = undefined
       return Promise.all(Object.values(informers).map((one) => one.run(signal)))
@@ -74,6 +75,7 @@ export function startTarget(options: TargetOptions, signal: AbortSignal): Target
     budgets,
     attachments,
     nodeReader,
+    answered,
     nodesKnownSince: () => knownSince,
     silentSince: () => silentSince,
   }
@@ -81,8 +83,13 @@ export function startTarget(options: TargetOptions, signal: AbortSignal): Target
 
 /** Informers back off for long from a server that is not there; this knocks at short intervals instead, until everything that they need may be read. */
 async function untilItAnswers(
-  { client, clock, log }: TargetOptions,
-  onSilence: () => void,
+  {
+    client,
+    clock,
+    log,
+    onSilence,
+    onAnswer,
+  }: Omit<TargetOptions, 'random'> & { readonly onSilence: () => void; readonly onAnswer: () => void },
   signal: AbortSignal,
 ): Promise<void> {
   const limit = { limit: 1 }
@@ -90,6 +97,7 @@ async function untilItAnswers(
     signal.throwIfAborted()
     try {
       await client.list(nodes, limit)
+      onAnswer()
       await client.list(configMaps, { ...limit, namespace: joinReportNamespace })
       await client.list(secrets, { ...limit, namespace: tokenNamespace })
       return

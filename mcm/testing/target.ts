@@ -32,6 +32,7 @@ export function targetOf(client: Client): TargetContext {
     attachments: createSharedWatch({ ...parts, resource: volumeAttachments, indexes: attachmentIndexes }, stopped),
     reports: informer(configMaps),
     tokens: informer<Secret>(secrets),
+    answered: Promise.withResolvers<void>().promise,
     nodesKnownSince: () => undefined,
     silentSince: () => undefined,
   }

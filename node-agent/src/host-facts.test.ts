@@ -85,6 +85,11 @@ describe('parseLocalHostname', () => {
   const told = (name: unknown) => JSON.stringify({ ds: { meta_data: { 'local-hostname': name } } })
   it.each([
     ['a name of a cloud', told('ip-10-0-0-1.eu-west-1.compute.internal'), 'ip-10-0-0-1.eu-west-1.compute.internal'],
+    [
+      'a name as EC2’s source tells it',
+      '{"ds":{"meta-data":{"local-hostname":"ip-10-0-0-1.ec2.internal"}}}',
+      'ip-10-0-0-1.ec2.internal',
+    ],
     ['letters that no node may have', told('IP-10-0-0-1.Example'), 'ip-10-0-0-1.example'],
     ['no name at all', told(undefined), undefined],
     ['what is no name', told('a b'), undefined],

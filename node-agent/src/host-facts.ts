@@ -120,12 +120,20 @@ export function parseUptimeMilliseconds(stat: string, uptime: string): number {
   return Math.max(0, Math.round((kernelSeconds - startedSeconds) * 1000))
 }
 
-/** The host name in cloud-init's account of the metadata, in lower case; undefined when it says none that could be a node's. */
+interface InstanceMetadata {
+  readonly 'local-hostname'?: unknown
+}
+
+/**
+ * The host name in cloud-init's account of the metadata, in lower case; undefined when it says none that could be a node's. The source for EC2 keeps EC2's own
+ * name of the tree, `meta-data`, where others say `meta_data`.
+ */
 export function parseLocalHostname(instanceData: string | undefined): string | undefined {
   if (instanceData === undefined) return undefined
   try {
-    const { ds } = JSON.parse(instanceData) as { ds?: { meta_data?: { 'local-hostname'?: unknown } } }
-    const name = String(ds?.meta_data?.['local-hostname'] ?? '').toLowerCase()
+    const { ds } = JSON.parse(instanceData) as { ds?: { meta_data?: InstanceMetadata; 'meta-data'?: InstanceMetadata } }
+    const metadata = ds?.['meta-data'] ?? ds?.meta_data
+    const name = String(metadata?.['local-hostname'] ?? '').toLowerCase()
     return isDnsSubdomain(name) ? name : undefined
   } catch {
     return undefined

@@ -1,3 +1,4 @@
+import { describeCloudRoutes } from '@trellis/cloudprovider/contract/testing/cloud-network-conformance'
 import { describeDriver } from '@trellis/cloudprovider/contract/testing/driver-conformance'
 import { describeInfrastructure } from '@trellis/cluster-bootstrap/testing/infrastructure-conformance-over-network'
 import { createSystemClock } from '@trellis/foundation/clock'
@@ -9,6 +10,7 @@ import { type ClassParts, clientOf, makeClassParts } from './support/class-parts
 import { describeFailures } from './support/describe-failures.ts'
 import { openHarness } from './support/harness.ts'
 import { openInfrastructureHarness } from './support/infrastructure-harness.ts'
+import { openNetworkWorld } from './support/network-world.ts'
 import { prepareWorld, type World } from './support/world.ts'
 
 const random = createSystemRandom()
@@ -38,6 +40,7 @@ afterAll(async () => {
 describe('OpenStack 2024.1', { timeout: 300_000 }, () => {
   describe('refusals', () => describeFailures(() => ({ parts, administrator: openStack.administrator })))
   describeDriver('the OpenStack driver', async () => openHarness(parts, random.text(8)), [])
+  describeCloudRoutes('OpenStack', async () => openNetworkWorld(parts, random.text(8)))
   describeInfrastructure('infrastructure at OpenStack', async () => {
     const account = await openStack.addAccount()
     return openInfrastructureHarness({

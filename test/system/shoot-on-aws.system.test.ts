@@ -45,7 +45,12 @@ async function objectsFor({ url, region }: AwsWithMachines): Promise<readonly ob
   cloudProfile.spec.providerConfig = { ...cloudProfile.spec.providerConfig, endpoints }
   const credentials = await readExamples<object>('aws', 'secret')
   const text = JSON.stringify([cloudProfile, ...credentials, example])
-  return JSON.parse(text.replaceAll('eu-central-1', region))
+  return JSON.parse(
+    text
+      .replaceAll('eu-central-1', region)
+      .replace('<access key ID>', 'AKIAIOSFODNN7EXAMPLE')
+      .replace('<secret access key>', 'wJalrXUtnFEMI'),
+  )
 }
 
 interface NodeView {

@@ -1,6 +1,6 @@
 import { instantText } from '@trellis/api/conditions'
 import { type Node, nodes as nodeResource } from '@trellis/api/core/node'
-import type { CloudNetwork, CloudRoute, RouteRequest } from '@trellis/cloudprovider/contract/cloud-network'
+import type { CloudRoute, CloudRoutes, RouteRequest } from '@trellis/cloudprovider/contract/cloud-network'
 import type { Clock } from '@trellis/foundation/clock'
 import { describe, isFailure } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
@@ -21,7 +21,7 @@ const unknownNodeMilliseconds = 10_000
 export interface RouteControllerContext {
   readonly clock: Clock
   readonly client: Client
-  readonly network: CloudNetwork
+  readonly network: CloudRoutes
   readonly nodes: Informer<Node>
   /** Range of all pods; routes outside are left alone. */
   readonly clusterCidr: string | undefined

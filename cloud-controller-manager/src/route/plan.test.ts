@@ -26,6 +26,16 @@ describe('planRoutes', () => {
     expect(plan.add).toEqual([{ destination: '100.96.1.0/24', node: 'b' }])
   })
 
+  it('completes a route that parts of the network lack, and takes it away where its node is gone', () => {
+    const partial = { ...route('100.96.0.0/24', 'a'), partial: true } as const
+    expect(planRoutes([node('a', '100.96.0.0/24')], [partial], undefined)).toEqual({
+      remove: [],
+      add: [{ destination: '100.96.0.0/24', node: 'a' }],
+      keep: [],
+    })
+    expect(planRoutes([node('b', '100.96.0.0/24')], [partial], undefined).remove).toEqual([partial])
+  })
+
   it('leaves routes outside the range of the cluster alone', () => {
     const routes = [route('10.9.0.0/16', 'x'), route('100.96.2.0/24', 'x')]
     expect(planRoutes([], routes, '100.96.0.0/16').remove).toEqual([routes[1]])

@@ -21,7 +21,8 @@ export function planRoutes(
 ): RoutePlan {
   const wanted = wantedRoutes(nodes)
   const right = (route: CloudRoute) => route.node !== undefined && wanted.get(route.destination) === route.node
-  const present = new Set(routes.filter(right).map(({ destination }) => destination))
+  const whole = routes.filter((route) => right(route) && route.partial !== true)
+  const present = new Set(whole.map(({ destination }) => destination))
   const requests = [...wanted].map(([destination, node]) => ({ destination, node }))
   return {
     remove: routes.filter((route) => !right(route) && isOurs(route, clusterCidr)),

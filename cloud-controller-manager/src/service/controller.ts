@@ -1,7 +1,12 @@
 import type { Node } from '@trellis/api/core/node'
-import { type EndpointSlice, type Service, services as serviceResource } from '@trellis/api/core/service'
+import {
+  type EndpointSlice,
+  type LoadBalancerIngress,
+  type Service,
+  services as serviceResource,
+} from '@trellis/api/core/service'
 import { keyOf, keyText, parseKeyText } from '@trellis/api/meta'
-import type { CloudNetwork } from '@trellis/cloudprovider/contract/cloud-network'
+import type { CloudLoadBalancers, LoadBalancerPlace } from '@trellis/cloudprovider/contract/cloud-network'
 import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Client } from '@trellis/kubernetes/client'
@@ -34,7 +39,7 @@ const unknownNodeMilliseconds = 30_000
 /** What the service controller works with. */
 export interface ServiceControllerContext {
   readonly client: Client
-  readonly network: CloudNetwork
+  readonly network: CloudLoadBalancers
   readonly services: Informer<Service>
   readonly nodes: Informer<Node>
   readonly slices: Informer<EndpointSlice>
@@ -52,7 +57,7 @@ export function createServiceReconcile(context: ServiceControllerContext): Recon
       await addFinalizer(context.client, service)
       try {
         const ensured = await context.network.ensureLoadBalancer(decision.request, { signal })
-        await writeAddress(context, service, ensured.address)
+        await writePlace(context, service, ensured)
         return outcomeOf(context, key, ensured.unknownNodes)
       } catch (error) {
         if (!signal.aborted) context.events.record(service, failed(describe(error)))
@@ -157,22 +162,30 @@ async function changeFinalizers(
   await client.patch(serviceResource, keyOf(service), { metadata }, { type: 'merge' })
 }
 
-async function writeAddress(
+async function writePlace(
   { client, events, log }: ServiceControllerContext,
   service: Service,
-  address: string,
+  place: LoadBalancerPlace,
 ): Promise<void> {
-  if (hasAddress(service, address)) return
+  if (isAt(service, place)) return
   // Our copy may be older than our own last write.
   const current = await client.find(serviceResource, keyOf(service))
-  if (current === undefined || hasAddress(current, address)) return
-  const status = { status: { loadBalancer: { ingress: [{ ip: address, ipMode: 'VIP' }] } } }
+  if (current === undefined || isAt(current, place)) return
+  const status = { status: { loadBalancer: { ingress: [ingressOf(place)] } } }
   await client.patch(serviceResource, keyOf(service), status, { type: 'merge', subresource: 'status' })
-  log.info({ service: keyText(keyOf(service)), address }, 'a load balancer is in place')
-  events.record(service, { type: 'Normal', reason: 'EnsuredLoadBalancer', note: `load balancer at ${address}` })
+  const where = 'address' in place ? place.address : place.hostname
+  log.info({ service: keyText(keyOf(service)), where }, 'a load balancer is in place')
+  events.record(service, { type: 'Normal', reason: 'EnsuredLoadBalancer', note: `load balancer at ${where}` })
 }
 
-function hasAddress({ status }: Service, address: string): boolean {
-  const ingress = status?.loadBalancer?.ingress ?? []
-  return ingress.length === 1 && ingress[0]?.ip === address
+function ingressOf(place: LoadBalancerPlace): LoadBalancerIngress {
+  return 'address' in place ? { ip: place.address, ipMode: 'VIP' } : { hostname: place.hostname }
+}
+
+function isAt({ status }: Service, place: LoadBalancerPlace): boolean {
+  const [ingress, ...others] = status?.loadBalancer?.ingress ?? []
+  if (ingress === undefined || others.length > 0) return false
+  return 'address' in place
+    ? ingress.ip === place.address && ingress.hostname === undefined
+    : ingress.hostname === place.hostname && ingress.ip === undefined
 }

@@ -31,6 +31,22 @@ describe('decideLoadBalancer', () => {
     })
   })
 
+  it.each([
+    ['service.beta.kubernetes.io/aws-load-balancer-internal', 'true', true],
+    ['service.beta.kubernetes.io/aws-load-balancer-internal', '0.0.0.0/0', true],
+    ['service.beta.kubernetes.io/aws-load-balancer-internal', 'false', false],
+    ['service.beta.kubernetes.io/aws-load-balancer-internal', '', false],
+    ['service.beta.kubernetes.io/openstack-internal-load-balancer', 'true', true],
+    ['service.beta.kubernetes.io/openstack-internal-load-balancer', 'false', false],
+    ['networking.gke.io/load-balancer-type', 'Internal', true],
+    ['networking.gke.io/load-balancer-type', 'External', false],
+  ])('reads the annotation %s: %s', (key, value, internal) => {
+    const object = service()
+    const annotated = { ...object, metadata: { ...object.metadata, annotations: { [key]: value } } }
+    const decision = decideLoadBalancer(annotated, [], [])
+    expect(decision.kind === 'wanted' && decision.request.internal).toBe(internal ? true : undefined)
+  })
+
   it('names ports that have no name', () => {
     const decision = decideLoadBalancer(service({ ports: [{ port: 80, nodePort: 30080 }] }), [], [])
     expect(decision).toMatchObject({ request: { listeners: [{ name: 'tcp-80', protocol: 'TCP' }] } })

@@ -33,6 +33,7 @@ export function decideLoadBalancer(
       service: keyText(keyOf(service)),
       listeners: ports.flatMap(listenerOf),
       nodes: targetNodes(service, nodes, slices),
+      ...(isInternal(service) ? { internal: true } : {}),
     },
   }
 }
@@ -57,6 +58,17 @@ export function hasFinalizer({ metadata }: Service): boolean {
 /** The same for the life of a Service, and another for its successor of the same name. */
 export function loadBalancerName({ metadata }: Service): string {
   return `lb-${metadata.uid ?? ''}`
+}
+
+/** Annotations by which Services of one cloud or another ask to be reached from inside its network alone. */
+const internalAnnotations: readonly (readonly [string, RegExp])[] = [
+  ['service.beta.kubernetes.io/aws-load-balancer-internal', /^(?!false$|$)/],
+  ['service.beta.kubernetes.io/openstack-internal-load-balancer', /^true$/],
+  ['networking.gke.io/load-balancer-type', /^internal$/i],
+]
+
+function isInternal({ metadata }: Service): boolean {
+  return internalAnnotations.some(([key, pattern]) => pattern.test(metadata.annotations?.[key] ?? ''))
 }
 
 /** Restrictions that would silently not hold are refused. */

@@ -133,9 +133,9 @@ export const codeMeanings: Readonly<Record<string, CodeMeaning>> = {
 /** Meanings of families of codes, the first that fits. */
 const families: readonly (readonly [RegExp, FailureKind])[] = [
   [/(\.NotFound|NotFoundException|NotFound)$/, 'NotFound'],
-  [/(\.Duplicate|AlreadyExists|AlreadyExistsException)$/, 'Conflict'],
+  [/^Duplicate|(\.Duplicate|AlreadyExists|AlreadyExistsException)$/, 'Conflict'],
   [/(\.InUse|InUse|InUseException|\.AlreadyAssociated)$/, 'Conflict'],
-  [/LimitExceeded(Exception)?$/, 'Exhausted'],
+  [/^TooMany|LimitExceeded(Exception)?$/, 'Exhausted'],
   [/^Insufficient/, 'Exhausted'],
   [/^(Invalid|Malformed|Missing|Unknown|Unsupported)/, 'Invalid'],
 ]

@@ -20,11 +20,15 @@ export interface LoadBalancerRequest {
   readonly listeners: readonly LoadBalancerListener[]
   /** Names of the nodes that take the traffic; none means that connections are refused. */
   readonly nodes: readonly string[]
+  /** Only to be reached from inside the cloud's network. */
+  readonly internal?: true
 }
 
+/** Where a load balancer is found: at an address, or at a name that leads to its addresses. */
+export type LoadBalancerPlace = { readonly address: string } | { readonly hostname: string }
+
 /** A load balancer that is as it was asked for. */
-export interface EnsuredLoadBalancer {
-  readonly address: string
+export type EnsuredLoadBalancer = LoadBalancerPlace & {
   /** Nodes that the cloud does not know, which take no traffic. */
   readonly unknownNodes: readonly string[]
 }
@@ -47,22 +51,28 @@ export interface CloudRoute {
   readonly destination: string
   /** Absent when the server that it led to is gone. */
   readonly node?: string
+  /** Parts of the network lack it: making it again, for the same node, adds it there. */
+  readonly partial?: true
 }
 
-/**
- * What a cluster needs of its network at a cloud. Bound to one cluster and one network when it is made. Nodes are servers of the same name.
- * Every method may be repeated and has taken effect when it returns. Faults are `Failure`s of the closed kinds.
- */
-export interface CloudNetwork {
-  /** Makes the load balancer, or changes it; its address stays the same as long as it exists. `Invalid` when the cloud cannot make one like that. */
-  ensureLoadBalancer(request: LoadBalancerRequest, call?: NetworkCall): Promise<EnsuredLoadBalancer>
-  /** The load balancers of this cluster, never those of others. */
-  listLoadBalancers(call?: NetworkCall): Promise<readonly KnownLoadBalancer[]>
-  /** One that does not exist is success. */
-  deleteLoadBalancer(name: string, call?: NetworkCall): Promise<void>
+/** The routes of a cluster's network. Nodes are servers of that name. Every method may be repeated and has taken effect when it returns. */
+export interface CloudRoutes {
   listRoutes(call?: NetworkCall): Promise<readonly CloudRoute[]>
   /** `NotFound` when the cloud does not know the node; `Conflict` when the destination is routed elsewhere. */
   ensureRoute(request: RouteRequest, call?: NetworkCall): Promise<void>
   /** One that does not exist is success. */
   deleteRoute(id: string, call?: NetworkCall): Promise<void>
 }
+
+/** The load balancers of a cluster. Nodes are servers of that name. Every method may be repeated and has taken effect when it returns. */
+export interface CloudLoadBalancers {
+  /** Makes the load balancer, or changes it; its place stays the same as long as it exists and is as internal as before. `Invalid` when the cloud cannot make one like that. */
+  ensureLoadBalancer(request: LoadBalancerRequest, call?: NetworkCall): Promise<EnsuredLoadBalancer>
+  /** The load balancers of this cluster, never those of others. */
+  listLoadBalancers(call?: NetworkCall): Promise<readonly KnownLoadBalancer[]>
+  /** One that does not exist is success. */
+  deleteLoadBalancer(name: string, call?: NetworkCall): Promise<void>
+}
+
+/** What a cluster needs of its network at a cloud. Bound to one cluster and one network when it is made. Faults are `Failure`s of the closed kinds. */
+export interface CloudNetwork extends CloudRoutes, CloudLoadBalancers {}

@@ -48,7 +48,7 @@ export interface GoogleDriverOptions {
 }
 
 /** What the cloud allows of one account, with room for others: 25 calls a second for each sort of call. */
-const budgetSettings = { perSecond: 20, burst: 40, leastPerSecond: 1 }
+export const budgetSettings = { perSecond: 20, burst: 40, leastPerSecond: 1 }
 
 /** A driver for Google Cloud. It keeps what it knows of accounts between calls, and nothing of machines. */
 export function createGoogleDriver(options: GoogleDriverOptions): Driver & Disposable {

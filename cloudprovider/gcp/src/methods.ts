@@ -20,7 +20,7 @@ export const computeMethods = {
   Networks: ['Delete', 'Get', 'Insert'],
   RegionOperations: ['Wait'],
   Routers: ['Delete', 'Get', 'Insert', 'Patch'],
-  Routes: ['Delete', 'List'],
+  Routes: ['Delete', 'Insert', 'List'],
   Subnetworks: ['Delete', 'ExpandIpCidrRange', 'Get', 'Insert', 'Patch'],
   TargetPools: ['Delete', 'List'],
   ZoneOperations: ['List', 'Wait'],

@@ -22,7 +22,7 @@ const sorts: Readonly<Record<string, Sort>> = {
   forwardingRules: { kind: 'forwardingRule', refersTo: ['network', 'target'] },
   networks: { kind: 'network', refersTo: [], extra: () => ({ mtu: 1460 }) },
   routers: { kind: 'router', refersTo: ['network'] },
-  routes: { kind: 'route', refersTo: ['network'] },
+  routes: { kind: 'route', refersTo: ['network', 'nextHopInstance'] },
   subnetworks: { kind: 'subnetwork', refersTo: ['network'], extra: () => ({ gatewayAddress: '10.0.0.1' }) },
   targetPools: { kind: 'targetPool', refersTo: [] },
 }

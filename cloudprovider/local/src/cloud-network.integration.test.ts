@@ -20,7 +20,10 @@ describeCloudNetwork('the local cloud', async () => {
   return {
     network: createLocalCloudNetwork({ client, network: own, clusterName: own }),
     foreign: createLocalCloudNetwork({ client, network: other, clusterName: other }),
-    addNode: (name) => cloud.addServer(own, name),
+    addNode: async (name) => {
+      await cloud.addServer(own, name)
+      return name
+    },
     removeNode: (name) => cloud.removeServer(name),
     [Symbol.asyncDispose]: async () => {
       for (const network of [own, other]) {

@@ -12,7 +12,7 @@ describeCloudNetwork('the local cloud (in memory)', async () => {
   return {
     network: createLocalCloudNetwork({ client: double.client, network: 'one', clusterName: 'one' }),
     foreign: createLocalCloudNetwork({ client: double.client, network: 'two', clusterName: 'two' }),
-    addNode: async (name) => void double.addServer('one', name),
+    addNode: async (name) => double.addServer('one', name).name,
     removeNode: async (name) => double.removeServer(name),
     [Symbol.asyncDispose]: async () => {},
   }
@@ -42,6 +42,13 @@ describe('createLocalCloudNetwork', () => {
     expect(await network.listRoutes()).toEqual([{ id: expect.any(String), destination: '100.96.0.0/24' }])
     const request = { name: 'lb', service: 'ns/s', listeners: [listener], nodes: ['node-a'] }
     expect((await network.ensureLoadBalancer(request)).unknownNodes).toEqual(['node-a'])
+  })
+
+  it('has no internal load balancers, and says so', async () => {
+    const { client } = createNetworkDouble(['one'])
+    const network = createLocalCloudNetwork({ client, network: 'one', clusterName: 'c' })
+    const request = { name: 'lb', service: 'ns/s', listeners: [listener], nodes: [], internal: true } as const
+    await expect(network.ensureLoadBalancer(request)).rejects.toMatchObject({ kind: 'Invalid' })
   })
 
   it('names the network that is not there', async () => {

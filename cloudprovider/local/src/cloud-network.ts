@@ -65,6 +65,11 @@ async function ensureLoadBalancer(
   clusterTag: Readonly<Record<string, string>>,
   call: NetworkCall | undefined,
 ): Promise<EnsuredLoadBalancer> {
+  if (request.internal) {
+    throw new Failure('Invalid', 'the embedded cloud has no internal load balancers', {
+      remedy: 'take the annotation off the Service',
+    })
+  }
   const servers = request.nodes.length === 0 ? [] : await client.listServers({ network }, call)
   const live = new Map(servers.filter(isLive).map(({ id, name }) => [name, id]))
   const known = request.nodes.flatMap((node) => live.get(node) ?? [])

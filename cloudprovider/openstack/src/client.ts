@@ -3,11 +3,15 @@ import { Failure, isFailure } from '@trellis/foundation/failure'
 import type { LibraryResource, LibraryToken } from 'openstack-client'
 import type { Connection, ServiceCall } from './connection.ts'
 import type {
+  ExtraRoute,
   FloatingIp,
   Identified,
   Keypair,
+  Listener,
   LoadBalancer,
+  Member,
   Network,
+  Pool,
   Port,
   Router,
   SecurityGroup,
@@ -69,12 +73,21 @@ export interface OpenStackClient extends Disposable {
   addRouterInterface(router: string, subnet: string, call?: CallOptions): Promise<void>
   /** None there is success. */
   removeRouterInterface(router: string, subnet: string, call?: CallOptions): Promise<void>
+  /** Adds routes to a router, beside those that are there; repeats are harmless. */
+  addRouterRoutes(router: string, routes: readonly ExtraRoute[], call?: CallOptions): Promise<void>
+  /** Takes these routes and no others; none there is success. */
+  removeRouterRoutes(router: string, routes: readonly ExtraRoute[], call?: CallOptions): Promise<void>
   /** Whether the cloud serves volumes. */
   hasVolumes(call?: CallOptions): Promise<boolean>
   /** Whether the cloud serves load balancers. */
   hasLoadBalancers(call?: CallOptions): Promise<boolean>
   /** `Unimplemented` where it serves none; one is removed with all its parts. */
-  readonly loadBalancers: Pick<Collection<LoadBalancer>, 'list' | 'remove'>
+  readonly loadBalancers: Pick<Collection<LoadBalancer>, 'list' | 'get' | 'create' | 'remove'>
+  readonly listeners: Pick<Collection<Listener>, 'list' | 'create' | 'remove'>
+  readonly pools: Pick<Collection<Pool>, 'list' | 'create' | 'remove'>
+  members(pool: string, call?: CallOptions): Promise<readonly Member[]>
+  /** Replaces all members of a pool. */
+  setMembers(pool: string, members: readonly Fields[], call?: CallOptions): Promise<void>
   /** `Unimplemented` where it serves none. */
   readonly volumes: Pick<Collection<Volume>, 'list' | 'get' | 'create' | 'remove'>
 }
@@ -103,6 +116,12 @@ export function createOpenStackClient(connection: Connection, region: string, cl
     ...networkCalls(use),
     volumes: collection(use, ({ volume }) => volume),
     loadBalancers: collection(use, ({ loadBalancer }) => loadBalancer),
+    listeners: collection(use, ({ listener }) => listener),
+    pools: collection(use, ({ pool }) => pool),
+    members: (pool, call) =>
+      use(call, ({ members }, ...to) => invoke(members.ofPool, ...to, encode(pool))).then(asList<Member>),
+    setMembers: (pool, members, call) =>
+      use(call, (library, ...to) => invoke(library.members.replace, ...to, encode(pool), { members })),
     hasLoadBalancers: async (call) =>
       (await connection.login(call?.signal)).catalogue.some(({ type }) => type === 'load-balancer'),
     hasVolumes: async (call) =>
@@ -193,6 +212,12 @@ function extendLibrary(library: typeof import('openstack-client')['default']) {
     networkTags: defres('network', '/v2.0/:kind/:id/tags', null, replace),
     routerAction: defres('network', '/v2.0/routers/:id/:action', null, replace),
     loadBalancer: withCascade(defres('load-balancer', '/v2/lbaas/loadbalancers', 'loadbalancer')),
+    listener: defres('load-balancer', '/v2/lbaas/listeners', 'listener'),
+    pool: defres('load-balancer', '/v2/lbaas/pools', 'pool'),
+    members: defres('load-balancer', '/v2/lbaas/pools/:id/members', null, {
+      ...replace,
+      ofPool: ['get', '', 'members'],
+    }),
     volume: { ...defres('volumev3', '/volumes', 'volume'), list: defres('volumev3', '/volumes/detail', 'volume').list },
   }
 }
@@ -210,8 +235,7 @@ function collection<Item>(use: Use, choose: (library: Library) => LibraryResourc
   return {
     list: async (filter, call) => {
       const items = await use<unknown>(call, (library, token, region) => choose(library).list(token, region, filter))
-      if (Array.isArray(items)) return items as readonly Item[]
-      throw new Failure('Unavailable', 'an answer of the cloud does not hold the list that was asked for')
+      return asList(items)
     },
     get: async (id, call) =>
       checked(await use(call, (library, token, region) => choose(library).show(token, region, encode(id)))),
@@ -229,6 +253,11 @@ function collection<Item>(use: Use, choose: (library: Library) => LibraryResourc
       }
     },
   }
+}
+
+function asList<Item>(items: unknown): readonly Item[] {
+  if (Array.isArray(items)) return items as readonly Item[]
+  throw new Failure('Unavailable', 'an answer of the cloud does not hold the list that was asked for')
 }
 
 function serverCalls(use: Use) {
@@ -257,11 +286,13 @@ function serverCalls(use: Use) {
 }
 
 function networkCalls(use: Use) {
-  const subnetAction = async (router: string, action: string, subnet: string, call?: CallOptions) => {
+  const act = async (router: string, action: string, body: object, call?: CallOptions) => {
     await use<void>(call, ({ routerAction }, ...to) =>
-      invoke(routerAction.replace, ...to, encode(router), action, { subnet_id: subnet }),
+      invoke(routerAction.replace, ...to, encode(router), action, body),
     )
   }
+  const subnetAction = (router: string, action: string, subnet: string, call?: CallOptions) =>
+    act(router, action, { subnet_id: subnet }, call)
   return {
     setNetworkTags: (kind: string, id: string, tags: readonly string[], call?: CallOptions) =>
       use<void>(call, ({ networkTags }, ...to) =>
@@ -269,6 +300,10 @@ function networkCalls(use: Use) {
       ),
     addRouterInterface: (router: string, subnet: string, call?: CallOptions) =>
       subnetAction(router, 'add_router_interface', subnet, call),
+    addRouterRoutes: (router: string, routes: readonly ExtraRoute[], call?: CallOptions) =>
+      act(router, 'add_extraroutes', { router: { routes } }, call),
+    removeRouterRoutes: (router: string, routes: readonly ExtraRoute[], call?: CallOptions) =>
+      act(router, 'remove_extraroutes', { router: { routes } }, call),
     removeRouterInterface: async (router: string, subnet: string, call?: CallOptions) => {
       try {
         await subnetAction(router, 'remove_router_interface', subnet, call)

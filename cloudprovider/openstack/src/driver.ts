@@ -32,7 +32,7 @@ export interface OpenStackDriverOptions {
 }
 
 /** A service of a public cloud bears some ten calls a second of a project; a burst comes with each rollout. */
-const usualBudget = { perSecond: 20, burst: 40, leastPerSecond: 0.5 }
+export const usualBudget = { perSecond: 20, burst: 40, leastPerSecond: 0.5 }
 
 /** A driver for OpenStack. It keeps connections open per account and region; disposing it closes them. */
 export function createOpenStackDriver(options: OpenStackDriverOptions): Driver & Disposable {

@@ -137,6 +137,15 @@ const documented = [
     kind: 'Invalid',
     field: inClass('serverGroupID'),
   },
+  {
+    reason: 'a router that may have no more routes',
+    status: 400,
+    text: neutron(
+      'RoutesExhausted',
+      'Unable to complete operation for x. The number of routes exceeds the maximum 30.',
+    ),
+    kind: 'Exhausted',
+  },
   { reason: 'anything else that is wrong', status: 400, text: body('badRequest', 'no'), kind: 'Invalid' },
   { reason: 'a verb that is not there', status: 405, text: '', kind: 'Unimplemented' },
   { reason: 'an old service', status: 406, text: '', kind: 'Unimplemented' },

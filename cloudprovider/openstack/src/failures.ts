@@ -36,6 +36,12 @@ export const failureTable: readonly Row[] = [
   { status: 400, says: /user_data/i, kind: 'Invalid', field: 'secretRef.data.userData' },
   { status: 400, says: /volume type/i, kind: 'Invalid', field: inClass('rootDiskType') },
   { status: 400, says: /^network .*could not be found/i, kind: 'Invalid', field: inClass('networkID') },
+  {
+    status: 400,
+    type: ['RoutesExhausted'],
+    kind: 'Exhausted',
+    remedy: 'let the operator of the cloud raise max_routes',
+  },
   { status: 400, kind: 'Invalid' },
   { status: 401, kind: 'Unauthorized', remedy: 'check the credentials of the class: they may have expired' },
   { status: 403, says: /quota|maximum number of .* exceeded/i, kind: 'Exhausted', remedy: quota },

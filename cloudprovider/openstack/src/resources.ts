@@ -46,7 +46,30 @@ export interface Network extends Identified {
 /** A load balancer of Octavia. */
 export interface LoadBalancer extends Identified {
   readonly vip_subnet_id: string
+  /** Port of Neutron that has its address. */
+  readonly vip_port_id?: string
+  readonly vip_address?: string
+  /** `ACTIVE`, `ERROR`, or one that begins with `PENDING`, while which nothing can be changed. */
   readonly provisioning_status: string
+  /** Who makes it, as in `amphora` or `ovn`. */
+  readonly provider?: string
+  readonly tags?: readonly string[]
+}
+
+/** A port of a load balancer. */
+export interface Listener {
+  readonly id: string
+  readonly protocol: string
+  readonly protocol_port: number
+}
+
+/** What traffic of a listener goes to. */
+export type Pool = Identified
+
+/** One of those that take the traffic. */
+export interface Member {
+  readonly address: string
+  readonly protocol_port: number
 }
 
 /** A subnet of Neutron. */
@@ -58,6 +81,13 @@ export interface Subnet extends Identified {
   readonly tags?: readonly string[]
 }
 
+/** A route of a router beside those to its own subnets. */
+export interface ExtraRoute {
+  readonly destination: string
+  /** An address in one of the router's subnets. */
+  readonly nexthop: string
+}
+
 /** A router of Neutron. */
 export interface Router extends Identified {
   readonly external_gateway_info: {
@@ -65,7 +95,7 @@ export interface Router extends Identified {
     readonly external_fixed_ips?: readonly { readonly ip_address: string }[]
   } | null
   readonly description?: string
-  readonly routes?: readonly { readonly destination: string; readonly nexthop: string }[]
+  readonly routes?: readonly ExtraRoute[]
   readonly tags?: readonly string[]
 }
 

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Failure } from '@trellis/foundation/failure'
 import type { Collection, Fields, Filter, OpenStackClient, ServerWish } from '../src/client.ts'
-import type { FloatingIp, Network, Port, SecurityGroup, Server, Volume } from '../src/resources.ts'
+import type { FloatingIp, Network, Port, Router, SecurityGroup, Server, Volume } from '../src/resources.ts'
 
 /** When a fault strikes: instead of the call, or after the cloud acted on it. */
 interface Fault {
@@ -16,6 +17,7 @@ interface Stores {
   readonly volumes: Map<string, Volume>
   readonly floatingIps: Map<string, FloatingIp>
   readonly networks: Map<string, Network>
+  readonly routers: Map<string, Router>
   readonly securityGroups: Map<string, SecurityGroup>
 }
 
@@ -50,6 +52,7 @@ export function createCloudDouble({ volumes = false }: { readonly volumes?: bool
       ['network-1', { id: 'network-1', name: 'nodes' }],
       ['network-2', { id: 'network-2', name: 'storage' }],
     ]),
+    routers: new Map(),
     securityGroups: new Map([
       ['group-1', { id: 'group-1', name: 'nodes' }],
       ['group-2', { id: 'group-2', name: 'extra' }],
@@ -200,9 +203,23 @@ function createDoubleClient(world: DoubleWorld, hasVolumes: boolean): OpenStackC
     securityGroups: store('securityGroups', stores.securityGroups, () => true),
     floatingIps: store('floatingIps', stores.floatingIps, ({ tags }, filter) => hasTags(tags, filter.tags)),
     volumes: store('volumes', stores.volumes, (one, { name }) => name === undefined || one.name === name),
+    routers: store('routers', stores.routers, (one, { name }) => name === undefined || one.name === name),
+    addRouterRoutes: (id, routes, call) =>
+      act('addRouterRoutes', call?.signal, () => {
+        const { routes: present = [] } = find(stores.routers, id)
+        const added = routes.filter((route) => !present.some((one) => isDeepStrictEqual(one, route)))
+        change(stores.routers, id, { routes: [...present, ...added] })
+      }),
+    removeRouterRoutes: (id, routes, call) =>
+      act('removeRouterRoutes', call?.signal, () => {
+        const { routes: present = [] } = find(stores.routers, id)
+        const kept = present.filter((one) => !routes.some((route) => isDeepStrictEqual(one, route)))
+        change(stores.routers, id, { routes: kept })
+      }),
     setNetworkTags: (_kind, id, tags, call) =>
       act('setNetworkTags', call?.signal, () => change(stores.ports, id, { tags })),
     hasVolumes: async () => hasVolumes,
+    hasLoadBalancers: async () => false,
     [Symbol.dispose]: () => {},
   }
   return client as OpenStackClient
@@ -252,7 +269,8 @@ function matchesServer(server: Server, filter: Filter): boolean {
   return filter['not-tags'] === undefined || !hasTags(server.tags, filter['not-tags'])
 }
 
-function matchesPort(port: Port, { name, tags, device_id }: Filter): boolean {
+function matchesPort(port: Port, { name, tags, device_id, network_id }: Filter): boolean {
+  if (network_id !== undefined && port.network_id !== network_id) return false
   if (name !== undefined && port.name !== name) return false
   if (device_id !== undefined && port.device_id !== device_id) return false
   return hasTags(port.tags, tags)

@@ -29,6 +29,8 @@ export interface ScriptedCloud extends AsyncDisposable {
   answer: (request: SeenRequest) => ScriptedAnswer
   /** What Keystone answers instead of a token, when it is there. */
   loginRefusal: ScriptedAnswer | undefined
+  /** Further services in the catalogue, by type, with their paths. */
+  services: Readonly<Record<string, string>>
   /** Milliseconds that tokens are good for. */
   lifetimeMilliseconds: number
 }
@@ -63,6 +65,7 @@ export async function startScriptedCloud(now: () => number, tls?: ServerOptions)
           endpoint('compute', '/nova/v2.1'),
           endpoint('network', '/neutron/v2.0/'),
           endpoint('image', '/glance'),
+          ...Object.entries(cloud.services).map(([type, path]) => endpoint(type, path)),
         ],
       },
     },
@@ -72,6 +75,7 @@ export async function startScriptedCloud(now: () => number, tls?: ServerOptions)
     seen: [],
     answer: () => ({ status: 200, body: { servers: [] } }),
     loginRefusal: undefined,
+    services: {},
     lifetimeMilliseconds: 3_600_000,
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()

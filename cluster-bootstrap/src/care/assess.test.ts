@@ -43,7 +43,6 @@ const failedMachine: Machine = {
 }
 
 const well: CareObservation = {
-  hasCloudController: true,
   deployments: control.map((name) => deployment(name)),
   statefulSets: [etcd(1)],
   machines: [],
@@ -57,21 +56,6 @@ const well: CareObservation = {
 
 const conditionOf = (seen: Partial<CareObservation>, type: string) =>
   assess({ ...well, ...seen }).find((one) => one.type === type)
-
-describe('a shoot without a cloud controller', () => {
-  it('says what does not work in it', () => {
-    const seen = { hasCloudController: false, deployments: control.slice(0, 4).map((name) => deployment(name)) }
-    const message = expect.stringMatching(/^There is no cloud controller for this cloud yet: pods of different nodes/)
-    expect(conditionOf(seen, 'SystemComponentsHealthy')).toMatchObject({ status: 'False', message })
-    expect(conditionOf(seen, 'ControlPlaneHealthy')).toMatchObject({ status: 'True' })
-  })
-
-  it('says it beside what else is not well', () => {
-    const seen = { hasCloudController: false, systemDeployments: [deployment('coredns', 0)] }
-    const message = expect.stringMatching(/^Not available: coredns\. There is no cloud controller/)
-    expect(conditionOf(seen, 'SystemComponentsHealthy')).toMatchObject({ reason: 'ComponentsUnhealthy', message })
-  })
-})
 
 describe('assess', () => {
   it('finds everything well', () => {

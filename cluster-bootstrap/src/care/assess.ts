@@ -16,8 +16,6 @@ export type ProbeAnswer = { readonly ok: true } | { readonly ok: false; readonly
 
 /** All that is known about a shoot at one moment. Lists are undefined until they are known. */
 export interface CareObservation {
-  /** Whether the shoot is to have a cloud controller. */
-  readonly hasCloudController: boolean
   readonly deployments: readonly Deployment[] | undefined
   readonly statefulSets: readonly StatefulSet[] | undefined
   readonly machines: readonly Machine[] | undefined
@@ -38,6 +36,7 @@ const requiredDeployments = [
   'kube-controller-manager',
   'kube-scheduler',
   'machine-controller-manager',
+  'cloud-controller-manager',
 ]
 
 /** What the conditions of a shoot are, judged from one observation. */
@@ -67,12 +66,11 @@ function probe(type: string, answer: ProbeAnswer, { up, down }: ProbeWords): Sta
   return answer.ok ? good(type, up[0], up[1]) : bad(type, down[0], `${down[1]}: ${answer.error}.`)
 }
 
-function controlPlane({ deployments, statefulSets, hasCloudController }: CareObservation): Statement {
+function controlPlane({ deployments, statefulSets }: CareObservation): Statement {
   const type = shootConditionTypes.controlPlaneHealthy
   if (deployments === undefined || statefulSets === undefined) return unknown(type)
   const names = new Set(deployments.map((one) => one.metadata.name))
-  const required = [...requiredDeployments, ...(hasCloudController ? ['cloud-controller-manager'] : [])]
-  const missing = required.filter((name) => !names.has(name))
+  const missing = requiredDeployments.filter((name) => !names.has(name))
   if (missing.length > 0) return bad(type, 'DeploymentMissing', `Missing: ${missing.join(', ')}.`)
   const etcd = statefulSets.find((one) => one.metadata.name === 'etcd')
   if (etcd === undefined) return bad(type, 'EtcdMissing', 'Missing: etcd.')
@@ -97,11 +95,7 @@ function everyNode({ nodes, machines, machineDeployments }: CareObservation): St
   return good(type, 'EveryNodeReady', 'All nodes are Ready.')
 }
 
-/** What such a shoot lacks, and with it what its users must know. */
-const noCloudController =
-  'There is no cloud controller for this cloud yet: pods of different nodes do not reach each other, and Services get no load balancers.'
-
-function systemComponents({ systemDeployments, systemDaemonSets, hasCloudController }: CareObservation): Statement {
+function systemComponents({ systemDeployments, systemDaemonSets }: CareObservation): Statement {
   const type = shootConditionTypes.systemComponentsHealthy
   if (systemDeployments === undefined || systemDaemonSets === undefined) return unknown(type)
   if (systemDeployments.length === 0) return bad(type, 'ComponentsMissing', 'The add-ons are not installed.')
@@ -109,9 +103,7 @@ function systemComponents({ systemDeployments, systemDaemonSets, hasCloudControl
     ...systemDeployments.filter((one) => !isDeploymentAvailable(one)),
     ...systemDaemonSets.filter((one) => !isDaemonSetAvailable(one)),
   ].map((one) => one.metadata.name)
-  const lack = hasCloudController ? '' : ` ${noCloudController}`
-  if (ill.length > 0) return bad(type, 'ComponentsUnhealthy', `Not available: ${ill.join(', ')}.${lack}`)
-  if (!hasCloudController) return bad(type, 'CloudControllerMissing', noCloudController)
+  if (ill.length > 0) return bad(type, 'ComponentsUnhealthy', `Not available: ${ill.join(', ')}.`)
   return good(type, 'SystemComponentsRunning', 'All system components run.')
 }
 

@@ -112,7 +112,7 @@ function createCareState(options: CareOptions, watched: Watched): CareState {
     const shoot = options.current()
     if (shoot === undefined || shoot.metadata.deletionTimestamp !== undefined) return
     const operating = shoot.status?.lastOperation?.state === 'Processing'
-    const statements = assess(observe(watched, options.cloud, { apiServer, tunnel }))
+    const statements = assess(observe(watched, { apiServer, tunnel }))
     const now = clock.now()
     // What was written last is newer than what the informer may have seen of it.
     const present = written ?? shoot.status?.conditions ?? []
@@ -171,16 +171,11 @@ async function ask(
   }
 }
 
-function observe(
-  watched: Watched,
-  { hasCloudController }: ShootCloud,
-  answers: Pick<CareObservation, 'apiServer' | 'tunnel'>,
-): CareObservation {
+function observe(watched: Watched, answers: Pick<CareObservation, 'apiServer' | 'tunnel'>): CareObservation {
   const known = <Kind extends KubernetesObject>(informer: Informer<Kind>) =>
     informer.hasSynced() ? informer.list() : undefined
   return {
     ...answers,
-    hasCloudController,
     deployments: known(watched.deployments),
     statefulSets: known(watched.statefulSets),
     machines: known(watched.machines),

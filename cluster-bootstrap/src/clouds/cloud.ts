@@ -39,6 +39,15 @@ export interface CloudMachines {
   readonly nodeName?: string
 }
 
+/** What the cloud controller of a shoot is told beside the cloud, the cluster's name and addresses in place of the cloud's own. */
+export interface CloudControllerSettings {
+  /** What the network is called, or its router where that has the routes; absent where it is found by tags. */
+  readonly network?: string
+  readonly region?: string
+  /** Who makes load balancers, where the cloud has several makers. */
+  readonly loadBalancerProvider?: string
+}
+
 /** What a shoot's cloud is reached with. */
 export interface CloudPorts {
   readonly clock: Clock
@@ -71,8 +80,6 @@ export interface ShootCloud {
   readonly serversGoWithNetwork: boolean
   /** Whether its machine images bring the node agent; machines of other clouds may get it by download. */
   readonly imagesBringAgent: boolean
-  /** Whether Trellis has a cloud controller for it: routes to pods, load balancers. */
-  readonly hasCloudController: boolean
   /** What is wrong with `spec.providerConfig` of a CloudProfile; fields begin with `spec.providerConfig`. */
   validateProfile(cloudProfile: CloudProfile): FieldError[]
   /** What is wrong with the cloud's own parts of a Shoot that is valid apart from them. Its CloudProfile has passed {@link validateProfile}. */
@@ -88,6 +95,8 @@ export interface ShootCloud {
   endpoints(providerConfig: unknown): CloudEndpoints
   /** The Shoot's `infrastructureConfig` as the engine gets it: with what the profile (undefined when gone) gives where the Shoot says nothing. */
   infrastructureConfig(configuration: unknown, providerConfig: unknown): unknown
+  /** What its cloud controller is told, which makes routes to pods and load balancers. */
+  cloudController(blueprint: Blueprint): CloudControllerSettings
   /** Pure. Throws an invariant error for an output that the engine owes. */
   machines(place: MachinePlace): CloudMachines
   /** Reaches the cloud. Absent while this version has no engine and driver for it: its Shoots are refused. */

@@ -16,7 +16,7 @@ export const localCloud: ShootCloud = {
   needsZones: false,
   serversGoWithNetwork: true,
   imagesBringAgent: true,
-  hasCloudController: true,
+  cloudController: ({ technicalId }) => ({ network: technicalId }),
   validateProfile: ({ spec }) => checkNothing(spec.providerConfig, 'spec.providerConfig'),
   validateShoot,
   credentials: (secret) => pickKeys(secret, ['endpoint', 'token', 'caBundle']),

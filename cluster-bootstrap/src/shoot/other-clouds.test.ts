@@ -71,7 +71,9 @@ describe('a shoot on another cloud than the embedded one', () => {
       provider: 'AWS',
       endpoints: { ec2: 'https://ec2.example' },
     })
-    expect(release('control-plane')?.values).toMatchObject({ cloudControllerManager: { enabled: false } })
+    expect(release('control-plane')?.values).toMatchObject({
+      cloudControllerManager: { provider: 'aws', region: 'eu-central-1', endpoints: { ec2: 'https://ec2.example' } },
+    })
     const credentials = await world.garden.get(secrets, { namespace, name: 'cloud-credentials' })
     expect(decodeSecret(credentials)).toEqual(account)
     expect(JSON.stringify([...world.installed.values()])).not.toContain(account.secretAccessKey)

@@ -1,14 +1,27 @@
 import type { Task } from '@trellis/flow/task'
+import type { ShootCloud } from '../clouds/cloud.ts'
 import { apiServerPort, type Blueprint, tunnelPort } from '../shoot/blueprint.ts'
+import { credentialsVersion } from './cloud-credentials.ts'
 import { frontDoorAddress } from './front-door.ts'
 import { secretsSummary } from './secrets.ts'
 import { briefly, pickImages, type ShootServices } from './services.ts'
+
+/** What the values depend on beside the blueprint. */
+export interface ControlPlaneState {
+  /** Address of the front door. */
+  readonly frontDoor: string
+  /** Changes with the secrets. */
+  readonly checksum: string
+  /** Changes with the credentials for the cloud. */
+  readonly credentials: string
+  readonly cloud: Pick<ShootCloud, 'type' | 'cloudController' | 'endpoints'>
+}
 
 /** Values of the chart `shoot-control-plane`. */
 export function controlPlaneValues(
   blueprint: Blueprint,
   images: Readonly<Record<string, string>>,
-  state: { readonly frontDoor: string; readonly checksum: string; readonly hasCloudController: boolean },
+  state: ControlPlaneState,
 ): Readonly<Record<string, unknown>> {
   const { technicalId, networks, shoot } = blueprint
   const { kubernetes } = shoot.spec
@@ -42,7 +55,19 @@ export function controlPlaneValues(
     },
     kubeControllerManager: { featureGates: kubernetes.kubeControllerManager?.featureGates ?? {} },
     kubeScheduler: { featureGates: kubernetes.kubeScheduler?.featureGates ?? {} },
-    cloudControllerManager: { enabled: state.hasCloudController, network: technicalId },
+    cloudControllerManager: cloudControllerValues(blueprint, state),
+  }
+}
+
+function cloudControllerValues(
+  blueprint: Blueprint,
+  { cloud, credentials }: ControlPlaneState,
+): Readonly<Record<string, unknown>> {
+  return {
+    provider: cloud.type,
+    endpoints: cloud.endpoints(blueprint.providerConfig),
+    credentialsVersion: credentials,
+    ...cloud.cloudController(blueprint),
   }
 }
 
@@ -50,14 +75,15 @@ export function controlPlaneValues(
 export const controlPlane: Task<ShootServices> = {
   id: 'control-plane',
   dependsOn: ['secrets', 'cloud-credentials'],
-  consumes: [frontDoorAddress, secretsSummary],
+  consumes: [frontDoorAddress, secretsSummary, credentialsVersion],
   retry: briefly,
   run: async ({ services, read, signal }) => {
     const { helm, seed, seedKubeconfig, blueprint, images, cloud } = services
     const state = {
       frontDoor: read(frontDoorAddress),
       checksum: read(secretsSummary).checksum,
-      hasCloudController: cloud.hasCloudController,
+      credentials: read(credentialsVersion).version,
+      cloud,
     }
     await helm.install(
       { client: seed, kubeconfig: seedKubeconfig },

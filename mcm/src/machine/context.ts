@@ -32,6 +32,8 @@ export interface TargetContext {
   /** Followed while a drain needs them. */
   readonly budgets: SharedWatch<PodDisruptionBudget>
   readonly attachments: SharedWatch<VolumeAttachment>
+  /** Resolves when the cluster answers for the first time. */
+  readonly answered: Promise<void>
   /** When the nodes became known to this process. */
   nodesKnownSince(): number | undefined
   /** Since when it has been asked in vain; undefined once it answered, and before it was asked. */

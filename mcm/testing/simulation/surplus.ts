@@ -30,7 +30,7 @@ const moveMilliseconds = 5000
  * nobody can know sooner), not counting machines that go
  * because they failed, because a user deleted them or their Node, or because the deployment shrank: their successors do not wait for their end.
  * Machines that users made are theirs.
- * What sets were told to have while it was within the bounds they may go on having after a user narrowed these: a failed machine is replaced.
+ * What sets were told to have while it was within the bounds they may go on having after a user narrowed these: a failed machine is replaced, also beside machines that were let go before.
  * Each machine has at most one server, and no server is made for a machine that does not exist.
  */
 export function noSurplus(
@@ -40,6 +40,8 @@ export function noSurplus(
   const ledgers = new Map<string, Ledger>()
   const granted = new Map<string, Granted>()
   const excused = new Set<string>()
+  /** The limit that a machine was let go under. */
+  const leftUnder = new Map<string, number>()
   const byUser = new Set<string>()
   const madeByUser = new Set<string>()
   let broken: Breach | undefined
@@ -85,6 +87,7 @@ export function noSurplus(
     if (after !== undefined && isLeaving(after) && (before === undefined || !isLeaving(before))) {
       if (phaseOf(after) === 'Failed' || byUser.has(uid) || byUser.has(machine.metadata.name) || shrankLately(name))
         excused.add(uid)
+      leftUnder.set(uid, limitOf(name))
     }
     if (before !== undefined || after === undefined) return
     if (madeByUser.has(machine.metadata.name)) {
@@ -92,7 +95,9 @@ export function noSurplus(
       return
     }
     const siblings = control.peek(machines).filter(({ metadata }) => metadata.labels?.name === name)
-    const counted = siblings.filter(({ metadata }) => !excused.has(metadata.uid ?? ''))
+    const counted = siblings.filter(
+      ({ metadata: { uid: sibling = '' } }) => !excused.has(sibling) && (leftUnder.get(sibling) ?? 0) <= limitOf(name),
+    )
     if (counted.length <= Math.max(limitOf(name), grantedTo(name))) return
     const list = counted.map((one) => `${one.metadata.name} (${isLeaving(one) ? 'leaving ' : ''}${phaseOf(one)})`)
     broken ??= new Breach('no surplus', `${name} may have ${limitOf(name)} machines and has ${list.join(', ')}`)

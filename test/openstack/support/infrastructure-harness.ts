@@ -86,7 +86,7 @@ async function remains(client: OpenStackClient, name: string): Promise<readonly 
   ].sort()
 }
 
-/** A floating address and a group as the controllers for services name them, and a port of a creation that was cut short. */
+/** A route to pods, a floating address and a group as the controllers for services name them, and a port of a creation that was cut short. */
 async function leaveBehind(client: OpenStackClient, name: string): Promise<void> {
   const [network] = await client.networks.list({ name })
   const [outside] = await client.networks.list({ 'router:external': true })
@@ -99,4 +99,6 @@ async function leaveBehind(client: OpenStackClient, name: string): Promise<void>
     description: `Security Group for default/web Service LoadBalancer in cluster ${name}`,
   })
   await client.ports.create({ name: 'cut-short', network_id: network?.id })
+  const [router] = await client.routers.list({ name })
+  await client.addRouterRoutes(router?.id ?? '', [{ destination: '100.96.1.0/24', nexthop: '10.250.0.77' }])
 }

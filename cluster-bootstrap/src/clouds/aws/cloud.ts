@@ -15,7 +15,8 @@ export const awsCloud: ShootCloud = {
   needsZones: true,
   serversGoWithNetwork: false,
   imagesBringAgent: false,
-  hasCloudController: false,
+  // It finds the rest by the tags that everything of a cluster has.
+  cloudController: ({ region }) => ({ region }),
   validateProfile: validateAwsProfile,
   validateShoot: validateAwsShoot,
   credentials: awsCredentials,

@@ -1,6 +1,8 @@
 import { Failure } from '@trellis/foundation/failure'
 import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
+import { parseConfiguration } from '../../infrastructure/gcp/configuration.ts'
+import { namesOf } from '../../infrastructure/gcp/names.ts'
 import type { SecretData } from '../../secrets/secret-store.ts'
 import type { CloudConnection, CloudPorts, ShootCloud } from '../cloud.ts'
 import { needKey } from '../credentials.ts'
@@ -17,7 +19,10 @@ export const gcpCloud: ShootCloud = {
   needsZones: true,
   serversGoWithNetwork: false,
   imagesBringAgent: false,
-  hasCloudController: false,
+  cloudController: ({ technicalId, networks, shoot }) => {
+    const { given } = parseConfiguration(shoot.spec.provider.infrastructureConfig, networks.nodes)
+    return { network: given.network ?? namesOf(technicalId).network }
+  },
   validateProfile: validateGcpProfile,
   validateShoot: validateGcpShoot,
   credentials: gcpCredentials,

@@ -1,10 +1,12 @@
 import { Failure } from '@trellis/foundation/failure'
+import { parseConfiguration } from '../../infrastructure/openstack/configuration.ts'
 import type { SecretData } from '../../secrets/secret-store.ts'
-import type { CloudConnection, CloudPlace, CloudPorts, ShootCloud } from '../cloud.ts'
+import type { Blueprint } from '../../shoot/blueprint.ts'
+import type { CloudConnection, CloudControllerSettings, CloudPlace, CloudPorts, ShootCloud } from '../cloud.ts'
 import { needKey, pickKeys, pickPresent } from '../credentials.ts'
 import { openstackMachines } from './machines.ts'
 import { keystoneOf, openstackProfile, validateOpenstackProfile } from './profile.ts'
-import { validateOpenstackShoot } from './settings.ts'
+import { openstackControlPlane, validateOpenstackShoot } from './settings.ts'
 
 /** A cloud that speaks OpenStack. */
 export const openstackCloud: ShootCloud = {
@@ -15,7 +17,7 @@ export const openstackCloud: ShootCloud = {
   needsZones: true,
   serversGoWithNetwork: false,
   imagesBringAgent: false,
-  hasCloudController: false,
+  cloudController,
   validateProfile: validateOpenstackProfile,
   validateShoot: validateOpenstackShoot,
   credentials: openstackCredentials,
@@ -24,6 +26,17 @@ export const openstackCloud: ShootCloud = {
   infrastructureConfig: withNameServers,
   machines: openstackMachines,
   connect,
+}
+
+function cloudController(blueprint: Blueprint): CloudControllerSettings {
+  const { technicalId, region, networks, shoot } = blueprint
+  const { routerId } = parseConfiguration(shoot.spec.provider.infrastructureConfig, networks.nodes)
+  const { loadBalancerProvider } = openstackControlPlane(blueprint)
+  return {
+    region,
+    network: routerId ?? technicalId,
+    ...(loadBalancerProvider === undefined ? {} : { loadBalancerProvider }),
+  }
 }
 
 /** The services are where the credentials' catalogue says. */

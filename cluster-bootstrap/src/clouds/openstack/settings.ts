@@ -26,6 +26,11 @@ const controlPlaneSchema = ownPart('What a Shoot says about its control plane on
   loadBalancerProvider: text('Who makes load balancers.'),
 })
 
+/** What a Shoot that has passed validation says about its control plane on OpenStack; nothing when it says nothing. */
+export function openstackControlPlane({ shoot }: Blueprint): Partial<Static<typeof controlPlaneSchema>> {
+  return (shoot.spec.provider.controlPlaneConfig ?? {}) as Partial<Static<typeof controlPlaneSchema>>
+}
+
 const checkWorker = createSettingsCheck(workerSchema)
 const checkControlPlane = createSettingsCheck(controlPlaneSchema)
 

@@ -7,7 +7,7 @@ import {
   clientConfiguration,
   createCaller,
 } from '@trellis/cloudprovider/aws/caller'
-import type { LoadBalancer, LoadBalancerClient } from './network-types.ts'
+import type { LoadBalancer, LoadBalancerClient, Thing } from './network-types.ts'
 
 /** Most load balancers whose tags one call tells. */
 const mostAtOnce = 20
@@ -47,6 +47,15 @@ export function createBalancerClient(
         'DeleteLoadBalancer',
         'change',
         ({ client, sdk }, send) => client.send(new sdk.DeleteLoadBalancerCommand({ LoadBalancerArn: id }), send),
+        signal,
+      )
+    },
+    targetGroupsInVpc: (vpcId) => findTargetGroups(current, vpcId),
+    removeTargetGroup: async (TargetGroupArn) => {
+      await current.call(
+        'DeleteTargetGroup',
+        'change',
+        ({ client, sdk }, send) => client.send(new sdk.DeleteTargetGroupCommand({ TargetGroupArn }), send),
         signal,
       )
     },
@@ -92,13 +101,31 @@ async function findCurrent({ call }: CurrentCaller, vpcId: string): Promise<read
     )
     return { found, next: answer.NextMarker }
   })
+  const things = await withTags({ call }, arns)
+  return things.map((one) => ({ ...one, generation: 'current' as const }))
+}
+
+async function findTargetGroups({ call }: CurrentCaller, vpcId: string): Promise<readonly Thing[]> {
+  const arns = await allPages(async (Marker) => {
+    const answer = await call('DescribeTargetGroups', 'read', ({ client, sdk }, send) =>
+      client.send(new sdk.DescribeTargetGroupsCommand(Marker), send),
+    )
+    const found = (answer.TargetGroups ?? []).flatMap(({ TargetGroupArn, VpcId }) =>
+      VpcId === vpcId && TargetGroupArn !== undefined ? [TargetGroupArn] : [],
+    )
+    return { found, next: answer.NextMarker }
+  })
+  return withTags({ call }, arns)
+}
+
+/** Things of the newer generation with their tags. */
+function withTags({ call }: Pick<CurrentCaller, 'call'>, arns: readonly string[]): Promise<readonly Thing[]> {
   return inPortions(arns, async (ResourceArns) => {
     const answer = await call('DescribeTags', 'read', ({ client, sdk }, send) =>
       client.send(new sdk.DescribeTagsCommand({ ResourceArns }), send),
     )
     return (answer.TagDescriptions ?? []).map(({ ResourceArn = '', Tags }) => ({
       id: ResourceArn,
-      generation: 'current' as const,
       tags: readTags(Tags),
     }))
   })
@@ -120,11 +147,11 @@ async function allPages(
   return all
 }
 
-async function inPortions(
+async function inPortions<Found>(
   ids: readonly string[],
-  ask: (portion: string[]) => Promise<readonly LoadBalancer[]>,
-): Promise<readonly LoadBalancer[]> {
-  const found: LoadBalancer[] = []
+  ask: (portion: string[]) => Promise<readonly Found[]>,
+): Promise<readonly Found[]> {
+  const found: Found[] = []
   for (let first = 0; first < ids.length; first += mostAtOnce) {
     found.push(...(await ask(ids.slice(first, first + mostAtOnce))))
   }

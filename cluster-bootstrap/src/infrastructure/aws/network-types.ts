@@ -152,6 +152,9 @@ export interface LoadBalancerClient {
   /** Those in a VPC. */
   inVpc(vpcId: string): Promise<readonly LoadBalancer[]>
   remove(balancer: LoadBalancer): Promise<void>
+  /** What load balancers of the newer generation sent traffic to, in a VPC; they outlive them. */
+  targetGroupsInVpc(vpcId: string): Promise<readonly Thing[]>
+  removeTargetGroup(id: string): Promise<void>
 }
 
 /** A role, and what its bearers may do. */

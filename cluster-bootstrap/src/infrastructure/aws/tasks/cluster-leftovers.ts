@@ -3,7 +3,7 @@ import type { Sort, Thing } from '../network-types.ts'
 import { passOverAbsent, type World } from '../world.ts'
 import type { InfrastructureTask } from './task.ts'
 
-/** What the cluster itself made and left: load balancers, their security groups and interfaces, volumes. Only destroying looks for it. */
+/** What the cluster itself made and left: load balancers with what they send traffic to, their security groups and interfaces, volumes. Only destroying looks for it. */
 export const clusterLeftovers: InfrastructureTask = {
   id: 'cluster-leftovers',
   dependsOn: ['vpc', 'security-group'],
@@ -24,13 +24,19 @@ export const clusterLeftovers: InfrastructureTask = {
 }
 
 async function removeBalancers(world: World): Promise<void> {
+  const { balancers } = world.clients
   const tag = clusterTag(world.request.technicalId)
   const vpcIds = new Set(world.survey.all('subnet').map(({ vpcId }) => vpcId))
   for (const vpcId of vpcIds) {
-    const found = await world.clients.balancers.inVpc(vpcId)
-    for (const balancer of found.filter(({ tags }) => tags[tag] !== undefined)) {
+    const found = (await balancers.inVpc(vpcId)).filter(({ tags }) => tags[tag] !== undefined)
+    for (const balancer of found) {
       const change = { action: 'delete', what: `load-balancer/${balancer.id}` } as const
-      await world.change(change, () => world.clients.balancers.remove(balancer).catch(passOverAbsent))
+      await world.change(change, () => balancers.remove(balancer).catch(passOverAbsent))
+    }
+    const targets = (await balancers.targetGroupsInVpc(vpcId)).filter(({ tags }) => tags[tag] !== undefined)
+    for (const { id } of targets) {
+      const change = { action: 'delete', what: `target-group/${id}` } as const
+      await world.change(change, () => balancers.removeTargetGroup(id).catch(passOverAbsent))
     }
   }
 }

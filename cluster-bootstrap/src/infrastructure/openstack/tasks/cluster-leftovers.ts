@@ -59,17 +59,18 @@ async function removeGroups({ client, name, call }: InfrastructureContext): Prom
   }
 }
 
-/** A router goes with its routes; the user's router stays, so routes to nodes of this cluster are taken out of it. */
+/** Neutron lets no subnet go while routes lead into it: from the cluster's own router all are taken, from the user's those to nodes of this cluster. */
 async function removeRoutes(context: InfrastructureContext): Promise<void> {
   const { client, configuration, call } = context
-  if (configuration.routerId === undefined) return
   const [router, subnet] = await Promise.all([findRouter(context), findSubnetId(context)])
   const routes = router?.routes ?? []
-  if (router === undefined || subnet === undefined || routes.length === 0) return
+  if (router === undefined || routes.length === 0) return
+  if (configuration.routerId === undefined) return client.removeRouterRoutes(router.id, routes, call)
+  if (subnet === undefined) return
   const ports = await client.ports.list({ fixed_ips: `subnet_id=${subnet}` }, call)
   const nodes = new Set(ports.flatMap(({ fixed_ips }) => fixed_ips.map(({ ip_address }) => ip_address)))
-  const kept = routes.filter(({ nexthop }) => !nodes.has(nexthop))
-  if (kept.length < routes.length) await client.routers.update(router.id, { routes: kept }, call)
+  const own = routes.filter(({ nexthop }) => nodes.has(nexthop))
+  if (own.length > 0) await client.removeRouterRoutes(router.id, own, call)
 }
 
 /** Ports at which creations of servers were cut short; in the user's network only those with the cluster's mark. Ports of servers are the machines' own. */
