@@ -1,4 +1,4 @@
-import { createCloudClient } from '@trellis/cloudprovider/local/client'
+import { type CloudClient, createCloudClient } from '@trellis/cloudprovider/local/client'
 import { exampleGrowth, readExamples, workerOf } from '@trellis/cluster-bootstrap/testing/example-clouds'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner } from '@trellis/foundation/command'
@@ -23,6 +23,8 @@ let installation: TestInstallation
 let openStack: OpenStack
 let account: ExampleAccount
 let bridge: Bridge
+let local: CloudClient
+let serverIds: readonly string[] = []
 const stack = new AsyncDisposableStack()
 
 const garden = (args: readonly string[], input?: string) =>
@@ -34,7 +36,7 @@ beforeAll(async () => {
   before = await takeHostSnapshot(runner, name)
   installation = stack.use(await prepareInstallation(name, prefix))
   await installation.must(['up'])
-  const local = stack.use(createCloudClient({ socketPath: installation.cloudSocket }))
+  local = stack.use(createCloudClient({ socketPath: installation.cloudSocket }))
   const [clock, random] = [createSystemClock(), createSystemRandom()]
   const address = `${prefix}.0.2`
   const cacheDirectory = process.env.TRELLIS_CACHE ?? '/var/cache/trellis'
@@ -90,12 +92,18 @@ describe('a shoot on OpenStack', () => {
       address: status.addresses.find(({ type }) => type === 'InternalIP')?.address,
     }))
     const servers = await account.servers()
+    serverIds = servers.map(({ id }) => id)
     const expected = servers.map(({ id, name: server, address }) => ({
       name: server,
       id: `openstack:///${openStack.region}/${id}`,
       address,
     }))
     expect(told.toSorted((a, b) => a.name.localeCompare(b.name))).toEqual(expected)
+  })
+
+  it('asks for each server once', () => {
+    const times = (call: string) => openStack.calls.filter((one) => one === call).length
+    expect(times('POST nova /v2.1/servers')).toBe(2)
   })
 
   it('is reached by its API server through the tunnel', async () => {
@@ -112,5 +120,7 @@ describe('a shoot on OpenStack', () => {
     await garden(['annotate', 'shoot', 'on-os', 'confirmation.gardener.cloud/deletion=true'])
     await garden(['delete', 'shoot', 'on-os', '--timeout=300s'])
     expect(await account.remains()).toEqual([])
+    const named = async () => (await local.listServers()).map(({ name: server }) => server)
+    await eventually(60, async () => expect((await named()).filter((one) => serverIds.includes(one))).toEqual([]))
   })
 })
