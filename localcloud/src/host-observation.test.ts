@@ -144,6 +144,21 @@ describe('identityFiles', () => {
     expect(settings).toContain('seedfrom: http://169.254.169.254/nocloud/\n')
     expect(settings).toContain('network: {config: disabled}\n')
   })
+  it('keep cloud-init from waiting for leases, and from networks that it cannot find, where OpenStack is imitated', () => {
+    const identity = {
+      instance: 'test',
+      serverId: 's',
+      name: 'one',
+      privateAddress: '10.0.0.2',
+      nameServer: '198.18.0.1',
+    }
+    const leases = (datasource?: 'Ec2' | 'OpenStack') =>
+      identityFiles({ ...identity, datasource }).find(({ path }) => path === '/etc/dhcp/dhclient.conf')?.content
+    expect(leases('OpenStack')).toBe('timeout 1;\n')
+    expect([leases('Ec2'), leases()]).toEqual([undefined, undefined])
+    const settings = identityFiles({ ...identity, datasource: 'OpenStack' }).map(({ content }) => content)
+    expect(settings.join()).toContain('    apply_network_config: false\n')
+  })
   it.each(['Ec2', 'OpenStack'] as const)(
     'tell cloud-init to ask for nothing but %s where that is imitated',
     (datasource) => {

@@ -34,7 +34,10 @@ datasource:
 network: {config: disabled}
 `
 
-/** The same for a cloud that is imitated. A container has no firmware by which cloud-init could know that cloud, so it is not to ask for any. */
+/**
+ * The same for a cloud that is imitated. A container has no firmware by which cloud-init could know that cloud, so it is not to ask for any; and the
+ * hardware addresses that OpenStack tells are not those of the machines, of which cloud-init makes an error before it sees that the network is none of its business.
+ */
 const imitationSettings: Readonly<Record<Datasource, string>> = {
   Ec2: `datasource_list: [Ec2]
 datasource:
@@ -47,8 +50,19 @@ network: {config: disabled}
 datasource:
   OpenStack:
     metadata_urls: [http://${metadataAddress}]
+    apply_network_config: false
 network: {config: disabled}
 `,
+}
+
+/**
+ * Addresses are configured before the first start and nobody gives any by DHCP. cloud-init's source for OpenStack asks all the same before it looks at the network that there is,
+ * and its client would wait a minute for an answer.
+ */
+const noLeases: MachineFile = {
+  path: '/etc/dhcp/dhclient.conf',
+  content: 'timeout 1;\n',
+  mode: 0o644,
 }
 
 /** Variables of the first process by which cloud-init knows a cloud where there is no firmware to tell; those of OpenStack are known since it had containers of its own. */
@@ -71,6 +85,7 @@ export function identityFiles(identity: MachineIdentity): readonly MachineFile[]
     ),
     file('/etc/resolv.conf', `nameserver ${identity.nameServer}\noptions timeout:1 attempts:1\n`),
     file('/etc/cloud/cloud.cfg.d/95-local-cloud.cfg', settings),
+    ...(identity.datasource === 'OpenStack' ? [noLeases] : []),
     { path: '/etc/machine-id', content: `${machineIdOf(identity)}\n`, mode: 0o444 },
   ]
 }

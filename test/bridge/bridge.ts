@@ -17,6 +17,8 @@ export interface BridgeOptions {
   readonly flavor: string
   /** Value of the tag by which the bridge knows what it has made. */
   readonly name: string
+  /** Between two looks at the imitated cloud; 500 unless told. */
+  readonly pauseMilliseconds?: number
 }
 
 /** Keeps a local machine for each server that an imitated cloud says it has. Disposing it takes all of them away. */
@@ -25,14 +27,14 @@ export interface Bridge extends AsyncDisposable {
   trouble(): string | undefined
 }
 
-const pauseMilliseconds = 500
+const usualPauseMilliseconds = 500
 const goneMilliseconds = 60_000
 const nothing: ImitatedWorld = { networks: [], servers: [], routes: [] }
 const bridgeTag = 'trellis.internal/bridge'
 
-/** Starts the bridge. It looks twice a second: neither an imitated cloud nor the local one can be watched. */
+/** Starts the bridge. It looks again and again: neither an imitated cloud nor the local one can be watched. */
 export function startBridge(options: BridgeOptions): Bridge {
-  const { clock, imitated } = options
+  const { clock, imitated, pauseMilliseconds = usualPauseMilliseconds } = options
   const stop = new AbortController()
   let trouble: string | undefined
   const follow = async () => {
@@ -56,7 +58,7 @@ export function startBridge(options: BridgeOptions): Bridge {
       for (let left = await look(options); left.networks.length > 0; left = await look(options)) {
         if (clock.now() > end) throw new Failure('Timeout', `left: ${JSON.stringify(left)}`)
         await pass(options, nothing)
-        await clock.sleep(pauseMilliseconds)
+        await clock.sleep(usualPauseMilliseconds)
       }
     },
   }

@@ -1,5 +1,5 @@
-import type { Administrator } from './administrator.ts'
-import { authUrlOf, type Layout, urlOf } from './layout.ts'
+import type { AdministeredService, Administrator } from './administrator.ts'
+import { type Layout, urlOf } from './layout.ts'
 import { region } from './settings.ts'
 
 interface Named {
@@ -7,25 +7,38 @@ interface Named {
   readonly name: string
 }
 
-/** Fills Keystone's catalogue with this start's addresses, and makes the users that services call each other as. Everything is made in one go: the databases are fresh. */
-export async function fillCatalogue(layout: Layout, administrator: Administrator): Promise<void> {
+/** Services that users call, and where. */
+export type PublicUrls = Readonly<Record<AdministeredService, string>>
+
+/**
+ * Fills Keystone's catalogue with this start's addresses, and makes the users that services call each other as. Everything is made in one go: the databases are
+ * fresh. Services call each other directly, whatever their users call.
+ */
+export async function fillCatalogue(
+  layout: Layout,
+  administrator: Administrator,
+  publicUrls: PublicUrls,
+): Promise<void> {
   const { call } = administrator
-  const addresses = [
-    { name: 'keystone', type: 'identity', url: authUrlOf(layout) },
-    { name: 'placement', type: 'placement', url: urlOf(layout, 'placement') },
-    { name: 'glance', type: 'image', url: urlOf(layout, 'glance') },
-    { name: 'nova', type: 'compute', url: `${urlOf(layout, 'nova')}/v2.1` },
-    { name: 'neutron', type: 'network', url: urlOf(layout, 'neutron') },
-  ]
-  const serve = async (id: string, url: string) => {
-    for (const kind of ['public', 'internal']) {
-      const endpoint = { service_id: id, interface: kind, region_id: region, url }
+  const services = [
+    { name: 'keystone', type: 'identity', path: '/v3' },
+    { name: 'placement', type: 'placement', path: '' },
+    { name: 'glance', type: 'image', path: '' },
+    { name: 'nova', type: 'compute', path: '/v2.1' },
+    { name: 'neutron', type: 'network', path: '' },
+  ] as const
+  for (const { path, ...service } of services) {
+    const { name } = service
+    const made = await call<{ service: Named }>('keystone', 'POST', '/services', { service })
+    const direct = urlOf(layout, name)
+    // No user calls Placement.
+    for (const [kind, url] of [
+      ['public', name === 'placement' ? direct : publicUrls[name]],
+      ['internal', direct],
+    ]) {
+      const endpoint = { service_id: made.service.id, interface: kind, region_id: region, url: `${url}${path}` }
       await call('keystone', 'POST', '/endpoints', { endpoint })
     }
-  }
-  for (const { url, ...service } of addresses) {
-    const made = await call<{ service: Named }>('keystone', 'POST', '/services', { service })
-    await serve(made.service.id, url)
   }
   await addUser(administrator, {
     user: 'svc',

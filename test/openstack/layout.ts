@@ -8,6 +8,7 @@ const listeners = [
   'glance',
   'neutron',
   'nova',
+  'metadata',
   'rabbitmq',
   'epmd',
   'erlang',

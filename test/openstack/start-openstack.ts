@@ -8,10 +8,11 @@ import type { Clock } from '@trellis/foundation/clock'
 import type { CommandRunner } from '@trellis/foundation/command'
 import type { Random } from '@trellis/foundation/random'
 import { type Administrator, createAdministrator } from './administrator.ts'
-import { addUser, fillCatalogue } from './catalogue.ts'
+import { addUser, fillCatalogue, type PublicUrls } from './catalogue.ts'
 import { configureAll, provideFirstData } from './first-data.ts'
 import { authUrlOf, chooseFreePorts, type Layout, urlOf } from './layout.ts'
 import { createProcesses, type Processes } from './processes.ts'
+import { type FrontPlace, startPublicFront } from './public-front.ts'
 import { startGlance } from './services/glance.ts'
 import { startKeystone } from './services/keystone.ts'
 import { startMariadb } from './services/mariadb.ts'
@@ -28,6 +29,8 @@ export interface OpenStackPorts {
   readonly runner: CommandRunner
   /** Where parts are kept, as in `/var/cache/trellis`. */
   readonly cacheDirectory: string
+  /** Where users reach the services, over TLS; unless told they do so on the loopback address, without. */
+  readonly front?: FrontPlace
   /** Told what takes long. */
   readonly onProgress?: (line: string) => void
 }
@@ -41,7 +44,12 @@ export interface Account {
 
 /** An OpenStack of the tests' own: real Keystone, Placement, Glance, Neutron and Nova. Disposing it leaves no trace. */
 export interface OpenStack extends AsyncDisposable {
+  /** Keystone, as users reach it. */
   readonly authUrl: string
+  /** PEM of the authority by which the services prove themselves to users; undefined where there is no TLS. */
+  readonly authority: string | undefined
+  /** Calls of users so far, as in `POST nova /v2.1/servers`; none is counted where there is no front. */
+  readonly calls: readonly string[]
   readonly region: string
   readonly administrator: Administrator
   /** A new project with one member. */
@@ -49,7 +57,9 @@ export interface OpenStack extends AsyncDisposable {
   /** The port on which volumes are to be served, as the catalogue says. */
   readonly volumePort: number
   /** Direct addresses, for proxies before them. */
-  readonly addresses: { readonly nova: string; readonly neutron: string; readonly glance: string }
+  readonly addresses: PublicUrls
+  /** Nova's metadata service, and what proves to it that the one who asks may ask for any server. */
+  readonly metadata: { readonly url: string; readonly sharedSecret: string }
 }
 
 const lockFile = join(import.meta.dirname, 'openstack.lock.txt')
@@ -77,16 +87,29 @@ export async function startOpenStack(ports: OpenStackPorts): Promise<OpenStack> 
   const processes = stack.use(createProcesses(layout, clock))
   await startAll(layout, processes, runner)
   const administrator = await createAdministrator(layout)
-  await fillCatalogue(layout, administrator)
+  const direct: PublicUrls = {
+    keystone: urlOf(layout, 'keystone'),
+    nova: urlOf(layout, 'nova'),
+    neutron: urlOf(layout, 'neutron'),
+    glance: urlOf(layout, 'glance'),
+  }
+  const front = ports.front === undefined ? undefined : stack.use(await startPublicFront(ports, ports.front, direct))
+  const urls = front?.urls ?? direct
+  await fillCatalogue(layout, administrator, urls)
   await untilUsable(processes, administrator)
   const owned = stack.move()
+  const authUrl = `${urls.keystone}/v3`
+  const trust = front === undefined ? undefined : { caCert: front.authority }
   return {
-    authUrl: authUrlOf(layout),
+    authUrl,
+    authority: front?.authority,
+    calls: front?.calls ?? [],
     region,
     administrator,
-    addAccount: () => addAccount(layout, administrator, random),
+    addAccount: () => addAccount(layout, administrator, { authURL: authUrl, ...trust }, random),
     volumePort: layout.ports.cinder,
-    addresses: { nova: urlOf(layout, 'nova'), neutron: urlOf(layout, 'neutron'), glance: urlOf(layout, 'glance') },
+    addresses: direct,
+    metadata: { url: urlOf(layout, 'metadata'), sharedSecret: layout.password },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
 }
@@ -122,7 +145,12 @@ async function untilUsable(processes: Processes, { call }: Administrator): Promi
   })
 }
 
-async function addAccount(layout: Layout, administrator: Administrator, random: Random): Promise<Account> {
+async function addAccount(
+  layout: Layout,
+  administrator: Administrator,
+  reach: Account['secret'],
+  random: Random,
+): Promise<Account> {
   const name = `demo-${random.text(6)}`
   const made = await addUser(administrator, {
     user: name,
@@ -133,7 +161,7 @@ async function addAccount(layout: Layout, administrator: Administrator, random: 
   return {
     ...made,
     secret: {
-      authURL: authUrlOf(layout),
+      ...reach,
       username: name,
       password: layout.password,
       domainName: 'Default',

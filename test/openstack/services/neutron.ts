@@ -23,7 +23,7 @@ export async function configureNeutron(layout: Layout): Promise<void> {
     },
     database: { connection: databaseUrl(layout, 'neutron'), max_pool_size: 5 },
     oslo_concurrency: { lock_path: pathOf(layout, 'state', 'locks') },
-    nova: serviceUser(layout),
+    nova: { ...serviceUser(layout), endpoint_type: 'internal' },
     keystone_authtoken: tokenCheck(layout),
     ml2: {
       type_drivers: 'flat,local,vxlan',

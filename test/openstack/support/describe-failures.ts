@@ -3,6 +3,7 @@ import { createOpenStackDriver } from '@trellis/cloudprovider/openstack/driver'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { expect, it } from 'vitest'
 import type { Administrator } from '../administrator.ts'
+import { makeApplicationCredential } from './application-credential.ts'
 import type { ClassParts } from './class-parts.ts'
 import { flavors } from './world.ts'
 
@@ -102,7 +103,7 @@ export function describeFailures(world: () => FailureWorld): void {
   it('logs in with application credentials, by id and by name', async () => {
     const { parts } = world()
     const { account } = parts
-    const made = await makeApplicationCredential(account.secret, account.user)
+    const made = await makeApplicationCredential(account, account.secret.authURL ?? '')
     const { authURL = '', username = '', domainName = '' } = account.secret
     const secrets: readonly Readonly<Record<string, string>>[] = [
       { authURL, applicationCredentialID: made.id, applicationCredentialSecret: made.secret },
@@ -118,38 +119,4 @@ export function describeFailures(world: () => FailureWorld): void {
       expect(await driver.listMachines({ ...requestFor('x'), secret })).toBeInstanceOf(Map)
     }
   })
-}
-
-interface ApplicationCredential {
-  readonly id: string
-  readonly name: string
-  readonly secret: string
-}
-
-/** Only users themselves can make application credentials. */
-async function makeApplicationCredential(
-  secret: Readonly<Record<string, string>>,
-  user: string,
-): Promise<ApplicationCredential> {
-  const { authURL = '', username, password, tenantName } = secret
-  const domain = { id: 'default' }
-  const headers = { 'content-type': 'application/json' }
-  const login = await fetch(`${authURL}/auth/tokens`, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify({
-      auth: {
-        identity: { methods: ['password'], password: { user: { name: username, domain, password } } },
-        scope: { project: { name: tenantName, domain } },
-      },
-    }),
-  })
-  const token = login.headers.get('x-subject-token') ?? ''
-  const response = await fetch(`${authURL}/users/${user}/application_credentials`, {
-    method: 'POST',
-    headers: { ...headers, 'x-auth-token': token },
-    body: JSON.stringify({ application_credential: { name: 'machines' } }),
-  })
-  expect(response.status).toBe(201)
-  return ((await response.json()) as { application_credential: ApplicationCredential }).application_credential
 }

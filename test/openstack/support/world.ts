@@ -30,14 +30,15 @@ export async function prepareWorld(openStack: World['openStack']): Promise<World
   }
   return {
     openStack,
-    image: await makeImage(administrator),
-    externalNetwork: await makeExternalNetwork(administrator),
+    image: await makeImage(administrator, 'tiny'),
+    externalNetwork: await makeExternalNetwork(administrator, 'outside'),
   }
 }
 
-async function makeImage({ call, upload }: Administrator): Promise<Named> {
+/** An image that every project sees. No hypervisor ever reads it. */
+export async function makeImage({ call, upload }: Administrator, name: string): Promise<Named> {
   const image = await call<Named>('glance', 'POST', '/images', {
-    name: 'tiny',
+    name,
     disk_format: 'raw',
     container_format: 'bare',
     visibility: 'public',
@@ -46,17 +47,18 @@ async function makeImage({ call, upload }: Administrator): Promise<Named> {
   return image
 }
 
-async function makeExternalNetwork({ call }: Administrator): Promise<Named> {
+/** A network to the outside with a subnet. */
+export async function makeExternalNetwork({ call }: Administrator, name: string): Promise<Named> {
   const { network } = await call<{ network: Named }>('neutron', 'POST', '/networks', {
     network: {
-      name: 'outside',
+      name,
       'router:external': true,
       'provider:network_type': 'flat',
       'provider:physical_network': 'physical',
     },
   })
   await call('neutron', 'POST', '/subnets', {
-    subnet: { name: 'outside', network_id: network.id, ip_version: 4, cidr: '172.31.255.0/24', enable_dhcp: false },
+    subnet: { name, network_id: network.id, ip_version: 4, cidr: '172.31.255.0/24', enable_dhcp: false },
   })
   return network
 }

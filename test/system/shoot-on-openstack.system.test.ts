@@ -1,0 +1,126 @@
+import { type CloudClient, createCloudClient } from '@trellis/cloudprovider/local/client'
+import { exampleGrowth, readExamples, workerOf } from '@trellis/cluster-bootstrap/testing/example-clouds'
+import { createSystemClock } from '@trellis/foundation/clock'
+import { createCommandRunner } from '@trellis/foundation/command'
+import { createSystemRandom } from '@trellis/foundation/random'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Bridge } from '../bridge/bridge.ts'
+import { startOpenStackBridge } from '../bridge/openstack/start-bridge.ts'
+import { type OpenStack, startOpenStack } from '../openstack/start-openstack.ts'
+import { type ExampleAccount, prepareExampleCloud } from '../openstack/support/example-cloud.ts'
+import { compareSnapshots, type HostSnapshot, takeHostSnapshot } from './support/host-snapshot.ts'
+import { eventually, prepareInstallation, type TestInstallation } from './support/installation.ts'
+import { agnhostImage, agnhostPod, asList } from './support/objects.ts'
+
+const [name, prefix] = ['onos', '198.22'] as const
+const runner = createCommandRunner()
+const image = agnhostImage(JSON.parse(process.env.TRELLIS_IMAGES ?? '{}') as Record<string, string>)
+/** Packages, the virtual environment and the databases are made here the first time. */
+const firstTimeMilliseconds = 1_800_000
+
+let before: HostSnapshot
+let installation: TestInstallation
+let openStack: OpenStack
+let account: ExampleAccount
+let bridge: Bridge
+let local: CloudClient
+let serverIds: readonly string[] = []
+const stack = new AsyncDisposableStack()
+
+const garden = (args: readonly string[], input?: string) =>
+  installation.must(['kubectl', '--garden', '--namespace', 'garden-local', ...args], input)
+const shoot = (args: readonly string[], input?: string) =>
+  installation.must(['kubectl', '--shoot', 'on-os', ...args], input)
+
+beforeAll(async () => {
+  before = await takeHostSnapshot(runner, name)
+  installation = stack.use(await prepareInstallation(name, prefix))
+  await installation.must(['up'])
+  local = stack.use(createCloudClient({ socketPath: installation.cloudSocket }))
+  const [clock, random] = [createSystemClock(), createSystemRandom()]
+  const address = `${prefix}.0.2`
+  const cacheDirectory = process.env.TRELLIS_CACHE ?? '/var/cache/trellis'
+  openStack = stack.use(await startOpenStack({ clock, random, runner, cacheDirectory, front: { address } }))
+  account = await prepareExampleCloud(openStack)
+  bridge = stack.use(await startOpenStackBridge({ clock, local, address, image: 'trellis-worker', openStack }))
+  await garden(['apply', '--server-side', '-f', '-'], asList(await exampleObjects()))
+}, firstTimeMilliseconds)
+
+afterAll(async () => {
+  await stack.disposeAsync()
+  expect(compareSnapshots(before, await takeHostSnapshot(runner, name))).toEqual([])
+})
+
+/** The example of OpenStack with two machines, at the address of this one, as a user with an application credential. */
+async function exampleObjects(): Promise<readonly object[]> {
+  const growth = await exampleGrowth('openstack')
+  const { cloudProfile, shoot: example } = growth
+  const { authUrl: keystoneURL, authority: keystoneCACert } = openStack
+  cloudProfile.spec.providerConfig = { ...cloudProfile.spec.providerConfig, keystoneURL, keystoneCACert }
+  // Volumes are Cinder's, which is not there: disks are those of the flavor.
+  Object.assign(workerOf(growth), { minimum: 2, maximum: 2, volume: undefined })
+  const [secret, ...rest] = await readExamples<object>('openstack', 'secret')
+  return [cloudProfile, { ...secret, stringData: account.credentials }, ...rest, example]
+}
+
+interface NodeView {
+  readonly metadata: { readonly name: string }
+  readonly spec: { readonly providerID: string }
+  readonly status: {
+    readonly addresses: readonly { readonly type: string; readonly address: string }[]
+    readonly conditions: readonly { readonly type: string; readonly status: string }[]
+  }
+}
+
+async function readyNodes(): Promise<readonly NodeView[]> {
+  const { items } = JSON.parse(await shoot(['get', 'nodes', '-o', 'json'])) as { items: readonly NodeView[] }
+  return items.filter(({ status }) =>
+    status.conditions.some(({ type, status: value }) => type === 'Ready' && value === 'True'),
+  )
+}
+
+describe('a shoot on OpenStack', () => {
+  it('gets nodes that are ready, each of which is a server of Nova', async () => {
+    const nodes = await eventually(300, async () => {
+      const ready = await readyNodes()
+      expect(ready, bridge.trouble()).toHaveLength(2)
+      return ready
+    })
+    const told = nodes.map(({ metadata, spec, status }) => ({
+      name: metadata.name,
+      id: spec.providerID,
+      address: status.addresses.find(({ type }) => type === 'InternalIP')?.address,
+    }))
+    const servers = await account.servers()
+    serverIds = servers.map(({ id }) => id)
+    const expected = servers.map(({ id, name: server, address }) => ({
+      name: server,
+      id: `openstack:///${openStack.region}/${id}`,
+      address,
+    }))
+    expect(told.toSorted((a, b) => a.name.localeCompare(b.name))).toEqual(expected)
+  })
+
+  it('asks for each server once', () => {
+    const times = (call: string) => openStack.calls.filter((one) => one === call).length
+    expect(times('POST nova /v2.1/servers')).toBe(2)
+  })
+
+  it('is reached by its API server through the tunnel', async () => {
+    await shoot(
+      ['apply', '--server-side', '-f', '-'],
+      asList([agnhostPod('web', image, ['netexec', '--http-port=8080'])]),
+    )
+    await shoot(['wait', 'pod/web', '--for=condition=Ready', '--timeout=120s'])
+    expect(await shoot(['exec', 'web', '--', '/agnhost', '--version'])).toContain('version')
+    await eventually(30, async () => expect(await shoot(['logs', 'web'])).toContain('8080'))
+  })
+
+  it('goes, and leaves nothing at OpenStack', async () => {
+    await garden(['annotate', 'shoot', 'on-os', 'confirmation.gardener.cloud/deletion=true'])
+    await garden(['delete', 'shoot', 'on-os', '--timeout=300s'])
+    expect(await account.remains()).toEqual([])
+    const named = async () => (await local.listServers()).map(({ name: server }) => server)
+    await eventually(60, async () => expect((await named()).filter((one) => serverIds.includes(one))).toEqual([]))
+  })
+})
