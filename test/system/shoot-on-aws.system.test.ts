@@ -7,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type AwsWithMachines, startAws } from '../bridge/aws/start-aws.ts'
 import { compareSnapshots, type HostSnapshot, takeHostSnapshot } from './support/host-snapshot.ts'
 import { eventually, prepareInstallation, type TestInstallation } from './support/installation.ts'
-import { agnhostImage, asList, webServer } from './support/objects.ts'
+import { expectPodsReachEachOther } from './support/node-to-node.ts'
+import { agnhostImage, asList } from './support/objects.ts'
+import { deleteShoot } from './support/shoots.ts'
 
 const [name, prefix] = ['onaws', '198.21'] as const
 const runner = createCommandRunner()
@@ -29,7 +31,7 @@ beforeAll(async () => {
   installation = stack.use(await prepareInstallation(name, prefix))
   await installation.must(['up'])
   // Its machines would be two more on this host, for nothing.
-  await deleteShoot('first')
+  await deleteShoot(installation, 'first')
   const local = stack.use(createCloudClient({ socketPath: installation.cloudSocket }))
   const ports = { clock: createSystemClock(), random: createSystemRandom(), local }
   aws = stack.use(await startAws({ ...ports, address: `${prefix}.0.2`, image: 'trellis-worker' }))
@@ -40,11 +42,6 @@ afterAll(async () => {
   await stack.disposeAsync()
   expect(compareSnapshots(before, await takeHostSnapshot(runner, name))).toEqual([])
 })
-
-async function deleteShoot(which: string): Promise<void> {
-  await garden(['annotate', 'shoot', which, 'confirmation.gardener.cloud/deletion=true'])
-  await garden(['delete', 'shoot', which, '--timeout=180s'])
-}
 
 /** The example of AWS, in the region and at the address of this one. */
 async function objectsFor({ url, region }: AwsWithMachines): Promise<readonly object[]> {
@@ -65,12 +62,6 @@ interface NodeView {
   readonly metadata: { readonly name: string }
   readonly spec: { readonly providerID: string }
   readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] }
-}
-
-interface PodView {
-  readonly metadata: { readonly name: string }
-  readonly spec: { readonly nodeName: string }
-  readonly status: { readonly podIP: string }
 }
 
 async function nodes(): Promise<readonly NodeView[]> {
@@ -98,17 +89,11 @@ describe('a shoot on AWS', () => {
       expect(conditions.filter((one) => one.status !== 'True')).toEqual([])
       expect(status.lastOperation.state).toBe('Succeeded')
     })
-    await shoot(['apply', '--server-side', '-f', '-'], asList(webServer(image, 2)))
-    await shoot(['rollout', 'status', 'deployment/web', '--timeout=120s'])
-    const pods = JSON.parse(await shoot(['get', 'pods', '-l', 'app=web', '-o', 'json'])).items as readonly PodView[]
-    const [one, other] = pods
-    expect(new Set(pods.map(({ spec }) => spec.nodeName)).size).toBe(2)
-    const dial = ['/agnhost', 'connect', '--timeout=5s', `${other?.status.podIP}:8080`]
-    await eventually(60, () => shoot(['exec', one?.metadata.name ?? '', '--', ...dial]))
+    await expectPodsReachEachOther(shoot, image)
   })
 
   it('goes, and leaves nothing at AWS', async () => {
-    await deleteShoot('on-aws')
+    await deleteShoot(installation, 'on-aws')
     const filter = { 'Filter.1.Name': 'tag-key', 'Filter.1.Value.1': `kubernetes.io/cluster/${technicalId}` }
     for (const action of ['DescribeVpcs', 'DescribeSubnets', 'DescribeVolumes', 'DescribeNetworkInterfaces']) {
       expect(await aws.moto.ask('ec2', action, filter), action).not.toContain(technicalId)

@@ -10,7 +10,9 @@ import { type OpenStack, startOpenStack } from '../openstack/start-openstack.ts'
 import { type ExampleAccount, prepareExampleCloud } from '../openstack/support/example-cloud.ts'
 import { compareSnapshots, type HostSnapshot, takeHostSnapshot } from './support/host-snapshot.ts'
 import { eventually, prepareInstallation, type TestInstallation } from './support/installation.ts'
+import { expectPodsReachEachOther } from './support/node-to-node.ts'
 import { agnhostImage, agnhostPod, asList } from './support/objects.ts'
+import { deleteShoot } from './support/shoots.ts'
 
 const [name, prefix] = ['onos', '198.22'] as const
 const runner = createCommandRunner()
@@ -36,6 +38,8 @@ beforeAll(async () => {
   before = await takeHostSnapshot(runner, name)
   installation = stack.use(await prepareInstallation(name, prefix))
   await installation.must(['up'])
+  // Its machines would be two more on this host, for nothing.
+  await deleteShoot(installation, 'first')
   local = stack.use(createCloudClient({ socketPath: installation.cloudSocket }))
   const [clock, random] = [createSystemClock(), createSystemRandom()]
   const address = `${prefix}.0.2`
@@ -114,6 +118,10 @@ describe('a shoot on OpenStack', () => {
     await shoot(['wait', 'pod/web', '--for=condition=Ready', '--timeout=120s'])
     expect(await shoot(['exec', 'web', '--', '/agnhost', '--version'])).toContain('version')
     await eventually(30, async () => expect(await shoot(['logs', 'web'])).toContain('8080'))
+  })
+
+  it('has pods that reach each other from node to node, by the routes of its router', async () => {
+    await expectPodsReachEachOther(shoot, image)
   })
 
   it('goes, and leaves nothing at OpenStack', async () => {

@@ -1,3 +1,12 @@
+import type { TestInstallation } from './installation.ts'
+
+/** Deletes a shoot of the local project and waits until it is gone, three minutes at most. */
+export async function deleteShoot({ must }: TestInstallation, name: string): Promise<void> {
+  const garden = ['kubectl', '--garden', '--namespace', 'garden-local']
+  await must([...garden, 'annotate', 'shoot', name, 'confirmation.gardener.cloud/deletion=true'])
+  await must([...garden, 'delete', 'shoot', name, '--timeout=180s'])
+}
+
 /** What may be wrong with a shoot. */
 export interface ShootChange {
   readonly colour?: string
