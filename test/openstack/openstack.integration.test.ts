@@ -1,6 +1,6 @@
 import { describeCloudRoutes } from '@trellis/cloudprovider/contract/testing/cloud-network-conformance'
 import { describeDriver } from '@trellis/cloudprovider/contract/testing/driver-conformance'
-import { describeInfrastructure } from '@trellis/cluster-bootstrap/testing/infrastructure-conformance-over-network'
+import { describeInfrastructure } from '@trellis/cluster-bootstrap/testing/infrastructure-conformance'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner } from '@trellis/foundation/command'
 import { createSystemRandom } from '@trellis/foundation/random'

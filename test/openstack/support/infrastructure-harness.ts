@@ -1,7 +1,7 @@
 import type { OpenStackClient } from '@trellis/cloudprovider/openstack/client'
 import { connectOpenStack } from '@trellis/cloudprovider/openstack/connect'
 import { createOpenStackInfrastructure } from '@trellis/cluster-bootstrap/infrastructure/openstack/engine'
-import type { InfrastructureHarness } from '@trellis/cluster-bootstrap/testing/infrastructure-conformance-over-network'
+import type { InfrastructureHarness } from '@trellis/cluster-bootstrap/testing/infrastructure-conformance'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createSystemRandom } from '@trellis/foundation/random'
 import type { Account } from '../start-openstack.ts'
