@@ -113,8 +113,6 @@ export function createManager(given: ManagerOptions): Manager {
       const running = Object.values(informers).map((informer) => informer.run(signal))
       const client = needTarget(options.controllers) ? options.target : undefined
       target = client === undefined ? undefined : startTarget({ ...options, client }, signal)
-      // Not only once machines are known: a target that falls silent before that is silent all the same.
-      expectTarget(options, target, apiServers, signal)
       try {
         await Promise.all(Object.values(informers).map((informer) => informer.synced(signal)))
       } catch (error) {
@@ -122,7 +120,7 @@ export function createManager(given: ManagerOptions): Manager {
         throw error
       }
       options.log.info({ namespace, provider: options.driver.provider }, 'controllers start')
-      apiServers.expect('control cluster', () => options.control.find(machines, { namespace, name: noObject }), signal)
+      expectAnswers(options, target, apiServers, signal)
       await runControllers({ options, informers, events, times, queues, target, apiServers }, signal)
       await Promise.all(running)
     },
@@ -142,20 +140,19 @@ function withTellingClients(options: ManagerOptions, apiServers: ApiServerGuard)
   }
 }
 
-/** What is asked for when nothing was heard: an object that does not exist, which costs a server next to nothing. */
-const noObject = 'machine-safety-check'
-
-/** From its first answer on; one that never answered is one that starts, and its machines are made meanwhile. */
-function expectTarget(
-  { control, target: client }: ManagerOptions,
+/** What is asked when nothing was heard: for objects that do not exist, which costs a server next to nothing. */
+function expectAnswers(
+  { control, target: client, namespace }: ManagerOptions,
   target: TargetContext | undefined,
   apiServers: ApiServerGuard,
   signal: AbortSignal,
 ): void {
+  const name = 'machine-safety-check'
+  apiServers.expect('control cluster', () => control.find(machines, { namespace, name }), signal)
   if (client === undefined || client === control) return
-  target?.answered.then(() => {
-    if (!signal.aborted) apiServers.expect('target cluster', () => client.find(nodes, { name: noObject }), signal)
-  })
+  const expectTarget = () => apiServers.expect('target cluster', () => client.find(nodes, { name }), signal)
+  // A target that never answered is one that starts: its machines are made meanwhile.
+  target?.answered.then(expectTarget)
 }
 
 function createInformers(options: ManagerOptions): Informers {

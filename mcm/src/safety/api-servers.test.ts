@@ -34,6 +34,18 @@ function guardOver(ask: () => Promise<unknown>) {
 }
 
 describe('the guard over API servers', () => {
+  it('freezes at once where nobody answered for long before that was expected', async () => {
+    const { clock, guard, tell, begin } = guardOver(() => Promise.reject(new Failure('Unavailable', 'nobody')))
+    tell(false)
+    await clock.advance(31 * second)
+    tell(false)
+    expect(guard.frozen()).toBeUndefined()
+    begin()
+    expect(guard.frozen()).toContain('target cluster')
+    tell(true)
+    expect(guard.frozen()).toBeUndefined()
+  })
+
   it('asks nothing while something is heard', async () => {
     const { clock, guard, tell, begin, asked } = guardOver(async () => {})
     begin()

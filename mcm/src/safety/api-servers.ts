@@ -96,9 +96,12 @@ export function createApiServerGuard(
     expect: (name, ask, signal) => {
       const server = serverOf(name)
       server.ask = ask
-      server.lastAnswer = clock.now()
-      server.silentSince = undefined
-      arm(name, server, quietMilliseconds)
+      // One that was asked in vain before anybody expected it to answer is silent since then.
+      if (server.silentSince !== undefined) look(name, server)
+      else {
+        server.lastAnswer = clock.now()
+        arm(name, server, quietMilliseconds)
+      }
       signal.addEventListener('abort', () => server.timer?.cancel(), { once: true })
     },
     frozen: () =>
