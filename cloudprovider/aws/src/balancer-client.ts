@@ -1,6 +1,7 @@
 import type * as BalancerSdk from '@aws-sdk/client-elastic-load-balancing-v2'
 import { isFailure } from '@trellis/foundation/failure'
 import { present } from './answers.ts'
+import { allPages } from './balancer-pages.ts'
 import type { Balancer, BalancerClient, Listener, TargetGroup } from './balancer-types.ts'
 import { type AwsCaller, type AwsConnectionOptions, clientConfiguration, createCaller } from './caller.ts'
 import { tagList } from './run-request.ts'
@@ -257,20 +258,4 @@ async function ifThere<Value>(ask: () => Promise<Value | undefined>): Promise<Va
     if (isFailure(error, 'NotFound')) return undefined
     throw error
   }
-}
-
-async function allPages<Found>(
-  ask: (marker: { readonly Marker?: string }) => Promise<{
-    readonly found: readonly Found[]
-    readonly next: string | undefined
-  }>,
-): Promise<readonly Found[]> {
-  const all: Found[] = []
-  let marker: string | undefined
-  do {
-    const { found, next } = await ask(marker === undefined ? {} : { Marker: marker })
-    all.push(...found)
-    marker = next === '' ? undefined : next
-  } while (marker !== undefined)
-  return all
 }

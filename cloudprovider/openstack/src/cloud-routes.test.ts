@@ -65,7 +65,7 @@ describe('the words of Neutron', () => {
   afterEach(() => cloud?.[Symbol.asyncDispose]())
 
   it('are the actions that add and take single routes', async () => {
-    cloud = await startScriptedCloud(() => Date.now())
+    cloud = await startScriptedCloud(createSystemClock().now)
     const router = { id: 'r-1', name: 'one', external_gateway_info: null, routes: [] }
     cloud.answer = ({ path }) => ({
       status: 200,

@@ -1,6 +1,7 @@
 import type * as ClassicSdk from '@aws-sdk/client-elastic-load-balancing'
 import type * as CurrentSdk from '@aws-sdk/client-elastic-load-balancing-v2'
 import { readTags } from '@trellis/cloudprovider/aws/answers'
+import { allPages } from '@trellis/cloudprovider/aws/balancer-pages'
 import {
   type AwsCaller,
   type AwsConnectionOptions,
@@ -129,22 +130,6 @@ function withTags({ call }: Pick<CurrentCaller, 'call'>, arns: readonly string[]
       tags: readTags(Tags),
     }))
   })
-}
-
-async function allPages(
-  ask: (marker: { readonly Marker?: string }) => Promise<{
-    readonly found: readonly string[]
-    readonly next: string | undefined
-  }>,
-): Promise<readonly string[]> {
-  const all: string[] = []
-  let marker: string | undefined
-  do {
-    const { found, next } = await ask(marker === undefined ? {} : { Marker: marker })
-    all.push(...found)
-    marker = next === '' ? undefined : next
-  } while (marker !== undefined)
-  return all
 }
 
 async function inPortions<Found>(
