@@ -174,6 +174,15 @@ describe('decidePreservation', () => {
     expect(well).toEqual({ expiry: null, annotations: { [preserve]: null }, drain: false })
   })
 
+  it('lets pods in again with its end also while the machine is failed, since that may recover before it is replaced', () => {
+    const failed = machine('Failed', { [noted]: 'now' }, end)
+    const kept = node({ [preserve]: 'now' }, { spec: { taints: [taint], unschedulable: true } })
+    expect(decide(failed, kept, epoch + 96 * hours).wishes).toMatchObject({ untaint: [taint], uncordon: true })
+    expect(decide(failed, kept, epoch).wishes).not.toHaveProperty('uncordon')
+    const cordonedByHand = node({ [preserve]: 'now' }, { spec: { unschedulable: true } })
+    expect(decide(failed, cordonedByHand, epoch + 96 * hours).wishes).not.toHaveProperty('uncordon')
+  })
+
   it('leaves a word that its time is over with a failed machine until that recovers or is preserved anew', () => {
     const over = machine('Failed', { [preserve]: 'expired' })
     expect(decide(over, node())).toEqual({ drain: false })

@@ -149,8 +149,10 @@ function nodePart(node: Node, state: NodeState): Pick<PreservationDecision, 'wis
   const wanted = conditionOf(value, expiry)
   const wishes: NodeWishes = {
     annotations: nodeAnnotations(node, state),
-    ...(expiry !== undefined && failed ? { taints: [taint] } : { untaint: [taint] }),
-    ...(tainted && !failed ? { uncordon: true } : {}),
+    // What the taint tells of, that pods were sent away, is undone with it: a failed machine whose time is over may recover as well as go.
+    ...(expiry !== undefined && failed
+      ? { taints: [taint] }
+      : { untaint: [taint], ...(tainted ? { uncordon: true } : {}) }),
   }
   const says = stated?.status === wanted.status && stated.reason === wanted.reason && stated.message === wanted.message
   return { wishes, ...(says || (expiry === undefined && stated?.status !== 'True') ? {} : { condition: wanted }) }

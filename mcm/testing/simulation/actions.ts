@@ -153,12 +153,14 @@ function objectHandlers({ control, target, namespace, now, onDeletion, mayBeRead
       const found = await node(pick)
       if (found === undefined || (ready && mayBeReady?.(found.metadata.name) === false)) return
       const at = new Date(now()).toISOString().replace(/\.\d+Z$/, 'Z')
+      const status = ready ? ('True' as const) : ('False' as const)
+      const before = found.status?.conditions?.find(({ type }) => type === 'Ready')
       const condition = {
         type: 'Ready',
-        status: ready ? ('True' as const) : ('False' as const),
+        status,
         reason: ready ? 'KubeletReady' : 'KubeletNotReady',
         message: '',
-        lastTransitionTime: at,
+        lastTransitionTime: before?.status === status ? before.lastTransitionTime : at,
       }
       const others = (found.status?.conditions ?? []).filter(({ type }) => type !== 'Ready')
       const patch = { status: { conditions: [...others, condition] } }

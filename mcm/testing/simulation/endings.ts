@@ -1,4 +1,4 @@
-import { nodes } from '@trellis/api/core/node'
+import { type Node, type NodeStatusCondition, nodes } from '@trellis/api/core/node'
 import { pods } from '@trellis/api/core/pod'
 import { volumeAttachments } from '@trellis/api/core/storage'
 import { type Machine, machines } from '@trellis/api/machine/machine'
@@ -111,7 +111,7 @@ export const deadNodeMilliseconds = 300_000
 
 /**
  * No drain skipped: when the cloud is asked to delete the server of a machine, no pod that must leave is on its node, unless the drain was forced by its
- * rules: by label, by its timeout, because the node had not been ready for five minutes or was deleted by hand,
+ * rules: by label, by its timeout, because the node, as it could be seen last, had not been ready for five minutes or was deleted by hand,
  * or because the cluster does not answer and the machine was never seen as its node. The server of a machine that nobody asked to go is never deleted once it is a node: before,
  * a machine that takes another class removes what an earlier try may have left.
  * *No torn volumes*: nor, without force, is a volume still attached that its pod needed a moment ago; for longer than the detach timeout none is waited for.
@@ -119,6 +119,7 @@ export const deadNodeMilliseconds = 300_000
 export function noSkippedDrains(world: World): Invariant {
   let broken: Breach | undefined
   const forced = new Set<string>()
+  const lastSight = createLastSight(world)
   world.onServerDeletion((machineName) => {
     const server = world.cloud.servers().find((one) => one.machineName === machineName)
     if (broken !== undefined || server === undefined) return
@@ -132,7 +133,7 @@ export function noSkippedDrains(world: World): Invariant {
       isLeaving(machine) &&
       !forced.has(machineName) &&
       !isUnseen(world, machine) &&
-      !wasForced(world, machine)
+      !wasForced(world, machine, lastSight.of(machineName))
     ) {
       const left = world.target.peek(pods).filter((pod) => pod.spec?.nodeName === machineName && mustLeave(pod))
       const names = left.map(({ metadata }) => metadata.name)
@@ -143,9 +144,11 @@ export function noSkippedDrains(world: World): Invariant {
   })
   return {
     check: () => {
+      lastSight.look()
       // A drain that was forced stays so, whatever becomes of its node.
       for (const machine of world.control.peek(machines)) {
-        if (isLeaving(machine) && wasForced(world, machine)) forced.add(machine.metadata.name)
+        const { name } = machine.metadata
+        if (isLeaving(machine) && wasForced(world, machine, lastSight.of(name))) forced.add(name)
       }
       if (broken !== undefined) throw broken
     },
@@ -175,16 +178,37 @@ function isUnseen({ clock, faults }: World, { status }: Machine): boolean {
   return isSilent && (status?.conditions ?? []).length === 0
 }
 
-function wasForced({ clock, target }: World, machine: Machine): boolean {
+/** How a Ready condition stood when the controllers could see it last: what changes while its cluster is silent they cannot know. */
+function createLastSight({ clock, target, faults }: World) {
+  const sights = new Map<string, NodeStatusCondition | undefined>()
+  return {
+    look: () => {
+      if (faults.outages.target || clock.now() < faults.silentUntil.target) return
+      sights.clear()
+      for (const node of target.peek(nodes)) sights.set(node.metadata.name, readyOf(node))
+    },
+    of: (nodeName: string) => sights.get(nodeName),
+  }
+}
+
+function readyOf({ status }: Node): NodeStatusCondition | undefined {
+  return status?.conditions?.find(({ type }) => type === 'Ready')
+}
+
+function isDead({ clock }: World, ready: NodeStatusCondition | undefined): boolean {
+  if (ready === undefined || ready.status === 'True') return false
+  return clock.now() - Date.parse(ready.lastTransitionTime ?? '') > deadNodeMilliseconds
+}
+
+function wasForced(world: World, machine: Machine, lastSight: NodeStatusCondition | undefined): boolean {
+  const { clock, target } = world
   if (machine.metadata.labels?.[machineLabels.forceDeletion] !== undefined) return true
   const asked = Date.parse(machine.metadata.deletionTimestamp ?? '')
   if (clock.now() - asked >= limits.drainTimeoutMilliseconds) return true
   const node = target.peek(nodes).find(({ metadata }) => metadata.name === machine.metadata.name)
   // Without a Node there is nobody left to stop its pods; whoever deleted it took that upon himself.
   if (node === undefined) return true
-  const ready = node.status?.conditions?.find(({ type }) => type === 'Ready')
-  if (ready === undefined || ready.status === 'True') return false
-  return clock.now() - Date.parse(ready.lastTransitionTime ?? '') > deadNodeMilliseconds
+  return isDead(world, readyOf(node)) || isDead(world, lastSight)
 }
 
 function seconds(milliseconds: number): string {
