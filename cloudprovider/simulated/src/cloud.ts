@@ -42,6 +42,8 @@ export type ServerListener = (server: SimulatedServer, change: 'running' | 'fail
 export interface SimulatedCloud {
   /** Every server there is, oldest first: the truth, without lag. */
   servers(): readonly SimulatedServer[]
+  /** Whether a server is still there, without lag. */
+  has(server: SimulatedServer): boolean
   /** Most servers that ever existed at one time. */
   peak(): number
   /** Calls so far, by operation. */
@@ -54,7 +56,7 @@ export interface SimulatedCloud {
   /** Gives a server these tags, and takes away all others. `NotFound` as above. */
   retag(server: SimulatedServer, tags: SimulatedServer['tags'], signal?: AbortSignal): Promise<void>
   remove(server: SimulatedServer, signal?: AbortSignal): Promise<void>
-  /** Servers as status and list show them, after one call's time. */
+  /** Servers as status and list show them, those of one machine or all, after one call's time. */
   look(
     operation: 'status' | 'list' | 'delete' | 'leftovers',
     machineName: string | undefined,
@@ -79,14 +81,10 @@ export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedS
   const gate = createGate(ports.clock, { settings, script, span })
   const answersEarly = settings.answersEarly === true
   const find = (wish: ServerWish, owned: Readonly<Record<string, string>>) =>
-    servers
-      .all()
-      .find(
-        ({ machineName, state, tags }) =>
-          machineName === wish.machineName && state !== 'deleting' && carries(tags, owned),
-      )
+    servers.all(wish.machineName).find(({ state, tags }) => state !== 'deleting' && carries(tags, owned))
   return {
-    servers: servers.all,
+    servers: () => servers.all(),
+    has: servers.has,
     peak: servers.peak,
     onChange: servers.onChange,
     calls: () => gate.calls,
@@ -128,7 +126,7 @@ export function createSimulatedCloud(ports: SimulatedPorts, settings: SimulatedS
     look: async (operation, machineName, signal) => {
       gate.enter(operation, machineName, signal)
       await gate.pause(operation === 'delete' ? 0 : settings.callMilliseconds, signal)
-      return operation === 'delete' ? servers.all() : servers.visible()
+      return operation === 'delete' ? servers.all(machineName) : servers.visible(machineName)
     },
   }
 }
@@ -186,9 +184,33 @@ function createGate(clock: Clock, { settings, script, span }: Rules) {
   }
 }
 
+/** Servers by id and by machine: what is asked of one machine costs the same however many there are. */
+function createRegister() {
+  const byId = new Map<string, SimulatedServer>()
+  const byMachine = new Map<string, readonly SimulatedServer[]>()
+  const of = (machineName: string) => byMachine.get(machineName) ?? []
+  return {
+    /** Oldest first. */
+    all: (machineName?: string) => (machineName === undefined ? [...byId.values()] : of(machineName)),
+    count: () => byId.size,
+    has: ({ id }: SimulatedServer) => byId.has(id),
+    add: (server: SimulatedServer) => {
+      byId.set(server.id, server)
+      byMachine.set(server.machineName, [...of(server.machineName), server])
+    },
+    /** Whether it was there. */
+    remove: ({ id, machineName }: SimulatedServer) => {
+      const left = of(machineName).filter((server) => server.id !== id)
+      if (left.length > 0) byMachine.set(machineName, left)
+      else byMachine.delete(machineName)
+      return byId.delete(id)
+    },
+  }
+}
+
 /** The servers themselves, and how they come and go in the course of time. */
 function createServers({ clock, random }: SimulatedPorts, { settings, script, span }: Rules) {
-  const servers = new Map<string, SimulatedServer>()
+  const servers = createRegister()
   const lately = new Map<string, { readonly server: SimulatedServer; readonly goneAt: number }>()
   const listeners = new Set<ServerListener>()
   const lag = settings.visibilityLagMilliseconds ?? 0
@@ -210,18 +232,19 @@ function createServers({ clock, random }: SimulatedPorts, { settings, script, sp
     tell(server, state)
   }
   const vanish = (server: SimulatedServer) => {
-    if (!servers.delete(server.id)) return
+    if (!servers.remove(server)) return
     if (lag > 0) lately.set(server.id, { server, goneAt: clock.now() })
     tell(server, 'gone')
   }
   return {
     boot,
     vanish,
-    all: () => [...servers.values()],
+    all: servers.all,
+    has: servers.has,
     /** What a cloud still shows of a server that is going or gone cannot be changed. */
-    need: ({ id, machineName, state }: SimulatedServer) => {
-      if (!servers.has(id) || state === 'deleting')
-        throw new Failure('NotFound', `the server ${id} of ${machineName} is gone`)
+    need: (server: SimulatedServer) => {
+      if (!servers.has(server) || server.state === 'deleting')
+        throw new Failure('NotFound', `the server ${server.id} of ${server.machineName} is gone`)
     },
     peak: () => peak,
     onChange: (listener: ServerListener) => {
@@ -234,7 +257,7 @@ function createServers({ clock, random }: SimulatedPorts, { settings, script, sp
       clock.setTimer(span(settings.deleteMilliseconds), () => vanish(server), { unref: true })
     },
     place: (wish: ServerWish): SimulatedServer => {
-      checkQuota(settings.quota ?? {}, wish.machineType, [...servers.values()])
+      if (settings.quota !== undefined) checkQuota(settings.quota, wish.machineType, servers.all())
       const now = clock.now()
       const initialized = settings.needsInitialization !== true
       const address = addressOf(addresses++)
@@ -248,16 +271,17 @@ function createServers({ clock, random }: SimulatedPorts, { settings, script, sp
         initialized,
         changedAt: now,
       }
-      servers.set(id, server)
-      peak = Math.max(peak, servers.size)
+      servers.add(server)
+      peak = Math.max(peak, servers.count())
       clock.setTimer(span(settings.createMilliseconds), () => boot(server), { unref: true })
       return server
     },
-    visible: () => {
+    visible: (machineName: string | undefined) => {
       const horizon = clock.now() - lag
       for (const [id, { goneAt }] of lately) if (goneAt <= horizon) lately.delete(id)
-      const shown = [...servers.values()].filter((server) => server.createdAt <= horizon)
-      return [...shown, ...[...lately.values()].map(({ server }) => server)]
+      const shown = servers.all(machineName).filter((server) => server.createdAt <= horizon)
+      const gone = [...lately.values()].map(({ server }) => server)
+      return [...shown, ...gone.filter((server) => machineName === undefined || server.machineName === machineName)]
     },
   }
 }

@@ -30,8 +30,7 @@ export function createSimulatedDriver(cloud: SimulatedCloud): Driver {
     signal: AbortSignal | undefined,
   ): Promise<MachineDeletion> => {
     await Promise.all(doomed.map((server) => cloud.remove(server, signal)))
-    const left = new Set(cloud.servers().map(({ id }) => id))
-    return doomed.some(({ id }) => left.has(id)) ? 'deleting' : 'gone'
+    return doomed.some(cloud.has) ? 'deleting' : 'gone'
   }
   return {
     provider: simulatedProvider,
@@ -121,7 +120,7 @@ function volumeIdsOf({ csi }: Readonly<Record<string, unknown>>): readonly strin
 
 function own(servers: readonly SimulatedServer[], request: MachineRequest): readonly SimulatedServer[] {
   const tags = ownershipTags(parseProviderSpec(request.providerSpec).tags)
-  return servers.filter((server) => server.machineName === request.machineName && carries(server.tags, tags))
+  return servers.filter((server) => carries(server.tags, tags))
 }
 
 function failed(server: SimulatedServer): Failure {

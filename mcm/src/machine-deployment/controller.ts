@@ -105,16 +105,20 @@ function rememberedMachines({ machines, machineReader }: MachineDeploymentContex
   }
 }
 
+/** Whether this process gave machines of one of its sets to another, and the informer has not seen it yet. */
 function isMoving(
-  { sets }: MachineDeploymentContext,
+  { sets, machines }: MachineDeploymentContext,
   { metadata }: MachineDeployment,
   machinesOf: MachinesOf,
 ): boolean {
-  return sets
-    .byIndex('owner', metadata.uid ?? '')
-    .some((set) =>
-      machinesOf(set).some((machine) => (controllerOf(machine)?.uid ?? set.metadata.uid) !== set.metadata.uid),
+  return sets.byIndex('owner', metadata.uid ?? '').some((set) => {
+    const { uid = '' } = set.metadata
+    const shown = machines.byIndex('owner', uid)
+    // Only what this process wrote can differ from what is shown.
+    return machinesOf(set).some(
+      (machine, index) => machine !== shown[index] && (controllerOf(machine)?.uid ?? uid) !== uid,
     )
+  })
 }
 
 /** Comes back for the nearest of its deadlines. */
