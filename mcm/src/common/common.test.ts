@@ -10,7 +10,6 @@ import { describe, expect, it } from 'vitest'
 import { at, machineIn, ownedBy, setOf } from '../../testing/objects.ts'
 import { formatDuration, parseDuration } from './duration.ts'
 import { canonicalJson, sameJson } from './equality.ts'
-import { flockMilliseconds } from './flock.ts'
 import { createFreshReader } from './freshness.ts'
 import { settleInTurns } from './in-turns.ts'
 import { claim, controllerOf, controllerReference } from './ownership.ts'
@@ -40,17 +39,6 @@ describe('durations', () => {
         expect(parseDuration(formatDuration(seconds * 1000), 'f')).toBe(seconds * 1000)
       }),
     )
-  })
-})
-
-describe('a flock', () => {
-  it.each([
-    [0, 100],
-    [500, 100],
-    [1000, 200],
-    [100_000, 1000],
-  ])('of %d is counted after %d ms', (machines, milliseconds) => {
-    expect(flockMilliseconds(machines)).toBe(milliseconds)
   })
 })
 

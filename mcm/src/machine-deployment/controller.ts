@@ -6,7 +6,7 @@ import {
 } from '@trellis/api/machine/machine-deployment'
 import type { MachineSet } from '@trellis/api/machine/machine-set'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
-import { flockMilliseconds } from '../common/flock.ts'
+import { flockMilliseconds, onlyStatusChanged } from '../common/flock.ts'
 import { controllerOf } from '../common/ownership.ts'
 import { flawOf, resolveClass } from '../machine-class/resolve.ts'
 import { minReadyMilliseconds, nextAvailability } from '../machine-set/availability.ts'
@@ -171,10 +171,19 @@ function followChanges(context: MachineDeploymentContext, controller: Controller
     if (owner !== undefined) controller.enqueueAfter(owner.name, flockMilliseconds(count))
     else if (set !== undefined) wakeAll()
   }
+  const machinesOf = (deployment: MachineDeployment | undefined) =>
+    sets
+      .byIndex('owner', deployment?.metadata.uid ?? '')
+      .reduce((sum, { metadata }) => sum + machines.countByIndex('owner', metadata.uid ?? ''), 0)
   // Marks that a rollout left behind while nobody looked are found once the nodes are known.
   target?.nodes.synced().then(wakeAll, () => {})
   const stops = [
-    deployments.onChange(({ key }) => controller.enqueue(key.name)),
+    deployments.onChange((change) => {
+      // What this controller said itself gives it nothing to do at once.
+      if (onlyStatusChanged(change))
+        controller.enqueueAfter(change.key.name, flockMilliseconds(machinesOf(change.after)))
+      else controller.enqueue(change.key.name)
+    }),
     sets.onChange(({ before, after }) => wakeOwner(after ?? before)),
     machines.onChange(({ before, after }) => {
       const machine = after ?? before

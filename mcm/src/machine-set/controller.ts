@@ -3,7 +3,7 @@ import type { Machine } from '@trellis/api/machine/machine'
 import { type MachineSet, machineSets } from '@trellis/api/machine/machine-set'
 import { machineConditionReasons } from '@trellis/api/machine/well-known'
 import { again, type Controller, done, type Outcome } from '@trellis/kubernetes/controller'
-import { flockMilliseconds } from '../common/flock.ts'
+import { flockMilliseconds, onlyStatusChanged } from '../common/flock.ts'
 import { controllerOf } from '../common/ownership.ts'
 import { isLeaving } from '../machine/phase.ts'
 import { applyAll } from './apply.ts'
@@ -137,16 +137,20 @@ function candidatesOf({ machines: informer, namespace }: MachineSetContext, set:
 }
 
 function followChanges(context: MachineSetContext, expectations: Expectations, controller: Controller): () => void {
+  const wake = (name: string, uid = '') =>
+    controller.enqueueAfter(name, flockMilliseconds(context.machines.countByIndex('owner', uid)))
   const wakeOwner = (machine: Machine | undefined) => {
     if (machine === undefined) return
     const owner = controllerOf(machine)
-    const wake = (name: string, uid = '') =>
-      controller.enqueueAfter(name, flockMilliseconds(context.machines.countByIndex('owner', uid)))
     if (owner !== undefined) wake(owner.name, owner.uid)
     else for (const { metadata } of context.sets.list(context.namespace)) wake(metadata.name, metadata.uid)
   }
   const stops = [
-    context.sets.onChange(({ key }) => controller.enqueue(key.name)),
+    context.sets.onChange((change) => {
+      // What this controller said itself gives it nothing to do at once.
+      if (onlyStatusChanged(change)) wake(change.key.name, change.after?.metadata.uid)
+      else controller.enqueue(change.key.name)
+    }),
     context.machines.onChange(({ before, after }) => {
       const machine = after ?? before
       const state = after === undefined ? 'gone' : isLeaving(after) ? 'leaving' : 'present'
