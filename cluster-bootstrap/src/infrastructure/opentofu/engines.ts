@@ -36,10 +36,12 @@ const runsAtATime = 2
 
 const program = { graceMilliseconds: 60_000, settleMilliseconds: 15_000, parallelism: 10 }
 
-const modules: Readonly<Record<string, () => Promise<OpenTofuCloud>>> = {
-  aws: async () => (await import('./clouds/aws.ts')).awsModule(),
-  gcp: async () => (await import('./clouds/gcp.ts')).gcpModule(),
-  openstack: openStack,
+type CloudPorts = Pick<OpenTofuEnginesOptions, 'clock' | 'random'>
+
+const modules: Readonly<Record<string, (ports: CloudPorts) => Promise<OpenTofuCloud>>> = {
+  aws: async (ports) => (await import('./clouds/connected-aws.ts')).connectedAws(ports),
+  gcp: async ({ clock }) => (await import('./clouds/connected-gcp.ts')).connectedGcp({ clock }),
+  openstack: async (ports) => (await import('./clouds/connected-openstack.ts')).connectedOpenStack(ports),
 }
 
 /** Makes the engines of all clouds that have a module; what one needs is loaded when it is first asked for. */
@@ -47,9 +49,9 @@ export function createOpenTofuEngines(options: OpenTofuEnginesOptions, parts: Op
   const { clock, random, log, seed } = options
   const gate = createGate(runsAtATime)
   const made = new Map<string, Promise<InfrastructureEngine>>()
-  const make = async (load: () => Promise<OpenTofuCloud>): Promise<InfrastructureEngine> => {
+  const make = async (load: (ports: CloudPorts) => Promise<OpenTofuCloud>): Promise<InfrastructureEngine> => {
     const [cloud, { createOpenTofuInfrastructure }, { createOpenTofu }] = await Promise.all([
-      load(),
+      load({ clock, random }),
       import('./engine.ts'),
       import('./program.ts'),
     ])
@@ -68,16 +70,4 @@ export function createOpenTofuEngines(options: OpenTofuEnginesOptions, parts: Op
     made.set(type, engine)
     return engine
   }
-}
-
-async function openStack(): Promise<OpenTofuCloud> {
-  const [{ openStackModule }, { findExistingOpenStack }, { askOpenStack }] = await Promise.all([
-    import('./clouds/openstack.ts'),
-    import('./clouds/openstack-lookup.ts'),
-    import('./clouds/openstack-questions.ts'),
-  ])
-  return openStackModule({
-    findExisting: async (secret, variables, signal) =>
-      findExistingOpenStack(await askOpenStack({ secret, region: variables.region, signal }), variables),
-  })
 }

@@ -41,9 +41,10 @@ type Configuration = Static<typeof configurationSchema>
 
 const parse = configurationParser(configurationSchema)
 
-/** AWS, with the provider of `hashicorp/aws`. */
-export function awsModule(): OpenTofuCloud {
+/** AWS, with the provider of `hashicorp/aws`. What looks at the cloud is left to the caller: without it only what was noted is taken over. */
+export function awsModule(looks: Pick<OpenTofuCloud, 'findExisting' | 'removeLeftovers'> = {}): OpenTofuCloud {
   return {
+    ...looks,
     module: 'aws',
     variables: variablesOf,
     environment: ({ secret, region }) =>
