@@ -24,6 +24,7 @@ async function open(configuration: object) {
     cloud,
     /** The other engine gives things the names that the module gives them. */
     apply: () => createGoogleInfrastructure({ clock, endpoint: cloud.endpoint }).apply(request),
+    find: async () => tofu.findExisting?.(request, tofu.variables(request)),
     removeLeftovers: async () => tofu.removeLeftovers?.(request, tofu.variables(request)),
     [Symbol.asyncDispose]: () => cloud[Symbol.asyncDispose](),
   }
@@ -43,5 +44,47 @@ describe('what a cluster left at Google Cloud', () => {
     await stage.removeLeftovers()
     expect(thingsOf(stage.cloud)).toEqual(before)
     await stage.removeLeftovers()
+  })
+})
+
+const [global, regional] = ['projects/trellis-test/global', 'projects/trellis-test/regions/europe-west1']
+const name = 'shoot--test--one'
+
+/** What the module makes in any network, as the provider imports it. */
+const everywhere = {
+  'google_service_account.nodes': expect.stringMatching(
+    /^projects\/trellis-test\/serviceAccounts\/shoot--test--one-[0-9a-f]{8}@trellis-test\.iam\.gserviceaccount\.com$/,
+  ),
+  'google_compute_subnetwork.nodes': `${regional}/subnetworks/${name}-nodes`,
+  'google_compute_firewall.internal': `${global}/firewalls/${name}-allow-internal`,
+  'google_compute_firewall.external': `${global}/firewalls/${name}-allow-external`,
+  'google_compute_firewall.health_checks': `${global}/firewalls/${name}-allow-health`,
+}
+
+describe('looking for what exists at Google Cloud', () => {
+  it('finds all that the module makes, by what the other engine made', async () => {
+    await using stage = await open({ networks: { internal: '10.251.0.0/16' } })
+    expect(await stage.find()).toEqual({})
+    await stage.apply()
+    expect(await stage.find()).toEqual({
+      ...everywhere,
+      'google_compute_network.nodes[0]': `${global}/networks/${name}`,
+      'google_compute_subnetwork.internal[0]': `${regional}/subnetworks/${name}-internal`,
+      'google_compute_router.nodes[0]': `${regional}/routers/${name}-cloud-router`,
+      'google_compute_router_nat.nodes': `${regional}/routers/${name}-cloud-router/${name}-cloud-nat`,
+    })
+  })
+
+  it('takes over neither the network nor the router that the user brings', async () => {
+    await using stage = await open({ networks: { vpc: { name: 'shared', cloudRouter: { name: 'shared' } } } })
+    const { world } = stage.cloud
+    const routers = 'trellis-test/regions/europe-west1/routers'
+    world.put(routers, 'shared', { ...world.fresh('router', routers, 'shared'), nats: [{ name: 'of-others' }] })
+    expect(await stage.find()).toEqual({})
+    await stage.apply()
+    expect(await stage.find()).toEqual({
+      ...everywhere,
+      'google_compute_router_nat.nodes': `${regional}/routers/shared/${name}-cloud-nat`,
+    })
   })
 })

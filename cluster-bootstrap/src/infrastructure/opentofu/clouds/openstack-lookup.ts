@@ -2,6 +2,7 @@ import type { SecurityGroupRule } from '@trellis/cloudprovider/openstack/resourc
 import type { InfrastructureContext } from '../../openstack/context.ts'
 import { findOwn, unlessGone } from '../../openstack/named.ts'
 import type { Existing } from '../cloud.ts'
+import { presentOnly } from './present.ts'
 
 /**
  * What `modules/openstack` would make and the account has already, by name and mark and by what it hangs on: import identifiers by address. Throws `Conflict` when a name is
@@ -22,7 +23,7 @@ export async function findExistingOpenStack(context: InfrastructureContext): Pro
     bringsBoth ? undefined : findInterface(context, routerId ?? router?.id, subnetId ?? subnet?.id),
     group === undefined ? [] : client.securityGroupRules.list({ security_group_id: group.id }, call),
   ])
-  return present({
+  return presentOnly({
     'openstack_networking_router_v2.nodes[0]': router?.id,
     'openstack_networking_network_v2.nodes[0]': network?.id,
     'openstack_networking_subnet_v2.nodes[0]': subnet?.id,
@@ -72,8 +73,4 @@ function identifyRules(
     )?.id,
     ...Object.fromEntries(nodePorts),
   }
-}
-
-function present(found: Readonly<Record<string, string | undefined>>): Existing {
-  return Object.fromEntries(Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== undefined))
 }
