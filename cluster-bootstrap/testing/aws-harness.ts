@@ -11,7 +11,16 @@ import { createDyingProcess } from './dying-process.ts'
 import type { InfrastructureHarness, InfrastructureWish } from './infrastructure-conformance.ts'
 
 /** Names of the clients' methods that only look. */
-const questions = new Set(['find', 'hasDnsHostnames', 'role', 'policy', 'profile', 'inVpc', 'targetGroupsInVpc'])
+const questions = new Set([
+  'find',
+  'rulesOf',
+  'hasDnsHostnames',
+  'role',
+  'policy',
+  'profile',
+  'inVpc',
+  'targetGroupsInVpc',
+])
 const isQuestion = (name: string) => questions.has(name)
 
 /** Calls that only look. */
