@@ -13,12 +13,14 @@ import { createSystemRandom } from '@trellis/foundation/random'
 import { openLaboratory } from 'node-wireguard/testing/namespaces'
 import type { BenchContext } from './context.ts'
 import { type BenchOptions, benchHelp, type PartName, readOptions } from './options.ts'
+import { recoveryPart } from './parts/recovery.ts'
 import { streamsPart } from './parts/streams.ts'
 import { repositoryDirectory } from './programs.ts'
 import { mergeResults } from './statistics.ts'
 
 const parts: Readonly<Record<PartName, (context: BenchContext) => Promise<object>>> = {
   streams: streamsPart,
+  recovery: recoveryPart,
 }
 
 /** Each part has a laboratory of its own, so that what one leaves running does not slow the next. */

@@ -2,11 +2,11 @@ import { parseArgs } from 'node:util'
 import { Failure } from '@trellis/foundation/failure'
 
 /** The parts of the benchmark, in the order in which they run. */
-export const partNames = ['streams'] as const
+export const partNames = ['streams', 'recovery'] as const
 export type PartName = (typeof partNames)[number]
 
 /** What is compared, in the order of a round. */
-export const variantNames = ['raw', 'bare', 'tunnel'] as const
+export const variantNames = ['raw', 'bare', 'tunnel', 'openvpn', 'konnectivity'] as const
 export type VariantName = (typeof variantNames)[number]
 
 /** What is measured, and how much of it. */

@@ -65,10 +65,17 @@ export async function measureTraffic(
   return JSON.parse(await seed.run(process.execPath, traffic('client'), JSON.stringify(request))) as ClientResult
 }
 
+/** For a variant that has just been started. */
+const openMilliseconds = 45_000
+
 /** Waits until the pod answers. Throws with the last reason after so long. */
 export async function untilAnswered(rig: Rig, proxy?: ConnectProxy): Promise<void> {
-  await eventually('an answer of the pod', async () => {
-    const { roundTripMs } = await measureTraffic(rig, { mode: 'echo', seconds: 0.05 }, proxy)
-    return roundTripMs
-  })
+  await eventually(
+    'an answer of the pod',
+    async () => {
+      const { roundTripMs } = await measureTraffic(rig, { mode: 'echo', seconds: 0.05 }, proxy)
+      return roundTripMs
+    },
+    openMilliseconds,
+  )
 }

@@ -4,6 +4,8 @@ import type { VariantName } from '../options.ts'
 import { measureTraffic, untilAnswered } from '../rig.ts'
 import { median, medianRatio, round } from '../statistics.ts'
 import { openBare } from '../variants/bare.ts'
+import { openKonnectivity } from '../variants/konnectivity.ts'
+import { openOpenVpn } from '../variants/openvpn.ts'
 import { openRaw } from '../variants/raw.ts'
 import { openTunnel } from '../variants/tunnel.ts'
 import type { OpenVariant, Variant } from '../variants/variant.ts'
@@ -12,6 +14,8 @@ const variants: Readonly<Record<VariantName, Variant>> = {
   raw: openRaw,
   bare: openBare,
   tunnel: (context) => openTunnel(context),
+  openvpn: openOpenVpn,
+  konnectivity: openKonnectivity,
 }
 
 /** What was measured of one variant, round by round. */

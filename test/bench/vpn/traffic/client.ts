@@ -6,10 +6,11 @@ import { blockBytes, type ClientRequest, type ClientResult, type ConnectProxy } 
 
 /**
  * A program: connects to a traffic server, directly or through a proxy, and measures one stream or many small questions as its argument, a
- * `ClientRequest`, says. Prints a `ClientResult`; ends with code 1 and the reason on standard error when nothing comes for ten seconds.
+ * `ClientRequest`, says. Prints a `ClientResult`; ends with code 1 and the reason on standard error when nothing comes for some seconds.
  */
 const request = JSON.parse(process.argv[2] ?? '{}') as ClientRequest
-const silenceMilliseconds = 10_000
+// A question is asked again soon, so that a tunnel that has just come up is not missed.
+const silenceMilliseconds = request.mode === 'echo' ? 3000 : 10_000
 
 function finish(result: ClientResult): void {
   process.stdout.write(`${JSON.stringify(result)}\n`)

@@ -17,6 +17,8 @@ function serve(socket: Socket): void {
     if (end < 0) return
     socket.off('data', onHead)
     begin(socket, JSON.parse(head.subarray(0, end).toString()) as TrafficRequest)
+    // The first of what follows may have come along with the line.
+    if (end + 1 < head.length) socket.emit('data', head.subarray(end + 1))
   }
   socket.setNoDelay(true)
   socket.on('error', () => socket.destroy())
