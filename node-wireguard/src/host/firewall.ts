@@ -48,8 +48,8 @@ export function removalOf(tableName: string): string {
 
 function inputChain(configuration: HostConfiguration): Chain {
   const { links, addresses, firewall } = configuration
-  const names = links.map((link) => link.interfaceName)
-  const own = [...addresses, ...links.flatMap((link) => link.addresses ?? [])]
+  const names = links.map((link) => link.interfaceName).sort()
+  const own = [...addresses, ...links.flatMap((link) => link.addresses ?? []).sort()]
   return {
     name: 'input',
     hook: 'type filter hook input priority filter',

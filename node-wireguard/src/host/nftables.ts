@@ -7,9 +7,9 @@ export interface Chain {
   readonly rules: readonly string[]
 }
 
-/** Interface names as a rule compares with: one, or a set of several. */
+/** Interface names as a rule compares with: one, or a set of several, in an order that does not depend on theirs. */
 export function quotedNames(names: readonly string[]): string {
-  const quoted = names.map((name) => `"${name}"`)
+  const quoted = [...names].sort().map((name) => `"${name}"`)
   return quoted.length === 1 ? (quoted[0] ?? '') : `{ ${quoted.join(', ')} }`
 }
 
