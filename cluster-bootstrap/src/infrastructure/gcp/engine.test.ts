@@ -2,6 +2,7 @@ import { type GoogleCloud, startGoogleCloud } from '@trellis/cloudprovider/gcp/t
 import { Failure } from '@trellis/foundation/failure'
 import { describe, expect, it } from 'vitest'
 import type { Moment } from '../../../testing/dying-process.ts'
+import { gcpHoldings } from '../../../testing/gcp-holdings.ts'
 import { createHastyClock } from '../../../testing/hasty-clock.ts'
 import {
   describeInfrastructure,
@@ -15,18 +16,6 @@ import { createGoogleInfrastructure } from './engine.ts'
 const clock = createHastyClock()
 const region = 'europe-west1'
 const nodes = '10.250.0.0/16'
-const sorts = [
-  'addresses',
-  'firewalls',
-  'forwardingRules',
-  'networks',
-  'routers',
-  'routes',
-  'serviceAccounts',
-  'subnetworks',
-  'targetPools',
-]
-
 const root = 'spec.provider.infrastructureConfig'
 
 const changed = {
@@ -54,7 +43,7 @@ async function openLaw(): Promise<InfrastructureHarness> {
   const request = (cluster: string) => wishOf(cloud, cluster)
   const remains = async (cluster: string) => {
     const itself = new RegExp(`test-*${cluster.replaceAll('-', '-?')}(?![0-9])`)
-    return thingsOf(cloud).filter((one) => itself.test(one))
+    return gcpHoldings(cloud).filter((one) => itself.test(one))
   }
   return {
     engine: (diesAt, when) => {
@@ -92,15 +81,6 @@ async function open() {
 }
 
 type Stage = Awaited<ReturnType<typeof open>>
-
-/** Everything there is, without what changes by itself. */
-function thingsOf({ world }: GoogleCloud): readonly string[] {
-  const all = sorts.flatMap((sort) => [...world.everywhere(`/${sort}`)])
-  const texts = all.flatMap(([collection, found]) =>
-    found.map(({ fingerprint: _, creationTimestamp: _at, ...thing }) => `${collection} ${JSON.stringify(thing)}`),
-  )
-  return texts.sort()
-}
 
 /** Breaks the connection for good at the call of that number from now; returns how many have begun. */
 function breakAt(cloud: GoogleCloud, call: number | undefined, when: Moment = 'after'): () => number {
@@ -249,7 +229,7 @@ describe('infrastructure at Google Cloud', () => {
   it('lives in a network and on a router of others, and leaves both as they were', async () => {
     await using stage = await open()
     giveNetwork(stage)
-    const before = thingsOf(stage.cloud)
+    const before = gcpHoldings(stage.cloud)
     const configuration = {
       networks: {
         vpc: { name: 'shared', cloudRouter: { name: 'shared' } },
@@ -269,10 +249,10 @@ describe('infrastructure at Google Cloud', () => {
     ])
     expect(await stage.engine.plan(request())).toEqual([])
     leaveByCluster(stage.cloud, 'shoot--test--two', 'shared')
-    const foreign = thingsOf(stage.cloud).filter((one) => /test-*two/.test(one))
+    const foreign = gcpHoldings(stage.cloud).filter((one) => /test-*two/.test(one))
     leaveByCluster(stage.cloud, 'shoot--test--one', 'shared')
     await stage.engine.destroy(request())
-    expect(thingsOf(stage.cloud)).toEqual([...before, ...foreign].sort())
+    expect(gcpHoldings(stage.cloud)).toEqual([...before, ...foreign].sort())
   })
 
   it.each([
