@@ -14,7 +14,7 @@ const sorts = [
   'targetPools',
 ]
 
-/** Everything there is, without what changes by itself. */
+/** Everything there is beside servers, without what changes by itself. */
 export function thingsOf({ world }: GoogleCloud): readonly string[] {
   const all = sorts.flatMap((sort) => [...world.everywhere(`/${sort}`)])
   const texts = all.flatMap(([collection, found]) =>
