@@ -13,6 +13,11 @@ describe('readInstallation', () => {
     })
   })
 
+  it('grows networks by the SDKs unless told', () => {
+    expect(readInstallation({}, '/r').infrastructure).toBe('sdk')
+    expect(readInstallation({ TRELLIS_INFRASTRUCTURE: 'opentofu' }, '/r').infrastructure).toBe('opentofu')
+  })
+
   it.each([
     ['TRELLIS_INSTANCE', 'too-long-name'],
     ['TRELLIS_INSTANCE', 'Blue'],
@@ -20,6 +25,7 @@ describe('readInstallation', () => {
     ['TRELLIS_PUBLIC_PREFIX', '198.18.0'],
     ['TRELLIS_PUBLIC_PREFIX', 'a.b'],
     ['TRELLIS_PUBLIC_PREFIX', '300.18'],
+    ['TRELLIS_INFRASTRUCTURE', 'terraform'],
   ])('refuses %s=%s and names it', (name, value) => {
     expect(() => readInstallation({ [name]: value }, '/r')).toThrow(
       expect.objectContaining({ kind: 'Invalid', field: name }),

@@ -12,9 +12,11 @@ export interface Installation {
   readonly runDirectory: string
   /** The first three numbers of the /16 that load balancers and the cloud's endpoint live in are built on this, as in `198.18`. */
   readonly publicPrefix: string
+  /** Engine of the networks of new shoots; OpenTofu comes in an image of its own. */
+  readonly infrastructure: 'sdk' | 'opentofu'
 }
 
-/** Reads the installation from the environment: `TRELLIS_INSTANCE`, `TRELLIS_CACHE`, `TRELLIS_STATE`, `TRELLIS_RUN`, `TRELLIS_PUBLIC_PREFIX`. */
+/** Reads the installation from the environment: `TRELLIS_INSTANCE`, `TRELLIS_CACHE`, `TRELLIS_STATE`, `TRELLIS_RUN`, `TRELLIS_PUBLIC_PREFIX`, `TRELLIS_INFRASTRUCTURE`. */
 export function readInstallation(
   environment: Readonly<Record<string, string | undefined>>,
   repositoryDirectory: string,
@@ -41,7 +43,18 @@ export function readInstallation(
     stateDirectory: environment.TRELLIS_STATE ?? join('/var/lib', suffix),
     runDirectory: environment.TRELLIS_RUN ?? join('/run', suffix),
     publicPrefix,
+    infrastructure: infrastructureOf(environment),
   }
+}
+
+function infrastructureOf({
+  TRELLIS_INFRASTRUCTURE: wish = 'sdk',
+}: Readonly<Record<string, string | undefined>>): Installation['infrastructure'] {
+  if (wish === 'sdk' || wish === 'opentofu') return wish
+  throw new Failure('Invalid', `"${wish}" is no engine of infrastructure`, {
+    field: 'TRELLIS_INFRASTRUCTURE',
+    remedy: 'say sdk or opentofu, or leave it out',
+  })
 }
 
 /** The range of the installation's public network, in CIDR notation. */

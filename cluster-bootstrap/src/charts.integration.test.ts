@@ -145,6 +145,43 @@ describe('the umbrella', () => {
   })
 })
 
+describe('OpenTofu', () => {
+  const images = { ...ours, 'cluster-bootstrap-opentofu': 'trellis.internal/cluster-bootstrap-opentofu:1' }
+  const rendered = async (chart: ChartCase, openTofu: object, more: object = { images }) => {
+    const manifests = await render(chart.chart, { ...chart.values, ...more, clusterBootstrap: { openTofu } })
+    const text = manifests.find((one) => one.kind === 'ConfigMap')?.data?.['config.json'] ?? ''
+    const deployment = manifests.find((one) => one.kind === 'Deployment' && one.metadata.name === 'cluster-bootstrap')
+    const [container] = deployment?.spec?.template?.spec?.containers ?? []
+    return { image: container?.image, infrastructure: parseConfiguration(JSON.parse(text)).infrastructure }
+  }
+  const both = charts.slice(-2)
+
+  it.each(both)('comes in $chart with its image, for new shoots or for those alone that it began', async (chart) => {
+    const parts = {
+      program: '/usr/local/bin/tofu',
+      providersDirectory: '/opentofu/providers',
+      modulesDirectory: '/opentofu/modules',
+    }
+    expect(await rendered(chart, { enabled: true })).toEqual({
+      image: images['cluster-bootstrap-opentofu'],
+      infrastructure: { engine: 'opentofu', ...parts },
+    })
+    expect(await rendered(chart, { enabled: true, forNewShoots: false })).toMatchObject({
+      infrastructure: { engine: 'sdk' },
+    })
+    expect(await rendered(chart, { enabled: false })).toEqual({
+      image: ours['cluster-bootstrap'],
+      infrastructure: undefined,
+    })
+  })
+
+  it.each(both)('is not enabled in $chart without its image', async (chart) => {
+    await expect(rendered(chart, { enabled: true }, {})).rejects.toThrowError(
+      /images.cluster-bootstrap-opentofu is needed/,
+    )
+  })
+})
+
 describe('machine classes', () => {
   it.each(knownClouds)('of $type are called as they always were, by what changes a server', async (cloud) => {
     const { chart, values } = await machineChart(cloud)

@@ -42,6 +42,11 @@ describe('the engine of infrastructure', () => {
     expect(parseConfiguration({ ...sound, infrastructure })).toMatchObject({ infrastructure })
   })
 
+  it('may be that on the SDKs, with OpenTofu beside it for shoots that it began', () => {
+    const infrastructure = { engine: 'sdk', ...parts }
+    expect(parseConfiguration({ ...sound, infrastructure })).toMatchObject({ infrastructure })
+  })
+
   it.each([
     [{ engine: 'terraform', ...parts }, 'infrastructure.engine'],
     [{ engine: 'opentofu', ...parts, colour: 'red' }, 'infrastructure.colour'],

@@ -44,7 +44,11 @@ export const configurationSchema = Type.Object(
     infrastructure: Type.Optional(
       Type.Object(
         {
-          engine: Type.Literal('opentofu', { description: 'The one that there is a choice of.' }),
+          engine: Type.Unsafe<'opentofu' | 'sdk'>({
+            type: 'string',
+            enum: ['opentofu', 'sdk'],
+            description: 'Engine of the networks of new shoots on clouds that OpenTofu has a module for.',
+          }),
           program: Type.String({ minLength: 1, description: 'Path of the tofu program.' }),
           providersDirectory: Type.String({ minLength: 1, description: 'Filesystem mirror of its providers.' }),
           modulesDirectory: Type.String({ minLength: 1, description: 'Directory with a module for each cloud.' }),
@@ -52,7 +56,7 @@ export const configurationSchema = Type.Object(
         {
           ...closed,
           description:
-            'Engine of the networks of new shoots on clouds that it has a module for. Shoots that were begun otherwise stay as they are.',
+            'Where the parts of OpenTofu are. Shoots stay with the engine that began them, so with engine sdk OpenTofu is still there for those that it began.',
         },
       ),
     ),

@@ -6,11 +6,21 @@ import { createSystemClock } from '@trellis/foundation/clock'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { createAwsInfrastructure } from '../src/infrastructure/aws/engine.ts'
 import type { AwsClients } from '../src/infrastructure/aws/network-types.ts'
+import type { AwsInfrastructureOptions } from '../src/infrastructure/aws/worlds.ts'
 import { createDyingProcess } from './dying-process.ts'
 import type { InfrastructureHarness, InfrastructureWish } from './infrastructure-conformance.ts'
 
 /** Names of the clients' methods that only look. */
-const questions = new Set(['find', 'hasDnsHostnames', 'role', 'policy', 'profile', 'inVpc', 'targetGroupsInVpc'])
+const questions = new Set([
+  'find',
+  'rulesOf',
+  'hasDnsHostnames',
+  'role',
+  'policy',
+  'profile',
+  'inVpc',
+  'targetGroupsInVpc',
+])
 const isQuestion = (name: string) => questions.has(name)
 
 /** Calls that only look. */
@@ -70,10 +80,16 @@ export function wishFor(cluster: string, configuration: unknown = oneZone()): In
   }
 }
 
+/** A harness in front of moto. */
+export interface AwsHarness extends InfrastructureHarness {
+  /** Calls that moto was asked. */
+  readonly calls: readonly string[]
+  /** What else works at the same moto is made of. */
+  readonly ports: AwsInfrastructureOptions
+}
+
 /** The engine of AWS in front of moto, emptied. */
-export async function openAwsInfrastructure(
-  moto: Moto,
-): Promise<InfrastructureHarness & { readonly calls: readonly string[] }> {
+export async function openAwsInfrastructure(moto: Moto): Promise<AwsHarness> {
   await moto.reset()
   await using stack = new AsyncDisposableStack()
   const front = stack.use(await startEc2Front(moto.url))
@@ -82,6 +98,7 @@ export async function openAwsInfrastructure(
   const writes = () => front.calls.filter((call) => !reading.test(call)).length
   return {
     calls: front.calls,
+    ports,
     // To die before a change is to die after the one before it, whose answer was heard: that side is tried at the doubles of other clouds, which are quicker than moto.
     moments: ['after'],
     engine: (diesAt, when = 'after') => {

@@ -21,6 +21,8 @@ export interface ScriptedTofu {
   readonly calls: string[]
   /** Called at each step of an apply, after it has been done and before anything is told of it: may throw, as a kill does. */
   onStep: (step: number) => void | Promise<void>
+  /** Called when what the cluster left is to go, with the variables of what is taken down. */
+  onRemoveLeftovers: (variables: Readonly<Record<string, unknown>>) => void | Promise<void>
   /** Whether the cloud can be asked for what exists. */
   canLookUp: boolean
 }
@@ -34,6 +36,7 @@ export function createScriptedTofu(): ScriptedTofu {
     made: [],
     calls: [],
     onStep: () => {},
+    onRemoveLeftovers: () => {},
     canLookUp: true,
     tofu: {
       init: async () => void world.calls.push('init'),
@@ -59,6 +62,7 @@ export function createScriptedTofu(): ScriptedTofu {
       outputs: (values) => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])),
       importId: (address, identifiers) => identifiers[address],
       findExisting: async (request) => (world.canLookUp ? Object.fromEntries(world.existing) : { ...request.state }),
+      removeLeftovers: async (_, variables) => world.onRemoveLeftovers(variables),
     },
   }
   return world

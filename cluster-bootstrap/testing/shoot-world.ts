@@ -201,7 +201,14 @@ async function bringToLife(client: Client, release: Release, shootApi: FakeClien
     const status = { observedGeneration: 1, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2 }
     await client.patch(daemonSets, { namespace, name: 'kube-proxy' }, { status }, { subresource: 'status' })
   }
-  if (release.name === 'machines') for (const name of ['node-a', 'node-b']) await addReadyNode(shootApi, name)
+  if (release.name === 'machines') for (const name of nodeNames(release)) await addReadyNode(shootApi, name)
+}
+
+/** `node-a`, `node-b` and so on: one for each machine that is asked for, and two at least. */
+function nodeNames({ values }: Release): readonly string[] {
+  const { pools = [] } = values as { readonly pools?: readonly { readonly replicas: number }[] }
+  const wanted = pools.reduce((sum, { replicas }) => sum + replicas, 0)
+  return Array.from({ length: Math.max(2, wanted) }, (_, index) => `node-${String.fromCharCode(97 + index)}`)
 }
 
 /** Adds a Ready node to a shoot; harmless to repeat. */

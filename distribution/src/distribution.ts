@@ -6,7 +6,7 @@ import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { createDownloader } from './obtain/download.ts'
 import { imageSets } from './recipes/image-contents.ts'
-import { imagesFolder, imagesPart } from './recipes/images.ts'
+import { type ImageSet, imagesFolder, imagesPart } from './recipes/images.ts'
 import { allRecipes } from './recipes.ts'
 import { createBuilder } from './store/builder.ts'
 import { createCache } from './store/cache.ts'
@@ -43,9 +43,9 @@ export interface Parts {
   readonly directories: Readonly<Record<string, string>>
   /** Programs for test control planes and the cli (`KUBEBUILDER_ASSETS`); absent unless the part `assets` was asked for. */
   readonly assetsDirectory?: string
-  /** Machine images; empty unless the part `machines` was asked for. */
+  /** Machine images; empty unless the part `machines` or `machines-opentofu` was asked for. */
   readonly machineImages: readonly MachineImage[]
-  /** Container images by short name, as charts take them; empty unless `machines` was asked for. */
+  /** Container images by short name, as charts take them; empty unless `machines` or `machines-opentofu` was asked for. */
   readonly images: Readonly<Record<string, string>>
 }
 
@@ -57,9 +57,13 @@ export interface Distribution {
   ensure(partNames?: readonly string[], onProgress?: ProgressListener, signal?: AbortSignal): Promise<Parts>
 }
 
-/** Names for several parts at once. */
+/** What machines of every kind have. */
+const machineParts = ['machine-agent', 'machine-programs', 'machine-settings', 'debian']
+
+/** Names for several parts at once. A seed of `machines-opentofu` has the images of `machines`, and that of cluster-bootstrap with OpenTofu. */
 const groups: Readonly<Record<string, readonly string[]>> = {
-  machines: ['images-worker', 'images-seed', 'machine-agent', 'machine-programs', 'machine-settings', 'debian'],
+  machines: ['images-worker', 'images-seed', ...machineParts],
+  'machines-opentofu': ['images-worker', 'images-seed-opentofu', ...machineParts],
 }
 
 /** Of parts that change whenever our own code does, so many versions are kept beside those that machines run from. */
@@ -104,12 +108,15 @@ async function describeParts(entries: ReadonlyMap<string, Entry>): Promise<Parts
   const directories = Object.fromEntries([...entries].map(([part, entry]) => [part, entry.directory]))
   const { assets } = directories
   const sets = (Object.keys(imageSets) as (keyof typeof imageSets)[]).filter((set) => entries.has(imagesPart(set)))
+  // The larger set has all that the smaller one has.
+  const imagesOf = (kind: (typeof machineKinds)[number]): ImageSet =>
+    kind === 'seed' && sets.includes('seed-opentofu') ? 'seed-opentofu' : kind
   const references = await Promise.all(sets.map((set) => readReferences(directories[imagesPart(set)] ?? '')))
   return {
     directories,
     ...(assets === undefined ? {} : { assetsDirectory: assets }),
     machineImages: machineKinds.flatMap((kind) => {
-      const layers = machineLayers(kind).map((part) => directories[part] ?? '')
+      const layers = machineLayers(imagesOf(kind)).map((part) => directories[part] ?? '')
       return layers.includes('') ? [] : [{ name: `trellis-${kind}`, layers }]
     }),
     images: Object.assign({}, ...references),
@@ -119,8 +126,8 @@ async function describeParts(entries: ReadonlyMap<string, Entry>): Promise<Parts
 const machineKinds = ['worker', 'seed'] as const
 
 /** The parts that are a machine's layers, the lowest first. */
-function machineLayers(kind: (typeof machineKinds)[number]): readonly string[] {
-  return ['debian', 'machine-settings', 'machine-programs', 'machine-agent', imagesPart(kind)]
+function machineLayers(images: ImageSet): readonly string[] {
+  return ['debian', 'machine-settings', 'machine-programs', 'machine-agent', imagesPart(images)]
 }
 
 async function readReferences(directory: string): Promise<Readonly<Record<string, string>>> {

@@ -50,6 +50,7 @@ const helm = 'v4.3.1'
 const metricsServer = 'v0.9.0'
 const opentofu = 'v1.12.6'
 const openstackProvider = 'v3.4.0'
+const konnectivity = 'v0.36.0'
 const wireguardGo = 'v0.0.0-20260522210424-ecfc5a8d5446'
 
 const componentVersion = 'k8s.io/component-base/version'
@@ -186,6 +187,15 @@ export const programPins = {
     version: wireguardGo,
     variables: [],
     programs: [{ name: 'wireguard-go', package: 'golang.zx2c4.com/wireguard' }],
+  },
+  // Not part of any machine: what the benchmark of the tunnel compares with. Its programs do not say their version.
+  konnectivity: {
+    version: konnectivity,
+    variables: [],
+    programs: [
+      { name: 'agent', package: 'sigs.k8s.io/apiserver-network-proxy/cmd/agent' },
+      { name: 'server', package: 'sigs.k8s.io/apiserver-network-proxy/cmd/server' },
+    ],
   },
   opentofu: {
     version: opentofu,

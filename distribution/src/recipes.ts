@@ -48,6 +48,7 @@ export function allRecipes(context: RecipesContext): readonly Recipe[] {
   const images = {
     architecture: programs.architecture,
     chartsDirectory: join(context.repositoryDirectory, 'charts'),
+    modulesDirectory: join(context.repositoryDirectory, 'cluster-bootstrap/src/infrastructure/opentofu/modules'),
   }
   return [
     ...Object.entries(programPins).map(([part, pin]) => programsRecipe(programs, part as ProgramsPart, pin)),

@@ -67,6 +67,22 @@ export function contains(outer: Cidr, inner: Cidr): boolean {
   return wide.family === narrow.family && wide.first <= narrow.first && narrow.last <= wide.last
 }
 
+/** A network as numbers: its first and last address, how long its prefix is, and how many bits an address of its family has. */
+export function addressSpan(cidr: Cidr): {
+  readonly first: bigint
+  readonly last: bigint
+  readonly length: number
+  readonly bits: number
+} {
+  const { first, last, family } = rangeOf(cidr)
+  return { first, last, length: Number(cidr.slice(cidr.indexOf('/') + 1)), bits: bitsOf[family] }
+}
+
+/** The network of this length that begins at this address, of the same family as the network that it is taken from. */
+export function subnetAt(within: Cidr, first: bigint, length: number): Cidr {
+  return parseCidr(`${print(familyOf(within), first)}/${length}`)
+}
+
 function rangeOf(cidr: Cidr): Range {
   const [address = '', prefix] = cidr.split('/')
   const family = familyOf(cidr)

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { type CommandRunner, createCommandRunner, runOrThrow } from '@trellis/foundation/command'
+import type { ReadSetting } from '../src/host/snapshot.ts'
 
 /** A network namespace of a test's own. */
 export interface Namespace {
@@ -115,5 +116,22 @@ function killQuietly(pid: number): void {
     process.kill(pid, 'SIGKILL')
   } catch {
     // It ended by itself meanwhile.
+  }
+}
+
+/** Runs everything inside a namespace. */
+export function runnerIn(namespace: Namespace): CommandRunner {
+  const runner = createCommandRunner()
+  return {
+    run: (program, args, options) => runner.run('ip', ['netns', 'exec', namespace.name, program, ...args], options),
+  }
+}
+
+/** Reads settings below /proc/sys inside a namespace. */
+export function settingsIn(namespace: Namespace): ReadSetting {
+  const runner = runnerIn(namespace)
+  return async (path) => {
+    const { code, stdout } = await runner.run('cat', [`/proc/sys/${path}`])
+    return code === 0 ? stdout.trim() : undefined
   }
 }

@@ -1,8 +1,6 @@
 import { join } from 'node:path'
 import { namespaces } from '@trellis/api/core/configuration'
-import { openStackModule } from '@trellis/cluster-bootstrap/infrastructure/opentofu/clouds/openstack'
-import { findExistingOpenStack } from '@trellis/cluster-bootstrap/infrastructure/opentofu/clouds/openstack-lookup'
-import { askOpenStack } from '@trellis/cluster-bootstrap/infrastructure/opentofu/clouds/openstack-questions'
+import { connectedOpenStack } from '@trellis/cluster-bootstrap/infrastructure/opentofu/clouds/connected-openstack'
 import { createOpenTofuInfrastructure } from '@trellis/cluster-bootstrap/infrastructure/opentofu/engine'
 import { createOpenTofu } from '@trellis/cluster-bootstrap/infrastructure/opentofu/program'
 import { infrastructureRequest } from '@trellis/cluster-bootstrap/testing/infrastructure-request'
@@ -70,11 +68,7 @@ export async function startBed(): Promise<Bed> {
     const technicalId = `shoot--local--${random.text(6)}`
     const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: technicalId } }
     await controlPlane.client.create(namespaces, object)
-    const cloud = openStackModule({
-      dnsServers: ['10.0.0.53'],
-      findExisting: async (secret, variables, signal) =>
-        findExistingOpenStack(await askOpenStack({ secret, region: variables.region, signal }), variables),
-    })
+    const cloud = connectedOpenStack({ clock, random, dnsServers: ['10.0.0.53'] })
     return {
       ...account,
       id: account.project,

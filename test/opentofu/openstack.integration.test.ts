@@ -5,6 +5,7 @@ import { createStateStore } from '@trellis/cluster-bootstrap/infrastructure/open
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Bed, openTofuParts, type Project, startBed } from './bed.ts'
 import { createKillingProgram } from './killing-program.ts'
+import { leaveByClusters } from './leave-by-clusters.ts'
 
 const minutes = 60_000
 
@@ -128,6 +129,16 @@ describe('OpenTofu at a real OpenStack', () => {
     await client.delete(secrets, key)
     await project.engine().destroy(project.request())
     expect(await project.count()).toEqual(nothing)
+  })
+
+  it('takes away what the cluster left, and nothing of a stranger', { timeout: 10 * minutes }, async () => {
+    const project = await bed.openProject()
+    const request = project.request()
+    const outputs = await project.engine().apply(request)
+    const left = await leaveByClusters(bed.openStack, project, outputs)
+    await project.engine().destroy(request.again())
+    expect(await left.remaining()).toEqual(left.ofStranger)
+    expect(await project.count()).toEqual({ ...nothing, groups: 1 })
   })
 
   it('makes nothing twice and leaves nothing, killed at every step of both', { timeout: 20 * minutes }, async () => {

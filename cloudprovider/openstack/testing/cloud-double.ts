@@ -11,8 +11,12 @@ interface Fault {
 }
 
 /** What a double holds, by id. */
-interface Stores {
+interface Stores extends Places {
   readonly servers: Map<string, Server>
+}
+
+/** What servers are put into, and hang on them, by id. */
+export interface Places {
   readonly ports: Map<string, Port>
   readonly volumes: Map<string, Volume>
   readonly floatingIps: Map<string, FloatingIp>
@@ -20,6 +24,8 @@ interface Stores {
   readonly routers: Map<string, Router>
   readonly securityGroups: Map<string, SecurityGroup>
 }
+
+type PortAddress = Port['fixed_ips'][number]
 
 /** A cloud in memory that keeps the rules of the real one as far as servers and what hangs on them go. */
 export interface CloudDouble extends Stores {
@@ -41,10 +47,9 @@ export interface CloudDouble extends Stores {
   addVolume(name: string, metadata: Readonly<Record<string, string>>, change?: Partial<Volume>): Volume
 }
 
-/** Makes a cloud with one network, two security groups, one flavor and one image. */
-export function createCloudDouble({ volumes = false }: { readonly volumes?: boolean } = {}): CloudDouble {
-  const stores: Stores = {
-    servers: new Map(),
+/** Two networks and two security groups. */
+function examplePlaces(): Places {
+  return {
     ports: new Map(),
     volumes: new Map(),
     floatingIps: new Map(),
@@ -58,6 +63,19 @@ export function createCloudDouble({ volumes = false }: { readonly volumes?: bool
       ['group-2', { id: 'group-2', name: 'extra' }],
     ]),
   }
+}
+
+/** What a double may be told. */
+export interface CloudDoubleOptions {
+  /** Whether there is a Cinder. */
+  readonly volumes?: boolean
+  /** What servers are put into; two networks and two security groups unless told. */
+  readonly places?: Places
+}
+
+/** Makes a cloud with one flavor and one image. */
+export function createCloudDouble({ volumes = false, places = examplePlaces() }: CloudDoubleOptions = {}): CloudDouble {
+  const stores: Stores = { servers: new Map(), ...places }
   const calls: string[] = []
   const wishes: ServerWish[] = []
   const faults: Fault[] = []
@@ -66,7 +84,9 @@ export function createCloudDouble({ volumes = false }: { readonly volumes?: bool
   const nextId = (kind: string) => `${kind}-${++count}`
   const addPort: CloudDouble['addPort'] = (name, tags, change = {}) => {
     const id = nextId('port')
-    const address = { subnet_id: 'subnet-1', ip_address: `10.250.0.${count + 1}` }
+    // Neutron chooses the address where only a subnet is asked for.
+    const { fixed_ips = [{ subnet_id: 'subnet-1' }] }: { readonly fixed_ips?: readonly Partial<PortAddress>[] } = change
+    const addresses = fixed_ips.map((one) => ({ subnet_id: '', ip_address: `10.250.0.${count + 1}`, ...one }))
     const port: Port = {
       id,
       name,
@@ -74,11 +94,11 @@ export function createCloudDouble({ volumes = false }: { readonly volumes?: bool
       device_id: '',
       device_owner: '',
       tags,
-      fixed_ips: [address],
       security_groups: ['default'],
       allowed_address_pairs: [],
       created_at: '2026-01-01T00:00:00Z',
       ...change,
+      fixed_ips: addresses,
     }
     stores.ports.set(id, port)
     return port
@@ -269,7 +289,8 @@ function matchesServer(server: Server, filter: Filter): boolean {
   return filter['not-tags'] === undefined || !hasTags(server.tags, filter['not-tags'])
 }
 
-function matchesPort(port: Port, { name, tags, device_id, network_id }: Filter): boolean {
+function matchesPort(port: Port, { name, tags, device_id, network_id, fixed_ips: subnet }: Filter): boolean {
+  if (subnet !== undefined && !port.fixed_ips.some(({ subnet_id }) => `subnet_id=${subnet_id}` === subnet)) return false
   if (network_id !== undefined && port.network_id !== network_id) return false
   if (name !== undefined && port.name !== name) return false
   if (device_id !== undefined && port.device_id !== device_id) return false

@@ -27,6 +27,8 @@ export interface NetworkDouble {
   add(sort: Sort, fields: Fields): void
   /** Everything of a sort. */
   all(sort: Sort): readonly Thing[]
+  /** What it holds, by id, for a double that shares it. */
+  readonly stores: Readonly<Record<Sort, Map<string, Thing>>>
 }
 
 /** What must be gone before a thing can go: things of a sort whose field names it. */
@@ -67,6 +69,7 @@ export function createNetworkDouble(): NetworkDouble {
     connect: () => connect(world),
     add: (sort, fields) => void world.make(sort, fields),
     all: (sort) => [...world.stores[sort].values()],
+    stores: world.stores,
   }
 }
 
@@ -156,7 +159,7 @@ function connect(world: World): OpenStackClient {
   return client as OpenStackClient
 }
 
-/** Lists are narrowed down by equal fields; addresses of ports by the one filter that is in use. */
+/** Lists are narrowed down by equal fields, and show all fields whichever are asked for; addresses of ports by the one filter that is in use. */
 function collection<Item>({ stores, make, remove, portsIn }: World, sort: Sort): Collection<Item> {
   const store = stores[sort]
   const find = (id: string): Thing => {
@@ -164,7 +167,7 @@ function collection<Item>({ stores, make, remove, portsIn }: World, sort: Sort):
     if (thing === undefined) throw new Failure('NotFound', `there is no ${id}`)
     return thing
   }
-  const matches = (thing: Thing, { fixed_ips: subnet, ...filter }: Filter) =>
+  const matches = (thing: Thing, { fixed_ips: subnet, fields: _, ...filter }: Filter) =>
     Object.entries(filter).every(([field, value]) => thing[field] === value) &&
     (subnet === undefined || portsIn(String(subnet).replace('subnet_id=', '')).some(({ id }) => id === thing.id))
   return {

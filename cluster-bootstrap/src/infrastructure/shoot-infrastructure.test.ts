@@ -152,7 +152,8 @@ describe('the engine of a shoot', () => {
     const { clock, random } = house
     const ports = { clock, random, log: createSilentLog(), seedCloud: createCloudDouble().client }
     const engine = other.cloud.connect?.(ports, {}).then((connection) => connection.engine)
-    return { ...house, openTofu: () => engine, ofTofu: other.requests, ofSdk: house.double.requests }
+    const openTofu: OpenTofuEngines = { forNewShoots: true, of: () => engine }
+    return { ...house, openTofu, ofTofu: other.requests, ofSdk: house.double.requests }
   }
 
   it('is the configured one, which the status tells', async () => {
@@ -164,11 +165,23 @@ describe('the engine of a shoot', () => {
 
   it('stays on the SDK when the seed is configured for OpenTofu later, and where the cloud has no module', async () => {
     const { open, current, openTofu, ofTofu, ofSdk } = await withOpenTofu()
-    await open(await current(), () => undefined).apply(run)
+    await open(await current(), { ...openTofu, of: () => undefined }).apply(run)
     expect((await current()).status?.infrastructure?.engine).toBe('sdk')
     await open(await current(), openTofu).apply(run)
     await open(await current(), openTofu).destroy(run)
     expect([ofTofu.length, ofSdk.length]).toEqual([0, 3])
+  })
+
+  it('stays OpenTofu where new shoots get the SDK, as they do', async () => {
+    const { open, current, openTofu, ofTofu, ofSdk } = await withOpenTofu()
+    const beside = { ...openTofu, forNewShoots: false }
+    await open(await current(), openTofu).apply(run)
+    await open(await current(), beside).apply(run)
+    await open(await current(), beside).destroy(run)
+    expect([ofTofu.length, ofSdk.length]).toEqual([3, 0])
+    const another = await withOpenTofu()
+    await another.open(await another.current(), { ...another.openTofu, forNewShoots: false }).apply(run)
+    expect((await another.current()).status?.infrastructure?.engine).toBe('sdk')
   })
 
   it('stays OpenTofu, and says so where the seed has it no more', async () => {

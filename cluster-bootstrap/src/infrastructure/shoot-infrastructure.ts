@@ -38,7 +38,7 @@ export interface ShootInfrastructureOptions {
   readonly seedCredentials: SecretData
   /** Ranges that the Shoot has or is to have. */
   readonly networks: InfrastructureRequest['networks']
-  /** The engines of new shoots where the cloud has a module; undefined where this seed is not configured for OpenTofu. */
+  /** Undefined where this seed is not configured for OpenTofu. */
   readonly openTofu: OpenTofuEngines | undefined
 }
 
@@ -46,8 +46,9 @@ export interface ShootInfrastructureOptions {
 export function createShootInfrastructure(options: ShootInfrastructureOptions): ShootInfrastructure {
   const { garden, connections, cloud, shoot, seedCredentials } = options
   const state = createInfrastructureState(garden, shoot)
-  const openTofu = options.openTofu?.(cloud.type)
-  const engineName = chooseEngine(shoot, openTofu === undefined ? 'sdk' : 'opentofu')
+  const openTofu = options.openTofu?.of(cloud.type)
+  const isForNewOnes = openTofu !== undefined && options.openTofu?.forNewShoots === true
+  const engineName = chooseEngine(shoot, isForNewOnes ? 'opentofu' : 'sdk')
   // A rejection is met where the engine is used.
   openTofu?.catch(() => {})
 

@@ -246,7 +246,7 @@ describe('a shoot that is up', () => {
     installed.clear()
     await reconcile()
     expect((await shoot()).status).toMatchObject({
-      lastOperation: { type: 'Reconcile', state: 'Error' },
+      lastOperation: { type: 'Reconcile', state: 'Succeeded' },
       observedGeneration: 2,
     })
     expect(JSON.stringify(installed.get('machines')?.values)).toContain('"replicas":3')

@@ -18,6 +18,9 @@ function sourcesOf(layer: LayerName): LayerSources {
     part: (name) => `/cache/${name}`,
     charts: ['shoot-control-plane/Chart.yaml'],
     chartsDirectory: '/repository/charts',
+    modules: ['openstack/network.tf'],
+    modulesDirectory: '/repository/modules',
+    providers: ['registry.opentofu.org/a/b/1.0.0/linux_amd64/terraform-provider-b_v1.0.0'],
     bundle: [`${deployable}-later.mjs`, `${deployable}.mjs`],
     kubernetesPrograms: [{ name: 'kubernetes' }, { name: 'kube-apiserver', target: 'kubernetes' }],
   }
@@ -31,8 +34,9 @@ function pathsOf(name: keyof typeof imageDefinitions): readonly string[] {
   })
 }
 
-test('there is an image for every upstream name and every deployable but the node agent', () => {
-  const expected = [...Object.keys(upstreamImages), ...deployables.filter((name) => name !== 'node-agent')]
+test('there is an image for every upstream name and every deployable but the node agent, and a second of cluster-bootstrap', () => {
+  const ours = [...deployables.filter((name) => name !== 'node-agent'), 'cluster-bootstrap-opentofu']
+  const expected = [...Object.keys(upstreamImages), ...ours]
   expect(Object.keys(imageDefinitions).sort()).toEqual(expected.sort())
 })
 
@@ -83,12 +87,23 @@ test('cluster-bootstrap has helm, kubectl and the charts; the tunnel ends have t
   }
 })
 
+test('OpenTofu, its providers and modules are in an image of their own, and in no usual seed', () => {
+  const paths = pathsOf('cluster-bootstrap-opentofu')
+  expect(paths).toEqual(expect.arrayContaining([...pathsOf('cluster-bootstrap')]))
+  expect(paths.filter((path) => !pathsOf('cluster-bootstrap').includes(path))).toEqual([
+    '/usr/local/bin/tofu',
+    '/opentofu/modules/openstack/network.tf',
+    '/opentofu/providers/registry.opentofu.org/a/b/1.0.0/linux_amd64/terraform-provider-b_v1.0.0',
+  ])
+  expect(imageSets.seed.flatMap((name) => imageDefinitions[name].layers)).not.toContain('opentofu')
+})
+
 test('only images that need the network run as root among ours', () => {
   const roots = deployables.filter((name) => name !== 'node-agent' && imageDefinitions[name].user === '0')
   expect(roots).toEqual(['vpn-seed', 'vpn-shoot'])
 })
 
 test('machines bring every image that runs on them', () => {
-  const everywhere = new Set([...imageSets.worker, ...imageSets.seed])
+  const everywhere = new Set([...imageSets.worker, ...imageSets['seed-opentofu']])
   expect([...everywhere].sort()).toEqual(Object.keys(imageDefinitions).sort())
 })

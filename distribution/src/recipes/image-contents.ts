@@ -20,6 +20,7 @@ const sharedLayers = [
   'tunnel-tools',
   'helm',
   'charts',
+  'opentofu',
 ] as const
 
 /** A set of files that images stack; images that name the same layers share them. */
@@ -32,7 +33,7 @@ export const layerNames: readonly LayerName[] = [
 ]
 
 /** Short name of an image: the key by which charts get its reference. */
-export type ImageName = keyof typeof upstreamImages | Exclude<Deployable, 'node-agent'>
+export type ImageName = keyof typeof upstreamImages | Exclude<Deployable, 'node-agent'> | 'cluster-bootstrap-opentofu'
 
 /** An image as layers, lowest first, and the way its containers start. */
 export interface ImageDefinition extends ImageSettings {
@@ -85,27 +86,32 @@ export const imageDefinitions: Readonly<Record<ImageName, ImageDefinition>> = {
   // between two collections of all of it, where V8 by itself would let it double.
   mcm: ourImage('mcm', [], nobody, ['--heap-growing-percent=30']),
   'cluster-bootstrap': ourImage('cluster-bootstrap', ['kubernetes', 'helm', 'charts'], nobody),
+  // The same program with 140 MB more, for seeds that are configured for OpenTofu (decision 31).
+  'cluster-bootstrap-opentofu': ourImage('cluster-bootstrap', ['kubernetes', 'helm', 'opentofu', 'charts'], nobody),
   'cloud-controller-manager': ourImage('cloud-controller-manager', [], nobody),
   'vpn-seed': ourImage('vpn-seed', ['tunnel-tools'], '0'),
   'vpn-shoot': ourImage('vpn-shoot', ['tunnel-tools'], '0'),
 }
 
-/** Sets of images: what each kind of machine brings along, and `upstream` for tests that need nothing of ours. */
-export const imageSets: Readonly<Record<'worker' | 'seed' | 'upstream', readonly ImageName[]>> = {
+const seedImages: readonly ImageName[] = [
+  'pause',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kube-proxy',
+  'etcd',
+  'coredns',
+  'mcm',
+  'cluster-bootstrap',
+  'cloud-controller-manager',
+  'vpn-seed',
+]
+
+/** Sets of images: what each kind of machine brings along, a seed with OpenTofu too, and `upstream` for tests that need nothing of ours. */
+export const imageSets: Readonly<Record<'worker' | 'seed' | 'seed-opentofu' | 'upstream', readonly ImageName[]>> = {
   worker: ['pause', 'kube-proxy', 'coredns', 'metrics-server', 'vpn-shoot', 'agnhost'],
-  seed: [
-    'pause',
-    'kube-apiserver',
-    'kube-controller-manager',
-    'kube-scheduler',
-    'kube-proxy',
-    'etcd',
-    'coredns',
-    'mcm',
-    'cluster-bootstrap',
-    'cloud-controller-manager',
-    'vpn-seed',
-  ],
+  seed: seedImages,
+  'seed-opentofu': [...seedImages, 'cluster-bootstrap-opentofu'],
   upstream: [
     'pause',
     'kube-apiserver',
@@ -126,6 +132,11 @@ export interface LayerSources {
   /** Files of the charts folder, relative to it. */
   readonly charts: readonly string[]
   readonly chartsDirectory: string
+  /** Files of OpenTofu's modules, relative to their folder. */
+  readonly modules: readonly string[]
+  readonly modulesDirectory: string
+  /** Files of the mirror of OpenTofu's providers, relative to it. */
+  readonly providers: readonly string[]
   /** Files of the bundle that the layer holds, if it holds one. */
   readonly bundle: readonly string[]
   /** Names and links in the Kubernetes part's `bin`. */
@@ -151,6 +162,8 @@ export function partsOfLayer(layer: LayerName): readonly string[] {
       return ['debian', 'wireguard-go']
     case 'charts':
       return []
+    case 'opentofu':
+      return ['opentofu', 'opentofu-providers']
     case 'kubernetes':
     case 'etcd':
     case 'coredns':
@@ -249,6 +262,8 @@ export function layerContents(layer: LayerName, sources: LayerSources): LayerCon
       return only(program(layer, layer, `/usr/local/bin/${layer}`))
     case 'charts':
       return only(...chartItems(sources))
+    case 'opentofu':
+      return only(program('opentofu', 'tofu', '/usr/local/bin/tofu'), ...openTofuItems(sources))
     default:
       return only(...bundleItems(part(partsOfLayer(layer)[0] ?? ''), sources.bundle))
   }
@@ -272,4 +287,26 @@ function chartItems(sources: LayerSources): readonly LayerItem[] {
     path: `/charts/${file}`,
     source: join(sources.chartsDirectory, file),
   }))
+}
+
+/** What the program needs beside itself, where charts tell cluster-bootstrap that it is. */
+function openTofuItems({ part, modules, modulesDirectory, providers }: LayerSources): readonly LayerItem[] {
+  const mirror = part('opentofu-providers')
+  return [
+    ...modules.map(
+      (file): LayerItem => ({
+        kind: 'file',
+        path: `/opentofu/modules/${file}`,
+        source: join(modulesDirectory, file),
+      }),
+    ),
+    ...providers.map(
+      (file): LayerItem => ({
+        kind: 'file',
+        path: `/opentofu/providers/${file}`,
+        source: join(mirror, file),
+        mode: 0o755,
+      }),
+    ),
+  ]
 }

@@ -18,6 +18,8 @@ const sharedFromBytes = 1024 * 1024
 export interface ImagesContext {
   readonly architecture: Architecture
   readonly chartsDirectory: string
+  /** Modules of OpenTofu, a folder for each cloud. */
+  readonly modulesDirectory: string
 }
 
 /** A layer as its part describes it. */
@@ -55,6 +57,7 @@ export function layerRecipe(context: ImagesContext, layer: LayerName): Recipe {
         context.architecture,
         describeItems(layerContents(layer, sources), sources, partsOfLayer(layer)),
         layer === 'charts' ? await digestSources(context.chartsDirectory, sources.charts) : '',
+        ...(layer === 'opentofu' ? [await digestSources(context.modulesDirectory, sources.modules)] : []),
       ]
     },
     make: async (workshop) => {
@@ -84,6 +87,9 @@ async function sourcesOf(
     part,
     chartsDirectory: context.chartsDirectory,
     charts: layer === 'charts' ? await listSources(context.chartsDirectory) : [],
+    modulesDirectory: context.modulesDirectory,
+    modules: layer === 'opentofu' ? await listSources(context.modulesDirectory) : [],
+    providers: layer === 'opentofu' ? await listSources(part('opentofu-providers')) : [],
     bundle: layer.startsWith('application-') ? (await readdir(part(partsOfLayer(layer)[0] ?? ''))).sort() : [],
     kubernetesPrograms: layer === 'kubernetes' ? await listPrograms(join(part('kubernetes'), 'bin')) : [],
   }
@@ -104,7 +110,7 @@ async function listPrograms(directory: string): Promise<LayerSources['kubernetes
 function describeItems(contents: object, sources: LayerSources, parts: readonly string[]): string {
   let text = JSON.stringify(contents)
   for (const name of parts) text = text.replaceAll(sources.part(name), `<${name}>`)
-  return text.replaceAll(sources.chartsDirectory, '<charts>')
+  return text.replaceAll(sources.chartsDirectory, '<charts>').replaceAll(sources.modulesDirectory, '<modules>')
 }
 
 /** Files with capabilities are left out: those belong to the copy, not to the bytes. */

@@ -1,8 +1,9 @@
-import { Failure } from '@trellis/foundation/failure'
-import { familyOf, hostCidr, overlap } from '../address.ts'
-import type { HostConfiguration } from './configuration.ts'
+import { hostCidr } from '../address.ts'
+import { checkHost } from './check.ts'
+import type { HostConfiguration, HostLink } from './configuration.ts'
 import { rulesetOf } from './firewall.ts'
-import type { HostSnapshot } from './snapshot.ts'
+import { refuseOverlap, routeSteps, ruleSteps } from './routing-plan.ts'
+import type { HostSnapshot, LinkSnapshot } from './snapshot.ts'
 
 /** One step towards a configuration. */
 export type HostStep =
@@ -12,41 +13,35 @@ export type HostStep =
   | { readonly kind: 'firewall'; readonly ruleset: string }
   /** Let packets that come in through this interface pass on. */
   | { readonly kind: 'forwarding'; readonly family: 4 | 6; readonly interfaceName: string }
+  /** Take packets from this interface although their answers leave by another of the tunnel's. */
+  | { readonly kind: 'loose-reverse-path'; readonly interfaceName: string }
 
 /**
  * The steps from what is to what should be; empty when nothing differs. The firewall comes first, so that no packet ever passes
  * unfiltered, and the routes last, so that nothing is sent into a tunnel that cannot carry it.
- * Throws `Invalid` when a network behind the tunnel is one that another interface reaches: taking it over would cut this host off.
+ * Throws `Invalid` when the configuration contradicts itself, or when a network behind the tunnel is one that another interface reaches.
  */
 export function planHost(snapshot: HostSnapshot, wanted: HostConfiguration): readonly HostStep[] {
+  checkHost(wanted)
   refuseOverlap(snapshot, wanted)
   return [
     ...firewallSteps(snapshot, wanted),
     ...forwardingSteps(snapshot, wanted),
-    ...linkSteps(snapshot, wanted),
-    ...addressSteps(snapshot, wanted),
+    ...wanted.links.flatMap((link) => linkSteps(snapshot.links.get(link.interfaceName), link, wanted)),
     ...routeSteps(snapshot, wanted),
+    ...ruleSteps(snapshot, wanted),
   ]
 }
 
-function refuseOverlap(snapshot: HostSnapshot, wanted: HostConfiguration): void {
-  for (const { destination } of wanted.routes) {
-    const taken = snapshot.foreignRoutes.find((route) => overlap(route.destination, destination))
-    if (taken === undefined) continue
-    throw new Failure('Invalid', `${destination} overlaps with ${taken.destination} behind ${taken.interfaceName}`, {
-      field: 'networks',
-      remedy: 'both sides of a tunnel need networks of their own',
-    })
-  }
-}
-
+/** Nothing when the table carries our mark and as many rules as it was given. */
 function firewallSteps(snapshot: HostSnapshot, wanted: HostConfiguration): HostStep[] {
-  const { text, mark } = rulesetOf(wanted)
-  return snapshot.chains?.includes(mark) ? [] : [{ kind: 'firewall', ruleset: text }]
+  const { text, chains } = rulesetOf(wanted)
+  const whole = [...chains].every(([name, rules]) => snapshot.chains?.get(name) === rules)
+  return whole && snapshot.chains?.size === chains.size ? [] : [{ kind: 'firewall', ruleset: text }]
 }
 
 function forwardingSteps(snapshot: HostSnapshot, wanted: HostConfiguration): HostStep[] {
-  const names = { 4: [wanted.interfaceName, ...snapshot.otherInterfaces], 6: ['all'] } as const
+  const names = { 4: [...snapshot.links.keys(), ...snapshot.otherInterfaces], 6: ['all'] } as const
   return wanted.forwarding.flatMap((family) =>
     names[family]
       .filter((name) => snapshot.forwardingOff.includes(`${family}:${name}`))
@@ -54,56 +49,38 @@ function forwardingSteps(snapshot: HostSnapshot, wanted: HostConfiguration): Hos
   )
 }
 
-function linkSteps(snapshot: HostSnapshot, wanted: HostConfiguration): HostStep[] {
-  const mtu = wanted.maximumTransmissionUnit
+function linkSteps(present: LinkSnapshot | undefined, link: HostLink, wanted: HostConfiguration): HostStep[] {
+  const { interfaceName, maximumTransmissionUnit: mtu } = link
   const words = [
-    ...(snapshot.maximumTransmissionUnit === mtu ? [] : ['mtu', String(mtu)]),
-    ...(snapshot.up ? [] : ['up']),
+    ...(present?.maximumTransmissionUnit === mtu ? [] : ['mtu', String(mtu)]),
+    ...(present?.up ? [] : ['up']),
   ]
-  return words.length === 0 ? [] : [{ kind: 'ip', args: ['link', 'set', 'dev', wanted.interfaceName, ...words] }]
+  const loosen = wanted.links.length > 1 && present?.strictReversePath === true
+  return [
+    ...(loosen ? [{ kind: 'loose-reverse-path' as const, interfaceName }] : []),
+    ...(words.length === 0 ? [] : [ip('link', 'set', 'dev', interfaceName, ...words)]),
+    ...addressSteps(present, link, wanted),
+  ]
 }
 
-function addressSteps(snapshot: HostSnapshot, wanted: HostConfiguration): HostStep[] {
-  const device = ['dev', wanted.interfaceName]
-  const wantedCidrs: readonly string[] = wanted.addresses.map(hostCidr)
-  const present = snapshot.addresses.map(({ address, prefixLength }) => `${address}/${prefixLength}`)
+function addressSteps(present: LinkSnapshot | undefined, link: HostLink, wanted: HostConfiguration): HostStep[] {
+  const device = ['dev', link.interfaceName]
+  const wantedCidrs: readonly string[] = [...wanted.addresses, ...(link.addresses ?? [])].map(hostCidr)
+  const there = (present?.addresses ?? []).map(({ address, prefixLength }) => `${address}/${prefixLength}`)
   return [
-    ...present
+    ...there
       .filter((cidr) => !wantedCidrs.includes(cidr))
-      .map((cidr): HostStep => ({ kind: 'ip', args: ['address', 'delete', cidr, ...device] })),
+      .map((cidr): HostStep => ip('address', 'delete', cidr, ...device)),
     ...wantedCidrs
-      .filter((cidr) => !present.includes(cidr))
+      .filter((cidr) => !there.includes(cidr))
       .map((cidr): HostStep => {
         // Nobody else can have the address on a point-to-point link, so detection of duplicates would only delay it.
         const detection = cidr.includes(':') ? ['nodad'] : []
-        return { kind: 'ip', args: ['address', 'replace', cidr, ...device, ...detection] }
+        return ip('address', 'replace', cidr, ...device, ...detection)
       }),
   ]
 }
 
-function routeSteps(snapshot: HostSnapshot, wanted: HostConfiguration): HostStep[] {
-  const device = ['dev', wanted.interfaceName]
-  const own: readonly string[] = wanted.addresses.map(hostCidr)
-  const family = (destination: HostConfiguration['routes'][number]['destination']) =>
-    familyOf(destination) === 6 ? '-6' : '-4'
-  const obsolete = snapshot.routes.filter(
-    ({ destination }) =>
-      !own.includes(destination) && !wanted.routes.some((route) => route.destination === destination),
-  )
-  const missing = wanted.routes.filter(
-    ({ destination, source }) =>
-      !snapshot.routes.some((route) => route.destination === destination && route.source === source),
-  )
-  return [
-    ...obsolete.map(
-      ({ destination }): HostStep => ({
-        kind: 'ip',
-        args: [family(destination), 'route', 'delete', destination, ...device],
-      }),
-    ),
-    ...missing.map(({ destination, source }): HostStep => {
-      const from = source === undefined ? [] : ['src', source]
-      return { kind: 'ip', args: [family(destination), 'route', 'replace', destination, ...device, ...from] }
-    }),
-  ]
+function ip(...args: readonly string[]): HostStep {
+  return { kind: 'ip', args }
 }

@@ -1,108 +1,97 @@
 import type { CommandRunner } from '@trellis/foundation/command'
 import { Failure } from '@trellis/foundation/failure'
-import { type Cidr, type IpAddress, parseCidr, parseIpAddress } from '../address.ts'
+import { type IpAddress, parseIpAddress } from '../address.ts'
+import type { HostConfiguration } from './configuration.ts'
+import { number, parseJson, readIpJson, rowsOf, text } from './ip-json.ts'
+import { defaultRuleProtocol, type RoutingSnapshot, takeRoutingSnapshot } from './routing-snapshot.ts'
 
 /** What this network namespace looks like now, as far as a plan needs it. */
-export interface HostSnapshot {
-  readonly up: boolean
-  readonly maximumTransmissionUnit: number
-  /** Addresses of the interface, those that the kernel gives itself (link-local) left out. */
-  readonly addresses: readonly { readonly address: IpAddress; readonly prefixLength: number }[]
-  /** Routes through the interface, those that the kernel makes for addresses left out. */
-  readonly routes: readonly { readonly destination: Cidr; readonly source?: IpAddress | undefined }[]
-  /** Networks that other interfaces reach, default routes left out. */
-  readonly foreignRoutes: readonly { readonly destination: Cidr; readonly interfaceName: string }[]
+export interface HostSnapshot extends RoutingSnapshot {
+  /** Links of the tunnel by name. */
+  readonly links: ReadonlyMap<string, LinkSnapshot>
   /** Other interfaces, loopback left out. */
   readonly otherInterfaces: readonly string[]
-  /** Names of the chains in our table; undefined when there is no table. */
-  readonly chains: readonly string[] | undefined
+  /** Chains in our table and how many rules each has; undefined when there is no table. */
+  readonly chains: ReadonlyMap<string, number> | undefined
   /** Interfaces and switches for which forwarding is off: `4:eth0`, `6:all`. */
   readonly forwardingOff: readonly string[]
 }
 
-/** A link as `ip -json` prints it. */
-interface LinkJson {
-  readonly ifname: string
-  readonly flags?: readonly string[]
-  readonly mtu?: number
-  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number; readonly scope?: string }[]
-}
-
-/** A route as `ip -json` prints it. */
-interface RouteJson {
-  readonly dst?: string
-  readonly dev?: string
-  readonly protocol?: string
-  readonly prefsrc?: string
-  readonly type?: string
+/** What one link looks like. */
+export interface LinkSnapshot {
+  readonly up: boolean
+  readonly maximumTransmissionUnit: number
+  /** Those that the kernel gives itself (link-local) left out. */
+  readonly addresses: readonly { readonly address: IpAddress; readonly prefixLength: number }[]
+  /** Whether packets are dropped whose answer would leave by another interface. */
+  readonly strictReversePath: boolean
 }
 
 /** Reads the value of a file below /proc/sys; undefined when there is none. */
 export type ReadSetting = (path: string) => Promise<string | undefined>
 
-/** Looks at the network namespace of this process. Throws `NotFound` when the interface is missing. */
+type Row = Readonly<Record<string, unknown>>
+
+/** Looks at the network namespace of this process. Throws `NotFound` when a link is missing, `Unavailable` when what a program prints cannot be read. */
 export async function takeSnapshot(
   runner: CommandRunner,
   readSetting: ReadSetting,
-  interfaceName: string,
-  tableName: string,
+  wanted: HostConfiguration,
 ): Promise<HostSnapshot> {
-  const links = await json<LinkJson>(runner, ['address', 'show'])
-  const own = links.find((link) => link.ifname === interfaceName)
-  if (own === undefined) throw new Failure('NotFound', `there is no interface ${interfaceName}`)
-  const routes = [
-    ...(await json<RouteJson>(runner, ['-4', 'route', 'show', 'table', 'main'])),
-    ...(await json<RouteJson>(runner, ['-6', 'route', 'show', 'table', 'main'])),
-  ].flatMap(routeOf)
-  const otherInterfaces = links
-    .filter((link) => link !== own && !(link.flags ?? []).includes('LOOPBACK'))
-    .map((link) => link.ifname)
+  const names = wanted.links.map((link) => link.interfaceName)
+  const rows = await readIpJson(runner, ['address', 'show'])
+  const others = rows.filter((row) => !names.includes(String(row.ifname)) && !flags(row).includes('LOOPBACK'))
+  const otherInterfaces = others.flatMap((row) => text(row.ifname) ?? [])
+  const links = new Map<string, LinkSnapshot>()
+  for (const name of names) {
+    const row = rows.find(({ ifname }) => ifname === name)
+    if (row === undefined) throw new Failure('NotFound', `there is no interface ${name}`)
+    links.set(name, linkOf(row, await strictReversePath(readSetting, name)))
+  }
   return {
-    up: (own.flags ?? []).includes('UP'),
-    maximumTransmissionUnit: own.mtu ?? 0,
-    addresses: addressesOf(own),
-    routes: routes.filter((route) => route.interfaceName === interfaceName && !route.ofKernel),
-    foreignRoutes: routes.filter((route) => route.interfaceName !== interfaceName),
+    links,
+    ...(await takeRoutingSnapshot(runner, names, wanted.ruleProtocol ?? defaultRuleProtocol)),
     otherInterfaces,
-    chains: await chainsOf(runner, tableName),
-    forwardingOff: await forwardingOff(readSetting, [interfaceName, ...otherInterfaces]),
+    chains: await chainsOf(runner, wanted.firewall.tableName),
+    forwardingOff: await forwardingOff(readSetting, [...names, ...otherInterfaces]),
   }
 }
 
-async function json<Row>(runner: CommandRunner, args: readonly string[]): Promise<readonly Row[]> {
-  const result = await runner.run('ip', ['-json', ...args])
-  // A family that is switched off has no table to show.
-  if (result.code !== 0 || result.stdout.trim() === '') return []
-  return JSON.parse(result.stdout) as readonly Row[]
+function linkOf(row: Row, strict: boolean): LinkSnapshot {
+  return {
+    up: flags(row).includes('UP'),
+    maximumTransmissionUnit: number(row.mtu) ?? 0,
+    addresses: rowsOf(row.addr_info ?? [], 'ip address show').flatMap(({ local, prefixlen, scope }) =>
+      typeof local !== 'string' || scope === 'link'
+        ? []
+        : [{ address: parseIpAddress(local), prefixLength: number(prefixlen) ?? 0 }],
+    ),
+    strictReversePath: strict,
+  }
 }
 
-function addressesOf(link: LinkJson): HostSnapshot['addresses'] {
-  return (link.addr_info ?? []).flatMap(({ local, prefixlen, scope }) =>
-    local === undefined || scope === 'link' ? [] : [{ address: parseIpAddress(local), prefixLength: prefixlen ?? 0 }],
-  )
+function flags(row: Row): readonly unknown[] {
+  return Array.isArray(row.flags) ? row.flags : []
 }
 
-function routeOf(route: RouteJson) {
-  const { dst, dev, protocol, prefsrc, type } = route
-  const special = type !== undefined && type !== 'unicast'
-  if (dst === undefined || dev === undefined || dst === 'default' || special || dst.startsWith('fe80:')) return []
-  return [
-    {
-      destination: parseCidr(dst),
-      interfaceName: dev,
-      source: prefsrc === undefined ? undefined : parseIpAddress(prefsrc),
-      ofKernel: protocol === 'kernel',
-    },
-  ]
+/** The kernel obeys the greater of two values, and 1 is the strict one of three. */
+async function strictReversePath(readSetting: ReadSetting, name: string): Promise<boolean> {
+  const values = await Promise.all(['all', name].map((each) => readSetting(`net/ipv4/conf/${each}/rp_filter`)))
+  return Math.max(...values.map((value) => Number(value ?? 0))) === 1
 }
 
-async function chainsOf(runner: CommandRunner, tableName: string): Promise<readonly string[] | undefined> {
+async function chainsOf(runner: CommandRunner, tableName: string): Promise<HostSnapshot['chains']> {
   const listing = await runner.run('nft', ['--json', 'list', 'table', 'inet', tableName])
   if (listing.code !== 0) return undefined
-  const { nftables = [] } = JSON.parse(listing.stdout) as {
-    readonly nftables?: readonly { readonly chain?: { readonly name: string } }[]
+  const whole = parseJson(listing.stdout, 'nft') as { readonly nftables?: unknown } | null
+  const counts = new Map<string, number>()
+  for (const { chain, rule } of rowsOf(whole?.nftables ?? [], 'nft')) {
+    const name = text((chain as Row | undefined)?.name)
+    if (name !== undefined) counts.set(name, counts.get(name) ?? 0)
+    const holder = text((rule as Row | undefined)?.chain)
+    if (holder !== undefined) counts.set(holder, (counts.get(holder) ?? 0) + 1)
   }
-  return nftables.flatMap(({ chain }) => (chain === undefined ? [] : [chain.name]))
+  return counts
 }
 
 async function forwardingOff(readSetting: ReadSetting, interfaces: readonly string[]): Promise<string[]> {

@@ -30,9 +30,8 @@ export function hostConfiguration(settings: TunnelSettings, maximumTransmissionU
   const { interfaceName, tunnelAddresses, peerAddresses } = settings
   const destinations = [...peerAddresses.map(hostCidr), ...settings.networksBehindPeer]
   return {
-    interfaceName,
+    links: [{ interfaceName, maximumTransmissionUnit }],
     addresses: tunnelAddresses,
-    maximumTransmissionUnit,
     routes: destinations.map((destination) => ({
       destination,
       source: tunnelAddresses.find((address) => familyOf(address) === familyOf(destination)),

@@ -26,14 +26,19 @@ export interface TestInstallation extends AsyncDisposable {
   start(args: readonly string[]): ChildProcess
 }
 
-/** Prepares an installation; nothing runs until `trellis up`. Disposing it runs `trellis down`. */
-export async function prepareInstallation(name: string, publicPrefix: string): Promise<TestInstallation> {
+/** Prepares an installation, with further variables for `trellis`; nothing runs until `trellis up`. Disposing it runs `trellis down`. */
+export async function prepareInstallation(
+  name: string,
+  publicPrefix: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestInstallation> {
   const directory = await mkdtemp(join(tmpdir(), `trellis-${name}-`))
   const environment = {
     TRELLIS_INSTANCE: name,
     TRELLIS_STATE: join(directory, 'state'),
     TRELLIS_RUN: join(directory, 'run'),
     TRELLIS_PUBLIC_PREFIX: publicPrefix,
+    ...settings,
   }
   const trellis = (args: readonly string[], input?: string): Promise<CommandResult> =>
     runner.run(join(repository, 'trellis'), args, { environment, ...(input === undefined ? {} : { input }) })

@@ -32,7 +32,7 @@ export const controllers: Task<UpServices> = {
         '--values',
         '-',
       ],
-      { input: JSON.stringify(controllerValues(images)), signal },
+      { input: JSON.stringify(controllerValues(images, services.installation.infrastructure)), signal },
     )
   },
 }

@@ -29,7 +29,7 @@ export const parts: Task<UpServices> = {
   run: async ({ services, signal }) => {
     const view = createPartsView((tasks) => services.showChildren('parts', tasks))
     const made = await services.distribution.ensure(
-      undefined,
+      ['assets', services.installation.infrastructure === 'opentofu' ? 'machines-opentofu' : 'machines'],
       (event) => view.take(event, services.clock.now()),
       signal,
     )

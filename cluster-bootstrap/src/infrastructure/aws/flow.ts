@@ -61,6 +61,12 @@ export async function destroyParts(world: World, random: Random): Promise<void> 
   await run(defineFlow('aws-infrastructure-deletion', tasks), world, random)
 }
 
+/** Takes away what the cluster itself left, whichever engine made the infrastructure: it is found by the cluster's tag. Throws the first failure. */
+export async function removeClusterLeftovers(world: World, random: Random): Promise<void> {
+  const task = taskOf(clusterLeftovers.id, [], destroying, (there) => clusterLeftovers.destroy(there))
+  await run(defineFlow('aws-cluster-leftovers', [task]), world, random)
+}
+
 async function run(flow: Flow<World>, world: World, random: Random): Promise<void> {
   const { clock, request } = world
   const { errors, outcome } = await runFlow(flow, {

@@ -1,7 +1,7 @@
 import type * as Sdk from '@aws-sdk/client-ec2'
 import { present, readTags } from '@trellis/cloudprovider/aws/answers'
 import { type Ec2Caller, filtersToSend } from '@trellis/cloudprovider/aws/ec2-caller'
-import type { Filter, Rule, Sort, Thing, Things } from './network-types.ts'
+import type { Filter, IdentifiedRule, Rule, Sort, Thing, Things } from './network-types.ts'
 
 type Page<Found> = { readonly found: readonly Found[]; readonly next: string | undefined }
 type Options = { readonly Filters: { Name: string; Values: string[] }[]; readonly NextToken?: string }
@@ -26,6 +26,35 @@ export function createNetworkReads(caller: Ec2Caller) {
       } while (token !== undefined)
       return all
     },
+    rulesOf: (groupId: string) => readRules(caller, groupId),
+  }
+}
+
+async function readRules({ call }: Ec2Caller, groupId: string): Promise<readonly IdentifiedRule[]> {
+  const api = 'DescribeSecurityGroupRules'
+  const Filters = [{ Name: 'group-id', Values: [groupId] }]
+  const found: IdentifiedRule[] = []
+  let NextToken: string | undefined
+  do {
+    const options = NextToken === undefined ? { Filters } : { Filters, NextToken }
+    const answer = await call(api, 'read', ({ client, sdk }, send) =>
+      client.send(new sdk.DescribeSecurityGroupRulesCommand(options), send),
+    )
+    found.push(...(answer.SecurityGroupRules ?? []).map((rule) => identifiedRule(api, rule)))
+    NextToken = answer.NextToken === '' ? undefined : answer.NextToken
+  } while (NextToken !== undefined)
+  return found
+}
+
+function identifiedRule(api: string, rule: Sdk.SecurityGroupRule): IdentifiedRule {
+  return {
+    id: present(api, 'an id', rule.SecurityGroupRuleId),
+    direction: rule.IsEgress === true ? 'out' : 'in',
+    protocol: rule.IpProtocol ?? '-1',
+    fromPort: rule.FromPort ?? -1,
+    toPort: rule.ToPort ?? -1,
+    peer: rule.CidrIpv4 ?? rule.CidrIpv6 ?? rule.PrefixListId ?? rule.ReferencedGroupInfo?.GroupId ?? '',
+    description: rule.Description ?? '',
   }
 }
 

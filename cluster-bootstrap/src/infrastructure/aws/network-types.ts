@@ -64,6 +64,11 @@ export interface Rule {
   readonly description: string
 }
 
+/** A rule as a thing of its own. */
+export interface IdentifiedRule extends Rule {
+  readonly id: string
+}
+
 /** What may pass to and from machines. */
 export interface SecurityGroup extends Thing {
   readonly name: string
@@ -120,6 +125,8 @@ export type Wish =
 /** The calls of EC2 that infrastructure is made with. Each is one request (a question: one per page). Every fault is a `Failure`. */
 export interface NetworkClient {
   find<Kind extends Sort>(sort: Kind, filters: readonly Filter[]): Promise<readonly Things[Kind][]>
+  /** Rules of a security group, each with its id. */
+  rulesOf(groupId: string): Promise<readonly IdentifiedRule[]>
   /** Makes a thing with its tags at one go; its id. */
   create(wish: Wish, tags: Tags): Promise<string>
   remove(sort: Sort, id: string): Promise<void>

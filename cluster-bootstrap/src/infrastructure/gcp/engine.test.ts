@@ -2,6 +2,7 @@ import { type GoogleCloud, startGoogleCloud } from '@trellis/cloudprovider/gcp/t
 import { Failure } from '@trellis/foundation/failure'
 import { describe, expect, it } from 'vitest'
 import type { Moment } from '../../../testing/dying-process.ts'
+import { leaveByCluster, thingsOf } from '../../../testing/google-things.ts'
 import { createHastyClock } from '../../../testing/hasty-clock.ts'
 import {
   describeInfrastructure,
@@ -15,18 +16,6 @@ import { createGoogleInfrastructure } from './engine.ts'
 const clock = createHastyClock()
 const region = 'europe-west1'
 const nodes = '10.250.0.0/16'
-const sorts = [
-  'addresses',
-  'firewalls',
-  'forwardingRules',
-  'networks',
-  'routers',
-  'routes',
-  'serviceAccounts',
-  'subnetworks',
-  'targetPools',
-]
-
 const root = 'spec.provider.infrastructureConfig'
 
 const changed = {
@@ -93,15 +82,6 @@ async function open() {
 
 type Stage = Awaited<ReturnType<typeof open>>
 
-/** Everything there is, without what changes by itself. */
-function thingsOf({ world }: GoogleCloud): readonly string[] {
-  const all = sorts.flatMap((sort) => [...world.everywhere(`/${sort}`)])
-  const texts = all.flatMap(([collection, found]) =>
-    found.map(({ fingerprint: _, creationTimestamp: _at, ...thing }) => `${collection} ${JSON.stringify(thing)}`),
-  )
-  return texts.sort()
-}
-
 /** Breaks the connection for good at the call of that number from now; returns how many have begun. */
 function breakAt(cloud: GoogleCloud, call: number | undefined, when: Moment = 'after'): () => number {
   let begun = 0
@@ -118,38 +98,6 @@ function breakAt(cloud: GoogleCloud, call: number | undefined, when: Moment = 'a
     if (isOver()) die()
   }
   return () => begun
-}
-
-/** A load balancer, a rule for node ports and a route, as a cluster's cloud controller makes them. */
-function leaveByCluster(
-  { world, project }: GoogleCloud,
-  technicalId = 'shoot--test--one',
-  network = technicalId,
-): void {
-  const link = world.link(`${project}/global/networks`, network)
-  const server = world.link(`${project}/zones/europe-west1-b/instances`, `${technicalId}-worker-1`)
-  const targetTags = [`kubernetes-io-cluster-${technicalId}`]
-  const balancer = `a${technicalId.replaceAll('-', '')}`
-  const put = (where: string, kind: string, name: string, rest: object) => {
-    const collection = `${project}/${where}/${kind}s`.replace('addresss', 'addresses')
-    world.put(collection, name, { ...world.fresh(kind, collection, name), ...rest })
-  }
-  put(`regions/${region}`, 'targetPool', balancer, { instances: [server] })
-  put(`regions/${region}`, 'forwardingRule', balancer, {
-    target: world.link(`${project}/regions/${region}/targetPools`, balancer),
-  })
-  // One for each port, as Trellis' own controller has them.
-  put(`regions/${region}`, 'forwardingRule', `${balancer}-udp-53`, {
-    target: world.link(`${project}/regions/${region}/targetPools`, balancer),
-  })
-  put(`regions/${region}`, 'address', balancer, {})
-  put('global', 'firewall', `k8s-fw-${balancer}`, { network: link, targetTags })
-  put('global', 'firewall', `k8s-${balancer}-node-http-hc`, { network: link, targetTags })
-  put('global', 'route', `${technicalId}-route`, {
-    network: link,
-    nextHopInstance: server,
-    description: 'k8s-node-route',
-  })
 }
 
 describeInfrastructure('the Google engine', openLaw, {

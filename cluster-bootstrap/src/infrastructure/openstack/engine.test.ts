@@ -7,6 +7,7 @@ import {
   type InfrastructureHarness,
   type InfrastructureWish,
 } from '../../../testing/infrastructure-conformance.ts'
+import { openStackHoldings } from '../../../testing/openstack-holdings.ts'
 import { createOpenStackInfrastructure } from './engine.ts'
 
 const questions = new Set(['list', 'get', 'hasVolumes', 'hasLoadBalancers'])
@@ -28,27 +29,8 @@ function wishFor(cluster: string, dnsServers: readonly string[] = ['192.0.2.53']
   }
 }
 
-/** All that says it is a cluster's, and what hangs on it. */
-function thingsOf(double: NetworkDouble, cluster: string, show: 'id' | 'name'): readonly string[] {
-  const { technicalId } = wishFor(cluster)
-  const ends = new RegExp(`(^|[/ _])${technicalId}($|_)`)
-  const own = (['networks', 'subnets', 'routers', 'securityGroups', 'floatingIps', 'keypairs'] as const).flatMap(
-    (sort) =>
-      double
-        .all(sort)
-        .filter(({ name, description }) => ends.test(String(name)) || ends.test(String(description)))
-        .map((one) => ({ sort, one })),
-  )
-  const ids = new Set(own.map(({ one }) => one.id))
-  const hanging = [
-    ...double.all('ports').filter(({ network_id }) => ids.has(String(network_id))),
-    ...double.all('securityGroupRules').filter(({ security_group_id: group }) => ids.has(String(group))),
-    ...double.all('loadBalancers').filter(({ name }) => ends.test(String(name))),
-    ...double.all('volumes').filter(({ metadata }) => JSON.stringify(metadata).includes(`"${technicalId}"`)),
-  ]
-  const rest = hanging.map((one) => ({ sort: one.id.split('-')[0], one }))
-  return [...own, ...rest].map(({ sort, one }) => `${sort} ${show === 'id' ? one.id : (one.name ?? '')}`).sort()
-}
+const holdings = (double: NetworkDouble, cluster: string, show: 'id' | 'name') =>
+  openStackHoldings(double, wishFor(cluster).technicalId, show)
 
 /** A load balancer with its address and group, a port of a creation that was cut short, a volume of a pod. */
 async function leaveBehind(double: NetworkDouble, cluster: string): Promise<void> {
@@ -79,8 +61,8 @@ async function open(): Promise<InfrastructureHarness> {
     moments: ['before', 'after'],
     request: (cluster) => wishFor(cluster),
     changed: (cluster) => wishFor(cluster, ['192.0.2.53', '192.0.2.54']),
-    remains: async (cluster) => thingsOf(double, cluster, 'id'),
-    names: async (cluster) => thingsOf(double, cluster, 'name'),
+    remains: async (cluster) => holdings(double, cluster, 'id'),
+    names: async (cluster) => holdings(double, cluster, 'name'),
     leaveBehind: (cluster) => leaveBehind(double, cluster),
     [Symbol.asyncDispose]: async () => {},
   }

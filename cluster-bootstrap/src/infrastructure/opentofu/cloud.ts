@@ -3,7 +3,7 @@ import type { InfrastructureOutputs, InfrastructureRequest } from '../engine.ts'
 /** Identifiers that `import` takes, by the address of the resource in the module. */
 export type Existing = Readonly<Record<string, string>>
 
-/** What the engine must know of one kind of cloud. All of it is pure but for `findExisting`. */
+/** What the engine must know of one kind of cloud. All of it is pure but for `findExisting` and `removeLeftovers`. */
 export interface OpenTofuCloud {
   /** Folder of the module below the modules directory. */
   readonly module: string
@@ -19,4 +19,6 @@ export interface OpenTofuCloud {
   importId(address: string, identifiers: Readonly<Record<string, string>>): string | undefined
   /** Looks at the cloud for what the module would make, by name. Absent where nothing can be looked up: then only what was noted as it was made is taken over. */
   findExisting?(request: InfrastructureRequest, variables: Readonly<Record<string, unknown>>): Promise<Existing>
+  /** Takes away what the cluster itself left at the cloud, which no state knows of; called before anything is destroyed, with the variables of what is. Harmless to repeat. */
+  removeLeftovers?(request: InfrastructureRequest, variables: Readonly<Record<string, unknown>>): Promise<void>
 }

@@ -43,6 +43,12 @@ describe('errors of OpenTofu', () => {
       neutron(401, '{"error":{"code":401,"message":"The request you have made requires authentication."}}'),
       'Unauthorized',
     ],
+    [
+      'Nova, quota, and words after the answer',
+      neutron(403, '{"forbidden": {"code": 403, "message": "Quota exceeded, too many key pairs."}} (after 2 tries)'),
+      'Exhausted',
+    ],
+    ['AWS, a limit that no table names', aws(400, 'TransitGatewayLimitExceeded'), 'Exhausted'],
     ['OpenStack, policy', neutron(403, '{"forbidden":{"code":403}}'), 'Forbidden'],
     ['OpenStack, bad input', neutron(400, '{"NeutronError": {"type": "HTTPBadRequest"}}'), 'Invalid'],
     ['OpenStack, too many requests', neutron(429, ''), 'Throttled'],

@@ -43,7 +43,6 @@ async function open(): Promise<InfrastructureHarness> {
   const engineOf = ({ tofu, cloud }: ScriptedTofu): InfrastructureEngine =>
     createOpenTofuInfrastructure({
       ...{ clock, random, client, tofu, cloud, memoryDirectory },
-      removeLeftovers: async ({ technicalId }) => void worldOf(technicalId).existing.delete('left'),
       log: createSilentLog(),
       modulesDirectory: root.path,
       providersDirectory: '/providers',
@@ -53,6 +52,7 @@ async function open(): Promise<InfrastructureHarness> {
     let steps = 0
     const at = ({ technicalId }: InfrastructureRequest) => {
       const world = worldOf(technicalId)
+      world.onRemoveLeftovers = () => void world.existing.delete('left')
       world.onStep = () => {
         steps++
         if (diesAt !== undefined && steps >= diesAt) throw killed()

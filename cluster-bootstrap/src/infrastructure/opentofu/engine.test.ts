@@ -174,18 +174,28 @@ describe('infrastructure by OpenTofu', () => {
     await expect(strict.engine.apply(infrastructureRequest())).rejects.toMatchObject({ field: 'floatingPoolName' })
   })
 
-  it('takes away first what the cluster left', async () => {
+  it('takes away first what the cluster left, and only where something was made', async () => {
     const order: string[] = []
-    await using house = await begin({
-      removeLeftovers: async () => {
-        order.push('leftovers')
-      },
-    })
+    await using house = await begin()
+    house.world.onRemoveLeftovers = ({ name }) => void order.push(`leftovers of ${name}`)
     const request = infrastructureRequest()
+    await house.engine.destroy(request)
+    expect(order).toEqual([])
     await house.engine.apply(request)
     house.world.onStep = () => void order.push('destroy')
-    await house.engine.destroy(request.again())
-    expect(order.slice(0, 2)).toEqual(['leftovers', 'destroy'])
+    await house.engine.destroy(request.again({ configuration: 'changed' }))
+    expect(order.slice(0, 2)).toEqual(['leftovers of shoot--local--first', 'destroy'])
+  })
+
+  it('destroys nothing as long as what the cluster left stays', async () => {
+    await using house = await begin()
+    const request = infrastructureRequest()
+    await house.engine.apply(request)
+    house.world.onRemoveLeftovers = () => {
+      throw new Failure('Unavailable', 'the load balancer stays')
+    }
+    await expect(house.engine.destroy(request.again())).rejects.toThrowError('the load balancer stays')
+    expect(house.world.existing.size).toBe(3)
   })
 
   it('ends when somebody else writes the state', async () => {

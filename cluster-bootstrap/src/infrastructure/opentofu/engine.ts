@@ -34,8 +34,6 @@ export interface OpenTofuInfrastructureOptions {
   readonly gate: Gate
   /** Namespace of the state of a shoot; unless told, its control namespace, which has its technical id for a name. */
   readonly namespaceOf?: (technicalId: string) => string
-  /** Takes away what the cluster itself left at the cloud; called before anything is destroyed. Harmless to repeat. */
-  readonly removeLeftovers?: (request: InfrastructureRequest) => Promise<void>
   /** How long to wait for another run on the same state; two minutes unless told. */
   readonly lockPatienceMilliseconds?: number
 }
@@ -63,10 +61,12 @@ export function createOpenTofuInfrastructure(options: OpenTofuInfrastructureOpti
     },
     destroy: async (request) => {
       const run = runOf(options, request)
-      await options.removeLeftovers?.(request)
       // Looked at without the lock, so that nothing is made, not even a Lease, where nothing ever was.
       const stored = await run.store.load()
-      if (stored === undefined && (await findLeft(run, stored)) === undefined) return
+      const variables = stored?.variables ?? (await findLeft(run, stored))?.variables
+      if (variables === undefined) return
+      // It may take minutes: nobody's turn is held up for it.
+      await options.cloud.removeLeftovers?.(request, variables)
       await locked(run, destroy)
     },
   }

@@ -102,7 +102,7 @@ describe.each([
 describe.each([
   [
     'openstack',
-    openStackModule({ findExisting: async () => ({}) }),
+    openStackModule({ findExisting: async () => ({}), removeLeftovers: async () => {} }),
     { configuration: { floatingPoolName: 'x' } },
     ['router', 'network', 'subnet', 'securityGroup', 'securityGroupName', 'floatingNetwork', 'keyName'],
   ],

@@ -72,8 +72,13 @@ export function linkOf({ client, request }: Scene, sort: 'networks' | 'subnetwor
   return `https://www.googleapis.com/compute/v1/projects/${client.project}/${scope}/${sort}/${name}`
 }
 
+/** What tells the network of a shoot. */
+interface NamedNetwork extends Pick<Scene, 'names'> {
+  readonly wanted: Pick<Scene['wanted'], 'given'>
+}
+
 /** The name of the network that everything is in. */
-export function networkOf({ wanted, names }: Scene): string {
+export function networkOf({ wanted, names }: NamedNetwork): string {
   return wanted.given.network ?? names.network
 }
 

@@ -1,4 +1,5 @@
 import type { Thing } from '../client.ts'
+import type { GoogleInfrastructure } from '../configuration.ts'
 import type { Scene } from '../scene.ts'
 import { networkOf } from './keep.ts'
 
@@ -8,11 +9,16 @@ const balancerRule = /^k8s-fw-(.+)$/
 /** What it writes on the routes to its nodes. */
 const nodeRoute = 'k8s-node-route'
 
+/** What is needed to tell what is the cluster's, whichever engine made its infrastructure. */
+export interface LeftoversScene extends Pick<Scene, 'client' | 'names' | 'request'> {
+  readonly wanted: Pick<GoogleInfrastructure, 'given'>
+}
+
 /**
  * Takes down what the cluster's own cloud controller made and nobody told it to remove: load balancers, firewall rules, routes. Everything in a network of the shoot's own is its; in a
  * network that it shares, only what names its machines.
  */
-export async function removeLeftByCluster(scene: Scene): Promise<void> {
+export async function removeLeftByCluster(scene: LeftoversScene): Promise<void> {
   const { client, request } = scene
   const [rules, forwardings, pools, routes] = await Promise.all([
     client.list('Firewalls'),
@@ -36,12 +42,12 @@ export async function removeLeftByCluster(scene: Scene): Promise<void> {
   for (const { name } of routes.filter((route) => isOwnRoute(scene, route))) await client.remove('Routes', name)
 }
 
-function isInNetwork(scene: Scene, { network }: Thing): boolean {
+function isInNetwork(scene: LeftoversScene, { network }: Thing): boolean {
   return String(network).endsWith(`/global/networks/${networkOf(scene)}`)
 }
 
 /** The tasks take their own rules down themselves. */
-function isOwnRule(scene: Scene, rule: Thing): boolean {
+function isOwnRule(scene: LeftoversScene, rule: Thing): boolean {
   const { names, wanted } = scene
   if (!isInNetwork(scene, rule)) return false
   if ([names.firewallInternal, names.firewallExternal, names.firewallHealth].includes(rule.name)) return false
@@ -49,12 +55,12 @@ function isOwnRule(scene: Scene, rule: Thing): boolean {
 }
 
 /** Pools belong to no network: their servers tell, which are named after the shoot. */
-function isOwnPool({ request, client }: Scene, { instances }: Thing): boolean {
+function isOwnPool({ request, client }: LeftoversScene, { instances }: Thing): boolean {
   const own = `/${client.project}/`
   return listOf(instances).some((link) => link.includes(own) && lastPart(link).startsWith(`${request.technicalId}-`))
 }
 
-function isOwnRoute(scene: Scene, route: Thing): boolean {
+function isOwnRoute(scene: LeftoversScene, route: Thing): boolean {
   const { wanted, request } = scene
   const nextHop = String(route.nextHopInstance ?? '')
   if (!isInNetwork(scene, route) || nextHop === '') return false

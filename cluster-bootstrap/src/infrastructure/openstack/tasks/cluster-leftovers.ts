@@ -12,14 +12,17 @@ export const clusterLeftovers: InfrastructureTask = {
   dependsOn: ['router-interface', 'security-group'],
   apply: async () => {},
   plan: async () => [],
-  destroy: async (context) => {
-    await removeAddresses(context)
-    await removeLoadBalancers(context)
-    await removeGroups(context)
-    await removeRoutes(context)
-    await removeLoosePorts(context)
-    await removeVolumes(context)
-  },
+  destroy: removeClusterLeftovers,
+}
+
+/** Takes it away, whichever engine made the infrastructure: that is found by its name and mark. Harmless to repeat, and when there is nothing. */
+export async function removeClusterLeftovers(context: InfrastructureContext): Promise<void> {
+  await removeAddresses(context)
+  await removeLoadBalancers(context)
+  await removeGroups(context)
+  await removeRoutes(context)
+  await removeLoosePorts(context)
+  await removeVolumes(context)
 }
 
 /** Those that hang on the cluster's network, and those that say they are for a service of this cluster. */

@@ -41,9 +41,28 @@ type Configuration = Static<typeof configurationSchema>
 
 const parse = configurationParser(configurationSchema)
 
-/** AWS, with the provider of `hashicorp/aws`. */
-export function awsModule(): OpenTofuCloud {
+/** Values of the variables in `modules/aws`, as far as more than the module looks at them. */
+export interface AwsVariables {
+  readonly name: string
+  /** A VPC of the user's own. */
+  readonly vpc_id: string | null
+  readonly zones: Readonly<
+    Record<
+      string,
+      {
+        readonly internal: string
+        readonly public: string
+        /** An address of the user's own. */
+        readonly elastic_ip_allocation_id: string | null
+      }
+    >
+  >
+}
+
+/** AWS, with the provider of `hashicorp/aws`. What looks at the cloud is left to the caller: without it only what was noted is taken over. */
+export function awsModule(looks: Pick<OpenTofuCloud, 'findExisting' | 'removeLeftovers'> = {}): OpenTofuCloud {
   return {
+    ...looks,
     module: 'aws',
     variables: variablesOf,
     environment: ({ secret, region }) =>

@@ -12,6 +12,7 @@ describe('the module for GCP', () => {
       name: 'shoot--local--first',
       project: 'project',
       region: 'region',
+      service_account_id: 'shoot--local--first-d3122769',
       network: null,
       cloud_router: null,
       nodes_cidr: '10.250.0.0/16',

@@ -2,6 +2,7 @@ import { Failure } from '@trellis/foundation/failure'
 import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
 import type { InfrastructureRequest } from '../../engine.ts'
+import { namesOf } from '../../gcp/names.ts'
 import type { OpenTofuCloud } from '../cloud.ts'
 import { configurationParser } from './configuration.ts'
 import { outputsOf } from './output-values.ts'
@@ -39,9 +40,22 @@ const parse = configurationParser(configurationSchema)
 
 const accounts = createParser(Type.Object({ project_id: text }), 'key of a service account')
 
-/** GCP, with the provider of `hashicorp/google`. */
-export function gcpModule(): OpenTofuCloud {
+/** Values of the variables in `modules/gcp`, as far as more than the module looks at them. */
+export interface GcpVariables {
+  readonly name: string
+  readonly project: string
+  readonly region: string
+  /** Name of a network of the user's own. */
+  readonly network: string | null
+  /** Name of a router of the user's own. */
+  readonly cloud_router: string | null
+  readonly internal_cidr: string | null
+}
+
+/** GCP, with the provider of `hashicorp/google`. What looks at the cloud is left to the caller: without it only what was noted is taken over. */
+export function gcpModule(looks: Pick<OpenTofuCloud, 'findExisting' | 'removeLeftovers'> = {}): OpenTofuCloud {
   return {
+    ...looks,
     module: 'gcp',
     variables: variablesOf,
     environment: ({ secret }) => ({ GOOGLE_CREDENTIALS: accountOf(secret) }),
@@ -58,6 +72,7 @@ function variablesOf({ technicalId, region, networks, configuration, secret }: I
     name: technicalId,
     project: projectOf(secret),
     region,
+    service_account_id: namesOf(technicalId).serviceAccount,
     network: config?.vpc?.name ?? null,
     cloud_router: config?.vpc?.cloudRouter?.name ?? null,
     nodes_cidr: config?.workers ?? config?.worker ?? networks.nodes,

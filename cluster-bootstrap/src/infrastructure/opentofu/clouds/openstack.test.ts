@@ -3,7 +3,11 @@ import { infrastructureRequest } from '../../../../testing/infrastructure-reques
 import { openStackModule } from './openstack.ts'
 import { unownedPublicKey } from './ssh-key.ts'
 
-const cloud = openStackModule({ dnsServers: ['10.0.0.53'], findExisting: async () => ({}) })
+const cloud = openStackModule({
+  dnsServers: ['10.0.0.53'],
+  findExisting: async () => ({}),
+  removeLeftovers: async () => {},
+})
 const login = { authURL: 'https://cloud/v3', domainName: 'Default', tenantName: 'demo', username: 'u', password: 'p' }
 
 describe('the module for OpenStack', () => {

@@ -55,11 +55,8 @@ export interface OpenStackModuleOptions {
   /** Name servers of machines; the network's own unless told. */
   readonly dnsServers?: readonly string[]
   /** Looks for what a run made that was killed before it could say so. */
-  readonly findExisting: (
-    secret: Readonly<Record<string, string>>,
-    variables: OpenStackVariables,
-    signal: AbortSignal,
-  ) => Promise<Existing>
+  readonly findExisting: (request: InfrastructureRequest, variables: OpenStackVariables) => Promise<Existing>
+  readonly removeLeftovers: (request: InfrastructureRequest, variables: OpenStackVariables) => Promise<void>
 }
 
 const neededOutputs = [
@@ -73,7 +70,8 @@ const neededOutputs = [
 ]
 
 /** OpenStack, with the provider of `terraform-provider-openstack/openstack`. */
-export function openStackModule({ dnsServers = [], findExisting }: OpenStackModuleOptions): OpenTofuCloud {
+export function openStackModule(options: OpenStackModuleOptions): OpenTofuCloud {
+  const { dnsServers = [], findExisting, removeLeftovers } = options
   return {
     module: 'openstack',
     variables: (request) => ({ ...variablesOf(request, dnsServers) }),
@@ -82,9 +80,9 @@ export function openStackModule({ dnsServers = [], findExisting }: OpenStackModu
     outputs: (values) => outputsOf(values, neededOutputs),
     // Every resource of this module is imported by the identifier that it has.
     importId: (address, identifiers) => identifiers[address],
-    findExisting: ({ secret, signal }, variables) =>
-      // Variables come from `variables` above, also those that were stored.
-      findExisting(secret, variables as unknown as OpenStackVariables, signal),
+    // Variables come from `variables` above, also those that were stored.
+    findExisting: (request, variables) => findExisting(request, variables as unknown as OpenStackVariables),
+    removeLeftovers: (request, variables) => removeLeftovers(request, variables as unknown as OpenStackVariables),
   }
 }
 

@@ -3,7 +3,7 @@ resource "aws_security_group" "nodes" {
   description = "Machines of ${var.name}"
   vpc_id      = local.vpc_id
 
-  tags = { Name = "${var.name}-nodes" }
+  tags = { Name = "${var.name}/security-group" }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "self" {

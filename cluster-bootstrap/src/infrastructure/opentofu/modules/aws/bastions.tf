@@ -9,7 +9,7 @@ resource "aws_security_group" "bastions" {
   description = "Bastions of ${var.name}"
   vpc_id      = local.vpc_id
 
-  tags = { Name = "${var.name}-bastions" }
+  tags = { Name = "${var.name}/bastions" }
 }
 
 resource "aws_vpc_security_group_ingress_rule" "bastion_ssh" {

@@ -13,6 +13,7 @@ terraform {
 provider "aws" {
   region = var.region
 
+  # Everything says whose it is; names are those of the other engine, by which both find things.
   default_tags {
     tags = {
       "kubernetes.io/cluster/${var.name}" = "1"

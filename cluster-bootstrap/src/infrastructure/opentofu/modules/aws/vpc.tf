@@ -4,7 +4,7 @@ resource "aws_vpc_dhcp_options" "nodes" {
   domain_name         = var.region == "us-east-1" ? "ec2.internal" : "${var.region}.compute.internal"
   domain_name_servers = ["AmazonProvidedDNS"]
 
-  tags = { Name = var.name }
+  tags = { Name = "${var.name}/dhcp-options" }
 }
 
 resource "aws_vpc" "nodes" {
@@ -14,7 +14,7 @@ resource "aws_vpc" "nodes" {
   enable_dns_support   = true
   enable_dns_hostnames = true
 
-  tags = { Name = var.name }
+  tags = { Name = "${var.name}/vpc" }
 }
 
 resource "aws_vpc_dhcp_options_association" "nodes" {
@@ -29,7 +29,7 @@ resource "aws_internet_gateway" "nodes" {
 
   vpc_id = aws_vpc.nodes[0].id
 
-  tags = { Name = var.name }
+  tags = { Name = "${var.name}/internet-gateway" }
 }
 
 data "aws_internet_gateway" "own" {
@@ -49,7 +49,7 @@ locals {
 resource "aws_route_table" "public" {
   vpc_id = local.vpc_id
 
-  tags = { Name = "${var.name}-public" }
+  tags = { Name = "${var.name}/route-table" }
 }
 
 resource "aws_route" "public" {

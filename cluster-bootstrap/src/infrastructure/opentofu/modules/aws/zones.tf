@@ -5,7 +5,7 @@ resource "aws_subnet" "nodes" {
   availability_zone = each.key
   cidr_block        = each.value.workers
 
-  tags = { Name = "${var.name}-nodes-${each.key}" }
+  tags = { Name = "${var.name}/zone/${each.key}/subnet-workers" }
 }
 
 resource "aws_subnet" "internal" {
@@ -16,7 +16,7 @@ resource "aws_subnet" "internal" {
   cidr_block        = each.value.internal
 
   tags = {
-    Name                              = "${var.name}-internal-${each.key}"
+    Name                              = "${var.name}/zone/${each.key}/subnet-internal"
     "kubernetes.io/role/internal-elb" = "1"
   }
 }
@@ -29,7 +29,7 @@ resource "aws_subnet" "public" {
   cidr_block        = each.value.public
 
   tags = {
-    Name                     = "${var.name}-public-${each.key}"
+    Name                     = "${var.name}/zone/${each.key}/subnet-public"
     "kubernetes.io/role/elb" = "1"
   }
 }
@@ -39,7 +39,7 @@ resource "aws_eip" "nat" {
 
   domain = "vpc"
 
-  tags = { Name = "${var.name}-nat-${each.key}" }
+  tags = { Name = "${var.name}/zone/${each.key}/elastic-ip" }
 }
 
 resource "aws_nat_gateway" "nodes" {
@@ -48,7 +48,7 @@ resource "aws_nat_gateway" "nodes" {
   allocation_id = each.value.elastic_ip_allocation_id == null ? aws_eip.nat[each.key].id : each.value.elastic_ip_allocation_id
   subnet_id     = aws_subnet.public[each.key].id
 
-  tags = { Name = "${var.name}-${each.key}" }
+  tags = { Name = "${var.name}/zone/${each.key}/nat-gateway" }
 
   # It can be reached from outside only through the gateway.
   depends_on = [aws_route.public]
@@ -59,7 +59,7 @@ resource "aws_route_table" "nodes" {
 
   vpc_id = local.vpc_id
 
-  tags = { Name = "${var.name}-nodes-${each.key}" }
+  tags = { Name = "${var.name}/zone/${each.key}/route-table" }
 
   # The cloud controller writes the routes to pods into it.
   lifecycle {

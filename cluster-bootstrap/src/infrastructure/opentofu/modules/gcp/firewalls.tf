@@ -1,5 +1,5 @@
 resource "google_compute_firewall" "internal" {
-  name          = "${var.name}-allow-internal-access"
+  name          = "${var.name}-allow-internal"
   network       = local.network
   source_ranges = compact([var.nodes_cidr, var.pods_cidr, var.internal_cidr])
   target_tags   = [var.name]
@@ -24,7 +24,7 @@ resource "google_compute_firewall" "internal" {
 }
 
 resource "google_compute_firewall" "external" {
-  name          = "${var.name}-allow-external-access"
+  name          = "${var.name}-allow-external"
   network       = local.network
   source_ranges = ["0.0.0.0/0"]
   target_tags   = [var.name]
@@ -37,7 +37,7 @@ resource "google_compute_firewall" "external" {
 
 # The ranges from which the cloud's load balancers ask whether a target is well.
 resource "google_compute_firewall" "health_checks" {
-  name          = "${var.name}-allow-health-checks"
+  name          = "${var.name}-allow-health"
   network       = local.network
   source_ranges = ["35.191.0.0/16", "130.211.0.0/22", "209.85.152.0/22", "209.85.204.0/22"]
   target_tags   = [var.name]

@@ -1,5 +1,5 @@
 resource "google_service_account" "nodes" {
-  account_id   = var.name
+  account_id   = var.service_account_id
   display_name = "Machines of ${var.name}"
 }
 

@@ -1,10 +1,15 @@
 variable "name" {
   description = "Technical id of the shoot: names all that is made."
   type        = string
+}
+
+variable "service_account_id" {
+  description = "Name of the machines' account, which follows from the technical id and is short enough for one."
+  type        = string
 
   validation {
-    condition     = length(var.name) <= 30
-    error_message = "The service account has this name, and may have 30 characters."
+    condition     = length(var.service_account_id) <= 30
+    error_message = "Accounts have names of at most 30 characters."
   }
 }
 

@@ -1,0 +1,69 @@
+import { parseArgs } from 'node:util'
+import { Failure } from '@trellis/foundation/failure'
+
+/** The parts of the benchmark, in the order in which they run. */
+export const partNames = ['streams', 'recovery'] as const
+export type PartName = (typeof partNames)[number]
+
+/** What is compared, in the order of a round. */
+export const variantNames = ['raw', 'bare', 'tunnel', 'openvpn', 'konnectivity'] as const
+export type VariantName = (typeof variantNames)[number]
+
+/** What is measured, and how much of it. */
+export interface BenchOptions {
+  readonly parts: readonly PartName[]
+  readonly variants: readonly VariantName[]
+  /** How often every variant has its turn. */
+  readonly rounds: number
+  /** How long a stream in one direction is measured each time. */
+  readonly streamSeconds: number
+  readonly roundTripSeconds: number
+  /** How long tunnels are left alone before their idle memory is read. */
+  readonly settleSeconds: number
+  /** How often each end dies in each way. */
+  readonly deaths: number
+}
+
+const full = { rounds: 7, streamSeconds: 4, roundTripSeconds: 1, settleSeconds: 20, deaths: 5 }
+const quick = { rounds: 2, streamSeconds: 1, roundTripSeconds: 0.3, settleSeconds: 3, deaths: 1 }
+
+/** What `--help` prints. */
+export const benchHelp = `npm run bench:vpn -- [--quick] [--parts ${partNames.join(',')}] [--variants ${variantNames.join(',')}] [--rounds N]
+Prints one JSON object on standard output and progress on standard error; see test/bench/vpn/README.md.
+`
+
+/** Reads the arguments; undefined when help is asked for. Throws `Invalid` that names the option. */
+export function readOptions(args: readonly string[]): BenchOptions | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      help: { type: 'boolean', short: 'h' },
+      quick: { type: 'boolean', default: false },
+      parts: { type: 'string', default: partNames.join(',') },
+      variants: { type: 'string', default: variantNames.join(',') },
+      rounds: { type: 'string' },
+    },
+  })
+  if (values.help === true) return undefined
+  const size = values.quick ? quick : full
+  return {
+    ...size,
+    rounds: values.rounds === undefined ? size.rounds : countOf(values.rounds, '--rounds'),
+    parts: chosen(values.parts, partNames, '--parts'),
+    variants: chosen(values.variants, variantNames, '--variants'),
+  }
+}
+
+function chosen<Name extends string>(text: string, names: readonly Name[], field: string): readonly Name[] {
+  return text.split(',').map((word) => {
+    const name = names.find((one) => one === word)
+    if (name !== undefined) return name
+    throw new Failure('Invalid', `there is no ${word}`, { field, remedy: `choose from ${names.join(', ')}` })
+  })
+}
+
+function countOf(text: string, field: string): number {
+  const count = Number(text)
+  if (Number.isInteger(count) && count > 0) return count
+  throw new Failure('Invalid', `${text} is not a number of rounds`, { field })
+}
