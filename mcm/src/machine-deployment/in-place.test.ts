@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { effectOf, pool, running, type Short, updated, updating } from '../../testing/in-place-pool.ts'
-import { type InPlaceRollout, inPlaceStep } from './in-place.ts'
+import { callOff, type InPlaceRollout, inPlaceStep } from './in-place.ts'
 
 /** A step in words. */
 function said(rollout: Omit<InPlaceRollout, 'chooses' | 'paused'> & Partial<InPlaceRollout>): readonly string[] {
@@ -169,4 +169,17 @@ describe('inPlaceStep', () => {
       expect(said(rollout)).toEqual(says)
     },
   )
+})
+
+describe('callOff', () => {
+  it('frees those that nobody began to update, returns those whose update is done, and awaits the rest', () => {
+    const { view, lookup } = pool()
+    const views = [view('old', 3, [running, updating, updated]), view('new', 1, [updated, ['Running']], false, 10)]
+    const nodes = callOff(views, lookup)
+    expect(nodes.map(({ node, patch }) => `${effectOf(patch)} ${node.metadata.name}`)).toEqual([
+      'free old-0',
+      'return old-2',
+      'return new-0',
+    ])
+  })
 })

@@ -71,10 +71,15 @@ export function isScaleUpDisabled(set: MachineSet): boolean {
   return set.metadata.labels?.[machineLabels.scaleUpDisabled] !== undefined
 }
 
-/** Patches that free nodes of an update that is no longer wanted and that nobody has begun. */
+/** Patches that end updates in place that are no longer wanted: nodes that nobody has begun to update are freed, those whose update is done take part again. */
 export function callOff(views: readonly SetView[], lookup: MemberLookup): InPlaceStep['nodes'] {
-  const members = views.flatMap((view) => membersOf(view, lookup))
-  return members.filter(canBeCalledOff).flatMap(({ node }) => patchOf(node, node && restoration(node, false)))
+  return views
+    .flatMap((view) => membersOf(view, lookup))
+    .flatMap((member) => {
+      const { node } = member
+      if (node === undefined || !(isUpdated(member) || canBeCalledOff(member))) return []
+      return patchOf(node, restoration(node, isUpdated(member)))
+    })
 }
 
 function updatedMachines({ replicas }: InPlaceRollout, newest: Counted, old: readonly Counted[]): InPlaceStep['moves'] {
