@@ -71,6 +71,19 @@ export function describeShootOn(
       await takeDown(harness, world.garden, shoot)
     })
 
+    it('goes with all that it has by credentials that were deleted before it, and lets those go then', async () => {
+      await using harness = await open()
+      const { world, shoot } = await grow(harness)
+      const { garden } = world
+      const key = keyOfAccount(shoot)
+      await garden.delete(secrets, key)
+      await garden.delete(credentialsBindings, key)
+      expect((await garden.find(secrets, key))?.metadata.deletionTimestamp).toBeDefined()
+      await takeDown(harness, garden, shoot)
+      expect(await garden.find(secrets, key)).toBeUndefined()
+      expect(await garden.find(credentialsBindings, key)).toBeUndefined()
+    })
+
     it('has the same things after it was grown once more', async () => {
       await using harness = await open()
       const { world, shoot } = await grow(harness)
@@ -107,14 +120,19 @@ async function grow({ growth, account }: ShootHarness) {
   return { world, events, shoot: await garden.get(shoots, keyOf(growth.shoot)) }
 }
 
-async function addAccount(garden: FakeClient, { metadata, spec }: Shoot, account: SecretData): Promise<void> {
-  const key = { name: spec.credentialsBindingName ?? '', namespace: metadata.namespace ?? '' }
+/** Binding and Secret are called alike in all examples. */
+function keyOfAccount({ metadata, spec }: Shoot) {
+  return { name: spec.credentialsBindingName ?? '', namespace: metadata.namespace ?? '' }
+}
+
+async function addAccount(garden: FakeClient, shoot: Shoot, account: SecretData): Promise<void> {
+  const key = keyOfAccount(shoot)
   await garden.create(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: key, data: encodeSecret(account) })
   await garden.create(credentialsBindings, {
     apiVersion: 'security.gardener.cloud/v1alpha1',
     kind: 'CredentialsBinding',
     metadata: key,
-    provider: { type: spec.provider.type },
+    provider: { type: shoot.spec.provider.type },
     credentialsRef: { apiVersion: 'v1', kind: 'Secret', ...key },
   })
 }

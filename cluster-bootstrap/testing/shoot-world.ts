@@ -7,6 +7,8 @@ import type { Shoot } from '@trellis/api/garden/shoot'
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
 import { exampleCloudProfile, exampleSeed, exampleShoot } from '@trellis/api/testing/examples'
 import { createCertificateMaker } from '@trellis/certificates/authority'
+// Loaded beforehand: clouds load it lazily, which takes real time, while the clock of a world runs ahead.
+import '@trellis/cloudprovider/local/driver'
 import { createSilentLog } from '@trellis/foundation/log'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock, type VirtualClock } from '@trellis/foundation/testing/virtual-clock'

@@ -62,6 +62,13 @@ const advertisedAddressSchema = complete('Where the API server can be reached.',
   url: text('URL of the API server.'),
 })
 
+const heldObjectSchema = complete('An object that leads to the credentials of the Shoot.', {
+  kind: choice('Its kind.', ['Secret', 'CredentialsBinding', 'SecretBinding']),
+  namespace: text('Its namespace.'),
+  name: text('Its name.'),
+})
+export type HeldObject = Static<typeof heldObjectSchema>
+
 /** What is known about a Shoot. */
 export const shootStatusSchema = partial('What is known about the Shoot.', {
   conditions: conditionsSchema(),
@@ -90,6 +97,10 @@ export const shootStatusSchema = partial('What is known about the Shoot.', {
     engine: text('What made it and carries it on: sdk or opentofu.'),
     state: textMap('Identifiers at the cloud by what they name, as in vpc; written as soon as anything is made.'),
   }),
+  heldCredentials: list(
+    'What bears the finalizer of the Shoot until its infrastructure is gone. Not known to Gardener, which has one finalizer for all.',
+    heldObjectSchema,
+  ),
   tasks: list('The tasks of the present or last flow. Not known to Gardener.', shootTaskSchema, {
     'x-kubernetes-list-type': 'map',
     'x-kubernetes-list-map-keys': ['id'],

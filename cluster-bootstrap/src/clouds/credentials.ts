@@ -2,6 +2,7 @@ import { secrets } from '@trellis/api/core/configuration'
 import { credentialsBindings } from '@trellis/api/garden/credentials-binding'
 import { secretBindings } from '@trellis/api/garden/project'
 import type { Shoot } from '@trellis/api/garden/shoot'
+import type { HeldObject } from '@trellis/api/garden/shoot-status'
 import { type FieldError, fieldError } from '@trellis/api/validation/field-error'
 import { Failure } from '@trellis/foundation/failure'
 import type { Client } from '@trellis/kubernetes/client'
@@ -47,14 +48,23 @@ export async function readCredentials(
   }
 }
 
-interface SecretReference {
+/** Where a Shoot's credentials are. */
+export interface SecretReference {
+  /** The field of the Shoot that leads there. */
   readonly field: string
   readonly binding: string
   readonly namespace: string
   readonly name: string
+  /** The binding and the Secret. */
+  readonly objects: readonly HeldObject[]
 }
 
-async function findReference(garden: Client, cloud: ShootCloud, { metadata, spec }: Shoot): Promise<SecretReference> {
+/** The Secret that a Shoot's binding leads to, which may not be there. Throws as {@link readCredentials} for the binding. */
+export async function findReference(
+  garden: Client,
+  cloud: ShootCloud,
+  { metadata, spec }: Shoot,
+): Promise<SecretReference> {
   const namespace = metadata.namespace ?? ''
   const { credentialsBindingName, secretBindingName } = spec
   if (credentialsBindingName !== undefined) {
@@ -64,7 +74,11 @@ async function findReference(garden: Client, cloud: ShootCloud, { metadata, spec
     if (found === undefined) throw missing(field, `there is no ${binding} in ${namespace}`)
     const { kind, ...reference } = found.credentialsRef
     checkType(field, binding, found.provider.type, cloud)
-    if (kind === 'Secret') return { field, binding, ...reference }
+    if (kind === 'Secret') {
+      const { namespace: place, name } = reference
+      const held: HeldObject = { kind: 'CredentialsBinding', namespace, name: credentialsBindingName }
+      return { field, binding, namespace: place, name, objects: [held, secretAt(place, name)] }
+    }
     throw new Failure('Invalid', `${binding} refers to a ${kind}`, { field, remedy: 'let it refer to a Secret' })
   }
   const field = 'spec.secretBindingName'
@@ -73,7 +87,14 @@ async function findReference(garden: Client, cloud: ShootCloud, { metadata, spec
   const found = await garden.find(secretBindings, { namespace, name })
   if (found === undefined) throw missing(field, `there is no ${binding} in ${namespace}`)
   checkType(field, binding, found.provider?.type ?? cloud.type, cloud)
-  return { field, binding, namespace: found.secretRef.namespace ?? namespace, name: found.secretRef.name }
+  const secret = secretAt(found.secretRef.namespace ?? namespace, found.secretRef.name)
+  const { namespace: place, name: secretName } = secret
+  const objects: readonly HeldObject[] = [{ kind: 'SecretBinding', namespace, name }, secret]
+  return { field, binding, namespace: place, name: secretName, objects }
+}
+
+function secretAt(namespace: string, name: string): HeldObject {
+  return { kind: 'Secret', namespace, name }
 }
 
 /** A binding may be for several clouds, comma-separated. */

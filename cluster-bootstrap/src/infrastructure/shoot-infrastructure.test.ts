@@ -80,6 +80,17 @@ describe('the infrastructure of a shoot', () => {
     ])
   })
 
+  it('begins with credentials that cannot vanish, and only with such', async () => {
+    const { garden, double, open, current } = await setUp()
+    const key = { namespace: 'garden-local', name: 'gcp' }
+    const finalizers = ['example.org/backup']
+    await garden.patch(secrets, key, { metadata: { finalizers } })
+    await garden.delete(secrets, key)
+    await expect(open(await current()).apply(run)).rejects.toThrow('is being deleted')
+    expect(double.requests).toEqual([])
+    expect((await current()).status?.infrastructure).toBeUndefined()
+  })
+
   it('has its identifiers in the status as soon as there are any, and goes on from them', async () => {
     const { double, open, current, stateOf } = await setUp()
     double.failAt('subnetwork', new Failure('Exhausted', 'quota'))
@@ -138,8 +149,10 @@ describe('the infrastructure of a shoot', () => {
     double.failAt('network', new Failure('Timeout', 'no answer'))
     await expect(open(await current()).apply(run)).rejects.toThrow('no answer')
     expect(await stateOf()).toEqual({})
-    const { metadata } = await current()
-    await garden.delete(secrets, { namespace: metadata.namespace ?? '', name: 'gcp' })
+    // Somebody takes the finalizer off by hand.
+    const key = { namespace: 'garden-local', name: 'gcp' }
+    await garden.patch(secrets, key, { metadata: { finalizers: [] } })
+    await garden.delete(secrets, key)
     await expect(open(await current()).destroy(run)).rejects.toMatchObject({ field: 'spec.credentialsBindingName' })
   })
 })

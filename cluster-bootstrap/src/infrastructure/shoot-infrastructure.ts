@@ -7,6 +7,7 @@ import type { Client } from '@trellis/kubernetes/client'
 import type { CloudConnection, ShootCloud } from '../clouds/cloud.ts'
 import type { CloudConnections } from '../clouds/connections.ts'
 import { readCredentials } from '../clouds/credentials.ts'
+import { createHeldCredentials } from '../clouds/held-credentials.ts'
 import type { SecretData } from '../secrets/secret-store.ts'
 import { chooseEngine } from './choose-engine.ts'
 import type { InfrastructureEngine, InfrastructureOutputs, InfrastructureRequest } from './engine.ts'
@@ -21,10 +22,12 @@ export interface ShootInfrastructure {
   /** What the control namespace is told of the account; read afresh each time. See `readCredentials` for what it throws. */
   credentials(): Promise<SecretData>
   connection(): Promise<CloudConnection>
-  /** Brings the infrastructure up to the Shoot; what machines need to know of it. */
+  /** Brings the infrastructure up to the Shoot; what machines need to know of it. From before anything is made on, the credentials cannot vanish. */
   apply(run: TaskRun): Promise<InfrastructureOutputs>
   /** Takes it down; done at once when it was never begun and there are no credentials. */
   destroy(run: TaskRun): Promise<void>
+  /** Lets the credentials go, which nothing needs any more. */
+  release(): Promise<void>
 }
 
 /** What is needed to work on it. */
@@ -49,6 +52,7 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
   const openTofu = options.openTofu?.of(cloud.type)
   const isForNewOnes = openTofu !== undefined && options.openTofu?.forNewShoots === true
   const engineName = chooseEngine(shoot, isForNewOnes ? 'opentofu' : 'sdk')
+  const held = createHeldCredentials(options)
   // A rejection is met where the engine is used.
   openTofu?.catch(() => {})
 
@@ -93,8 +97,11 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
     apply: async (run) => {
       const profile = await providerConfig()
       const [secret, engine] = await Promise.all([credentialsWith(profile), engineWith(profile)])
+      await held.hold()
       await state.begin(engineName)
-      return { ...(await engine.apply(request(secret, profile, run))), ...cloud.identifiers(secret) }
+      const outputs = await engine.apply(request(secret, profile, run))
+      await held.letGoOfOthers()
+      return { ...outputs, ...cloud.identifiers(secret) }
     },
     destroy: async (run) => {
       const profile = await providerConfig()
@@ -107,6 +114,7 @@ export function createShootInfrastructure(options: ShootInfrastructureOptions): 
       const engine = await engineWith(profile)
       await engine.destroy(request(secret, profile, run))
     },
+    release: () => held.letGo(),
   }
 }
 

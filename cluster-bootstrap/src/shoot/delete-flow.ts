@@ -1,5 +1,9 @@
 import { defineFlow, type Flow } from '@trellis/flow/define-flow'
-import { cloudControllerStopped, infrastructureGone } from '../tasks/deletion/infrastructure-gone.ts'
+import {
+  cloudControllerStopped,
+  credentialsReleased,
+  infrastructureGone,
+} from '../tasks/deletion/infrastructure-gone.ts'
 import { machineClassesGone, machinesGone } from '../tasks/deletion/machines-gone.ts'
 import { kubeconfigGone, namespaceGone, namespaceGoneLast } from '../tasks/deletion/namespace-gone.ts'
 import type { DeletionServices } from '../tasks/services.ts'
@@ -15,6 +19,7 @@ export function makeDeleteFlow({ stateInNamespace = false } = {}): Flow<Deletion
     machineClassesGone,
     cloudControllerStopped,
     infrastructureGone,
+    credentialsReleased,
     stateInNamespace ? namespaceGoneLast : namespaceGone,
   ])
 }

@@ -2,7 +2,7 @@ import { pods } from '@trellis/api/core/pod'
 import { deployments } from '@trellis/api/core/workload'
 import type { Task } from '@trellis/flow/task'
 import { waitUntilGone } from '../../wait.ts'
-import { type DeletionServices, patiently, waitLimitMilliseconds } from '../services.ts'
+import { briefly, type DeletionServices, patiently, waitLimitMilliseconds } from '../services.ts'
 
 /** Stops the controller that makes routes and load balancers for the shoot, so that it makes no new ones. */
 export const cloudControllerStopped: Task<DeletionServices> = {
@@ -21,6 +21,14 @@ export const cloudControllerStopped: Task<DeletionServices> = {
       note,
     })
   },
+}
+
+/** Lets whoever owns the credentials take them away: nothing of the shoot is at the cloud any more. */
+export const credentialsReleased: Task<DeletionServices> = {
+  id: 'credentials-released',
+  dependsOn: ['infrastructure-gone'],
+  retry: briefly,
+  run: ({ services: { infrastructure } }) => infrastructure.release(),
 }
 
 /** Takes the shoot's infrastructure down with all that is left in it: load balancers, routes, servers that nobody knows any more. */
