@@ -94,7 +94,8 @@ describe('calls of EC2 from nothing to a hundred machines that run', () => {
       const perMachine = stage.front.calls.length / most
       process.stdout.write(`${perMachine} calls of EC2 per machine: ${text}\n`)
       expect(perMachine).toBeLessThanOrEqual(atMost)
-      expect(counts.get('RunInstances')).toHaveLength(most)
+      // A call whose answer is late on a busy host is repeated, with the same token: that makes no second server.
+      expect(await runningServers()).toHaveLength(most)
       stop.abort(new Failure('Unavailable', 'the test is over'))
       await kubelets
     },
