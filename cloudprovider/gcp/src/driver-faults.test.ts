@@ -68,6 +68,11 @@ describe('trouble with Google Cloud', () => {
       new GoogleError(403, 'forbidden', 'Required compute.instances.create'),
       { remedy: expect.any(String) },
     ],
+    [
+      'Invalid',
+      new GoogleError(400, 'invalid', "Invalid value for field 'zone': 'moon-east1-a'. Unknown zone."),
+      { message: expect.stringContaining('moon-east1-a') },
+    ],
     ['Unavailable', new GoogleError(503, 'backendError', 'try again'), {}],
     ['Unavailable', new GoogleError(400, 'resourceNotReady', 'not ready'), {}],
   ] as const)('is %s when it says so', (kind, error, detail) =>
