@@ -11,10 +11,19 @@ export async function killProgram(
   let count = 0
   for (const pid of pids) {
     if (!(await belongs(pid, installation.name, program))) continue
-    process.kill(pid, signal)
-    count += 1
+    if (send(pid, signal)) count += 1
   }
   return count
+}
+
+/** Whether the signal was sent: a process may end, or be killed by somebody else, after it was looked at. */
+function send(pid: number, signal: 'SIGKILL' | 0): boolean {
+  try {
+    return process.kill(pid, signal)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false
+    throw error
+  }
 }
 
 /** Whether a process runs that program in a machine of the installation, or as its cloud on the host. */
