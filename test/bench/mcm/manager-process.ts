@@ -5,8 +5,8 @@ import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
 import { freePort } from '@trellis/kubernetes/testing/free-port'
+import { cpuSecondsOf, residentMebibytesOf } from '../process-cost.ts'
 import { sumOf } from './metrics-text.ts'
-import { cpuSecondsOf, residentMebibytesOf } from './process-cost.ts'
 import type { ManagerProgram } from './programs.ts'
 
 /** A machine controller manager in a process of its own. Disposing ends it. */

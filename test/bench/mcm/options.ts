@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { Failure } from '@trellis/foundation/failure'
+import { chosenNames, countOf } from '../arguments.ts'
 
 /** The parts of the benchmark, in the order in which they run. */
 export const partNames = ['fleet', 'hundred', 'delete', 'rolling', 'scaling'] as const
@@ -43,20 +43,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
   })
   if (values.help === true) return undefined
   const size = values.quick ? quick : full
-  const fleet = values.machines === undefined ? size.fleet : countOf(values.machines, '--machines')
-  const scaling = values.sizes?.split(',').map((text) => countOf(text, '--sizes')) ?? size.scaling
-  return { ...size, fleet, scaling, parts: values.parts.split(',').map(partOf), profile: values.profile }
-}
-
-function partOf(name: string): PartName {
-  const part = partNames.find((one) => one === name)
-  if (part !== undefined) return part
-  const remedy = `choose from ${partNames.join(', ')}`
-  throw new Failure('Invalid', `there is no part ${name}`, { field: '--parts', remedy })
-}
-
-function countOf(text: string, field: string): number {
-  const count = Number(text)
-  if (Number.isInteger(count) && count > 0) return count
-  throw new Failure('Invalid', `${text} is not a number of machines`, { field })
+  const fleet = values.machines === undefined ? size.fleet : countOf(values.machines, '--machines', 'machines')
+  const scaling = values.sizes?.split(',').map((text) => countOf(text, '--sizes', 'machines')) ?? size.scaling
+  return { ...size, fleet, scaling, parts: chosenNames(values.parts, partNames, '--parts'), profile: values.profile }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
+import { median, round } from '../statistics.ts'
 import type { BenchCluster } from './cluster.ts'
 import { type Fleet, plantFleet } from './fleet.ts'
 import { cloud, type ManagerProcess, startManager } from './manager-process.ts'
@@ -152,11 +153,3 @@ export async function scalingPart(context: BenchContext): Promise<object> {
 
 /** Enough for the runtime to have compiled what it will compile. */
 const warmUpMachines = 200
-
-function round(value: number, digits = 2): number {
-  return Number(value.toFixed(digits))
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((left, right) => left - right)[Math.floor(values.length / 2)] ?? 0
-}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { cpuSecondsIn, residentMebibytesIn } from '../process-cost.ts'
 import { samplesOf, sumOf } from './metrics-text.ts'
 import { readOptions } from './options.ts'
-import { cpuSecondsIn, residentMebibytesIn } from './process-cost.ts'
 import { difference, flowSchemasOf } from './requests.ts'
 
 const page = `# HELP requests_total Requests.

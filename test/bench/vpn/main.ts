@@ -11,12 +11,12 @@ import { untilAskedToStop } from '@trellis/foundation/lifetime'
 import { createLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { openLaboratory } from 'node-wireguard/testing/namespaces'
+import { mergeResults } from '../statistics.ts'
 import type { BenchContext } from './context.ts'
 import { type BenchOptions, benchHelp, type PartName, readOptions } from './options.ts'
 import { recoveryPart } from './parts/recovery.ts'
 import { streamsPart } from './parts/streams.ts'
 import { repositoryDirectory } from './programs.ts'
-import { mergeResults } from './statistics.ts'
 
 const parts: Readonly<Record<PartName, (context: BenchContext) => Promise<object>>> = {
   streams: streamsPart,

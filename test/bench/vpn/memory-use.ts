@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
+import { residentMebibytesOf } from '../process-cost.ts'
 
 /** Memory of a process in MiB. */
 export interface MemoryUse {
@@ -52,7 +53,7 @@ export async function peakDuring<Value>(
   const samples: (readonly number[])[] = []
   const watching = (async () => {
     while (!over) {
-      samples.push(await Promise.all(processIds.map(residentMebibytes)))
+      samples.push(await Promise.all(processIds.map(residentMebibytesOf)))
       await clock.sleep(sampleMilliseconds)
     }
   })()
@@ -66,12 +67,3 @@ export async function peakDuring<Value>(
     await watching
   }
 }
-
-/** Cheaper than the sums of all mappings, so that watching does not disturb. */
-async function residentMebibytes(processId: number): Promise<number> {
-  const pages = (await readFile(`/proc/${processId}/statm`, 'utf8')).split(' ')[1]
-  return (Number(pages) * pageBytes) / 1024 / 1024
-}
-
-/** The size in which `statm` counts, on all that Trellis has been run on. */
-const pageBytes = 4096

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { Failure } from '@trellis/foundation/failure'
+import { chosenNames, countOf } from '../arguments.ts'
 
 /** The parts of the benchmark, in the order in which they run. */
 export const partNames = ['streams', 'recovery'] as const
@@ -48,22 +48,8 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
   const size = values.quick ? quick : full
   return {
     ...size,
-    rounds: values.rounds === undefined ? size.rounds : countOf(values.rounds, '--rounds'),
-    parts: chosen(values.parts, partNames, '--parts'),
-    variants: chosen(values.variants, variantNames, '--variants'),
+    rounds: values.rounds === undefined ? size.rounds : countOf(values.rounds, '--rounds', 'rounds'),
+    parts: chosenNames(values.parts, partNames, '--parts'),
+    variants: chosenNames(values.variants, variantNames, '--variants'),
   }
-}
-
-function chosen<Name extends string>(text: string, names: readonly Name[], field: string): readonly Name[] {
-  return text.split(',').map((word) => {
-    const name = names.find((one) => one === word)
-    if (name !== undefined) return name
-    throw new Failure('Invalid', `there is no ${word}`, { field, remedy: `choose from ${names.join(', ')}` })
-  })
-}
-
-function countOf(text: string, field: string): number {
-  const count = Number(text)
-  if (Number.isInteger(count) && count > 0) return count
-  throw new Failure('Invalid', `${text} is not a number of rounds`, { field })
 }

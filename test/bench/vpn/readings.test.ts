@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { median, medianRatio, mergeResults } from '../statistics.ts'
 import { memoryUseIn } from './memory-use.ts'
 import { readOptions } from './options.ts'
-import { median, medianRatio, mergeResults } from './statistics.ts'
 
 describe('what the kernel sums up of a process', () => {
   const text = `5583b1a8e000-7ffd2f1f4000 ---p 00000000 00:00 0                          [rollup]

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { Failure } from '@trellis/foundation/failure'
 import { eventually } from 'node-wireguard/testing/eventually'
 import { testProgram } from 'node-wireguard/testing/landscape'
+import { median, round } from '../../statistics.ts'
 import type { BenchContext } from '../context.ts'
 import { places, type Rig, traffic, untilAnswered } from '../rig.ts'
-import { median, round } from '../statistics.ts'
 import { type EndName, type OpenTunnel, openTunnel } from '../variants/tunnel.ts'
 
 /** How one end goes away. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createConnection, type Socket } from 'node:net'
 import { connect as connectSecurely } from 'node:tls'
-import { median } from '../statistics.ts'
+import { median } from '../../statistics.ts'
 import { blockBytes, type ClientRequest, type ClientResult, type ConnectProxy } from './request.ts'
 
 /**
