@@ -12,5 +12,6 @@ await startPathProbe({
   peerAddress: parseIpAddress(to),
   port: Number(port),
   intervalMilliseconds: 100,
+  own: () => ({ carries: false, leaving: false }),
   onChange: (state) => process.stdout.write(`${JSON.stringify(state)}\n`),
 })

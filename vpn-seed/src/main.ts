@@ -8,10 +8,12 @@ try {
     {
       name: 'vpn-seed',
       parse: configurationParser.parse,
-      role: { networksAre: 'behind-peer', keepaliveSeconds: 0 },
+      role: { networksAre: 'behind-peers', keepaliveSeconds: 0 },
       metricPrefix: 'trellis_vpn_',
       // The API server shares this pod and must be reachable before any tunnel is up.
       ready: 'configured',
+      // Nobody has another way to this API server.
+      leaves: false,
     },
     process.argv.slice(2),
     untilAskedToStop(),

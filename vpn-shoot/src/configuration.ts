@@ -1,18 +1,8 @@
 import { createParser } from '@trellis/foundation/schema'
-import { peerFields, tunnelFields } from 'node-wireguard/tunnel/settings'
-import { Type } from 'typebox'
+import { tunnelFileSchema } from 'node-wireguard/tunnel/file'
 
-const closed = { additionalProperties: false }
-
-/** The configuration file of the shoot's end. `peer.endpoint` is the front door; without it this end waits to be dialled at `listenPort`. */
-export const configurationSchema = Type.Object(
-  {
-    ...tunnelFields,
-    listenPort: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535 })),
-    peer: Type.Object({ ...peerFields, endpoint: Type.Optional(Type.String()) }, closed),
-  },
-  closed,
-)
+/** The configuration file of the shoot's end. A link's `peer.endpoint` is the front door; without it this end waits to be dialled at `listenPort`. */
+export const configurationSchema = tunnelFileSchema
 
 /** Checks a configuration file's content; unknown keys are refused. */
 export const configurationParser = createParser(configurationSchema, 'configuration of vpn-shoot')

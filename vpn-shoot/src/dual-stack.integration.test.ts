@@ -1,14 +1,16 @@
 import { places, startEcho } from 'node-wireguard/testing/landscape'
 import { describe, expect, it } from 'vitest'
-import { openPair, type PairOptions } from '../testing/pair.ts'
+import { openPair, type PairOptions, withLink } from '../testing/pair.ts'
 
 const ends = { seed: 'fd8f:6d53:b97a:1::1', shoot: 'fd8f:6d53:b97a:1::2' }
 
 function dual(own: string, peer: string): NonNullable<PairOptions['seed']> {
   return (file) => ({
-    ...file,
-    tunnelAddresses: [...(file.tunnelAddresses as string[]), own],
-    peerAddresses: [...(file.peerAddresses as string[]), peer],
+    ...withLink(file, (link) => ({
+      ...link,
+      peer: { ...link.peer, tunnelAddresses: [...(link.peer.tunnelAddresses as string[]), peer] },
+    })),
+    tunnelAddresses: [...file.tunnelAddresses, own],
     networks: { ...places.networks, pods: ['100.96.0.0/16', 'fd00:96::/64'] },
   })
 }
@@ -32,14 +34,16 @@ describe('a tunnel for both families', () => {
 
   it('also works when the seed dials and the shoot waits', async () => {
     await using pair = await openPair({
-      seed: (file) => {
-        const { listenPort: _, ...rest } = file
-        return { ...rest, peer: { ...(file.peer as object), endpoint: '198.18.0.11:51820', keepaliveSeconds: 25 } }
-      },
-      shoot: (file) => {
-        const { endpoint: _, ...peer } = file.peer as Record<string, unknown>
-        return { ...file, listenPort: 51_820, peer }
-      },
+      seed: (file) =>
+        withLink(file, ({ listenPort: _, ...link }) => ({
+          ...link,
+          peer: { ...link.peer, endpoint: '198.18.0.11:51820', keepaliveSeconds: 25 },
+        })),
+      shoot: (file) =>
+        withLink(file, (link) => {
+          const { endpoint: _, ...peer } = link.peer
+          return { ...link, listenPort: 51_820, peer }
+        }),
     })
     // A front door on the shoot's side instead.
     const { door, node } = pair.landscape
@@ -50,7 +54,7 @@ describe('a tunnel for both families', () => {
     await pair.seed.start()
     await pair.connected()
     expect(await pair.connect(places.podAddress, places.echoPort)).toMatchObject({ bytes: 5 })
-    expect(await pair.seed.status()).toMatchObject({ role: 'dialer' })
-    expect(await pair.shoot.status()).toMatchObject({ role: 'listener' })
+    expect(await pair.seed.link()).toMatchObject({ role: 'dialer' })
+    expect(await pair.shoot.link()).toMatchObject({ role: 'listener' })
   })
 })

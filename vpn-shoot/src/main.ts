@@ -12,6 +12,7 @@ try {
       role: { networksAre: 'here', keepaliveSeconds: 25 },
       metricPrefix: 'trellis_vpn_',
       ready: 'path',
+      leaves: true,
     },
     process.argv.slice(2),
     untilAskedToStop(),

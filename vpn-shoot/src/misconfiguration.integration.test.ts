@@ -6,12 +6,16 @@ import { generatePrivateKey, publicKeyOf } from 'node-wireguard/key'
 import { eventually } from 'node-wireguard/testing/eventually'
 import type { TunnelStatus } from 'node-wireguard/tunnel/status'
 import { describe, expect, it } from 'vitest'
-import { type End, openPair, type PairOptions } from '../testing/pair.ts'
+import { type End, openPair, type PairOptions, withLink } from '../testing/pair.ts'
 
 const otherKey = publicKeyOf(generatePrivateKey(createSystemRandom()))
 
 function withPeer(change: Record<string, unknown>): NonNullable<PairOptions['seed']> {
-  return (file) => ({ ...file, peer: { ...(file.peer as object), ...change } })
+  return (file) => withLink(file, (link) => ({ ...link, peer: { ...link.peer, ...change } }))
+}
+
+function withKeyFile(privateKeyFile: string): NonNullable<PairOptions['seed']> {
+  return (file) => withLink(file, (link) => ({ ...link, privateKeyFile }))
 }
 
 function reason(end: End, wanted: TunnelStatus['reason']): Promise<TunnelStatus> {
@@ -41,7 +45,7 @@ describe('ends that do not fit', () => {
     await using pair = await openPair({ shoot: withPeer({ publicKey: otherKey }) })
     await pair.seed.start()
     await pair.shoot.start()
-    expect((await reason(pair.shoot, 'no-answer')).lastHandshake).toBeUndefined()
+    expect((await reason(pair.shoot, 'no-answer')).links[0]?.lastHandshake).toBeUndefined()
     expect((await reason(pair.seed, 'waiting-for-peer')).explanation).toContain('public keys differs')
   })
 
@@ -56,7 +60,7 @@ describe('ends that do not fit', () => {
 describe('a configuration that cannot work', () => {
   it.each([
     ['an unknown field', (file: object) => ({ ...file, mtuu: 1 }), 'mtuu'],
-    ['no key file', (file: object) => ({ ...file, privateKeyFile: '/nonexistent' }), 'privateKeyFile'],
+    ['no key file', withKeyFile('/nonexistent'), 'privateKeyFile'],
     ['a bad endpoint', withPeer({ endpoint: '198.18.0.10' }), 'peer.endpoint'],
     ['a bad network', (file: object) => ({ ...file, networks: { pods: ['100.96.0.0/33'] } }), 'networks.pods[0]'],
     [
@@ -89,7 +93,6 @@ describe('a configuration that cannot work', () => {
       shoot: (file) => ({
         ...file,
         tunnelAddresses: ['192.168.123.2', 'fd8f:6d53:b97a:1::2'],
-        peerAddresses: ['192.168.123.1', 'fd8f:6d53:b97a:1::1'],
         networks: { pods: ['fd00:96::/64'] },
       }),
     })

@@ -36,11 +36,11 @@ describe('an outage', () => {
 
   it.each(['seed', 'shoot'] as const)('is short when wireguard-go is killed on the %s', async (label) => {
     const end = pair[label]
-    const before = (await end.status()).restarts
+    const before = (await end.link()).restarts
     const gap = await outage(() => end.killWireGuardGo())
     report(`wireguard-go on the ${label}`, gap)
     expect(gap).toBeLessThan(2500)
-    expect((await end.status()).restarts).toBe(before + 1)
+    expect((await end.link()).restarts).toBe(before + 1)
   })
 
   it.each(['seed', 'shoot'] as const)('is short when the whole %s dies and starts again', async (label) => {
@@ -71,7 +71,7 @@ describe('an outage', () => {
     const gap = await outage(async () => {
       await target('10.1.0.99')
       await door.run('conntrack', '--flush')
-      await eventually('the outage', async () => ((await pair.shoot.status()).pathUp ? undefined : true))
+      await eventually('the outage', async () => ((await pair.shoot.status()).up ? undefined : true))
       await target('10.1.0.2')
     })
     report('the flow through the front door', gap)
@@ -91,7 +91,7 @@ describe('an outage', () => {
     const again = await outage(() => end.killWireGuardGo())
     report(`the adopted wireguard-go on the ${label}`, again)
     expect(again).toBeLessThan(2500)
-    expect((await end.status()).restarts).toBe(1)
+    expect((await end.link()).restarts).toBe(1)
   })
 })
 

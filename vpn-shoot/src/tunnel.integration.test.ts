@@ -1,5 +1,6 @@
 import { eventually } from 'node-wireguard/testing/eventually'
 import { places, testProgram } from 'node-wireguard/testing/landscape'
+import { tunnelMetricNames } from 'node-wireguard/tunnel/metrics'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openPair, type Pair } from '../testing/pair.ts'
 
@@ -39,34 +40,40 @@ describe('a tunnel through a front door', () => {
 
   it('shows its state on both ends', async () => {
     const seed = await eventually('traffic on the seed', async () => {
-      const status = await pair.seed.status()
-      return status.rxBytes > 0 ? status : undefined
+      const link = await pair.seed.link()
+      return link.rxBytes > 0 ? link : undefined
     })
+    expect(await pair.seed.status()).toMatchObject({ reason: 'connected', configured: true, up: true, switches: 0 })
     expect(seed).toMatchObject({
       role: 'listener',
       reason: 'connected',
       configured: true,
-      pathUp: true,
+      up: true,
+      carries: true,
+      outgoing: false,
       mtu: 1420,
       lastHandshake: expect.stringMatching(/^\d{4}-\d\d-\d\dT/),
       rttMilliseconds: expect.any(Number),
       lossRatio: expect.any(Number),
     })
-    expect(await pair.shoot.status()).toMatchObject({ role: 'dialer', reason: 'connected', pathUp: true })
+    expect(await pair.shoot.link()).toMatchObject({ role: 'dialer', reason: 'connected', up: true, carries: true })
     for (const end of [pair.seed, pair.shoot]) {
       for (const path of ['/healthz', '/readyz', '/tunnelz']) expect(await end.get(path)).toMatchObject({ code: 200 })
       const { body } = await end.get('/metrics')
-      expect(body).toMatch(/^trellis_vpn_path_up 1$/m)
-      expect(body).toMatch(/^trellis_vpn_received_bytes_total [1-9]\d*$/m)
-      expect(body).toMatch(/^trellis_vpn_round_trip_seconds 0\.\d+$/m)
+      expect(body).toMatch(/^trellis_vpn_tunnel_up 1$/m)
+      const labels = `\\{link="${end.interfaceName}",peer="[^"]+"\\}`
+      expect(body).toMatch(new RegExp(`^trellis_vpn_link_receive_bytes_total${labels} [1-9]\\d*$`, 'm'))
+      expect(body).toMatch(new RegExp(`^trellis_vpn_link_round_trip_seconds${labels} 0\\.\\d+$`, 'm'))
+      const shown = new Set([...body.matchAll(/^# TYPE trellis_vpn_(\w+) /gm)].map(([, name]) => name))
+      expect([...tunnelMetricNames].filter((name) => !shown.has(name))).toEqual([])
     }
   })
 
   it('survives that the front door forgets its connections', async () => {
-    const before = await pair.shoot.status()
+    const before = await pair.shoot.link()
     await pair.landscape.door.run('conntrack', '--flush')
     expect(await pair.connect(places.podAddress, places.echoPort)).toMatchObject({ bytes: 5 })
-    expect((await pair.shoot.status()).repairs).toBe(before.repairs)
+    expect((await pair.shoot.link()).repairs).toBe(before.repairs)
   })
 
   it('never lets the shoot begin anything, even a hostile one', async () => {
@@ -78,11 +85,11 @@ describe('a tunnel through a front door', () => {
     expect(here).toBe('ok\n')
     expect(await connect('192.168.123.1', 9110)).toEqual({ problem: 'timeout' })
     // Whoever owns the shoot owns its firewall and routes.
-    await vpn.run('nft', 'delete', 'table', 'inet', `tunnel_${pair.shoot.interfaceName}`)
+    await vpn.run('nft', 'delete', 'table', 'inet', 'tunnel_trellis')
     await vpn.run('ip', 'route', 'add', '10.1.0.0/24', 'dev', pair.shoot.interfaceName)
     expect(await connect('10.1.0.2', 9110)).toEqual({ problem: 'timeout' })
     expect(await connect('10.1.0.1', 9110)).toEqual({ problem: 'timeout' })
-    const rules = await seed.run('nft', 'list', 'table', 'inet', `tunnel_${pair.seed.interfaceName}`)
+    const rules = await seed.run('nft', 'list', 'table', 'inet', 'tunnel_trellis')
     expect(rules).toMatch(/counter packets [1-9]\d* bytes \d+ drop/)
   })
 

@@ -9,6 +9,7 @@ import { eventually } from 'node-wireguard/testing/eventually'
 import { buildLandscape, type Landscape, places, testProgram } from 'node-wireguard/testing/landscape'
 import { type Laboratory, type Namespace, openLaboratory } from 'node-wireguard/testing/namespaces'
 import { wireGuardGoProgram } from 'node-wireguard/testing/programs'
+import type { LinkStatus } from 'node-wireguard/tunnel/link/link-status'
 import type { TunnelStatus } from 'node-wireguard/tunnel/status'
 
 /** One end of the tunnel: the program as a container would run it. */
@@ -29,6 +30,8 @@ export interface End {
   /** Resolves with exit code and error output when the program has ended by itself. */
   ended(): Promise<{ readonly code: number | null; readonly said: string }>
   status(): Promise<TunnelStatus>
+  /** Status of its best link. */
+  link(): Promise<LinkStatus>
   /** Status code and body of a request to the health server. */
   get(path: string): Promise<{ readonly code: number; readonly body: string }>
 }
@@ -49,10 +52,29 @@ export interface Pair extends AsyncDisposable {
   ): Promise<{ problem?: string; bytes?: number; seconds?: number }>
 }
 
+/** A link in a configuration file that a test may bend. */
+export interface LinkEntry {
+  readonly interface: string
+  readonly peer: Readonly<Record<string, unknown>>
+  readonly [field: string]: unknown
+}
+
+/** A configuration file that a test may bend. */
+export interface EndFile {
+  readonly links: readonly [LinkEntry]
+  readonly tunnelAddresses: readonly string[]
+  readonly [field: string]: unknown
+}
+
 /** What differs from the usual. */
 export interface PairOptions {
-  readonly seed?: (file: Record<string, unknown>) => Record<string, unknown>
-  readonly shoot?: (file: Record<string, unknown>) => Record<string, unknown>
+  readonly seed?: (file: EndFile) => Record<string, unknown>
+  readonly shoot?: (file: EndFile) => Record<string, unknown>
+}
+
+/** Changes the only link of a file. */
+export function withLink(file: EndFile, change: (link: LinkEntry) => Record<string, unknown>): Record<string, unknown> {
+  return { ...file, links: [change(file.links[0])] }
 }
 
 const healthPort = 9110
@@ -75,10 +97,10 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
   for (const label of ['seed', 'shoot'] as const) {
     await writeFile(join(directory, label), keys[label], { mode: 0o400 })
     await writeFile(join(directory, `${label}.json`), JSON.stringify(files[label]))
-    laboratory.removeLater(`/var/run/wireguard/${String(files[label].interface)}.sock`)
+    laboratory.removeLater(`/var/run/wireguard/${usual[label].links[0].interface}.sock`)
   }
   const end = (label: 'seed' | 'shoot', namespace: Namespace) =>
-    createEnd(label, namespace, String(files[label].interface), join(directory, `${label}.json`))
+    createEnd(label, namespace, usual[label].links[0].interface, join(directory, `${label}.json`))
   const seed = end('seed', landscape.seed)
   const shoot = end('shoot', landscape.vpn)
   return {
@@ -88,7 +110,7 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
     shoot,
     connected: async () => {
       for (const one of [seed, shoot])
-        await eventually(`the path of ${one.label}`, async () => ((await one.status()).pathUp ? true : undefined))
+        await eventually(`the path of ${one.label}`, async () => ((await one.status()).up ? true : undefined))
     },
     connect: async (address, port, bytes = 5) =>
       JSON.parse(
@@ -101,26 +123,41 @@ export async function openPair(options: PairOptions = {}): Promise<Pair> {
 function usualFiles(id: string, directory: string, keys: Readonly<Record<'seed' | 'shoot', PrivateKey>>) {
   const common = { networks: places.networks, healthPort, wireGuardGo: { program: wireGuardGoProgram() } }
   const presharedKeyFile = join(directory, 'preshared')
-  const seed: Record<string, unknown> = {
+  const seed: EndFile = {
     ...common,
-    interface: `ws${id}`,
-    listenPort: 51_820,
-    privateKeyFile: join(directory, 'seed'),
-    peer: { publicKey: publicKeyOf(keys.shoot), presharedKeyFile },
     tunnelAddresses: ['192.168.123.1'],
-    peerAddresses: ['192.168.123.2'],
+    links: [
+      {
+        interface: `ws${id}`,
+        listenPort: 51_820,
+        privateKeyFile: join(directory, 'seed'),
+        addresses: ['192.168.124.1'],
+        peer: {
+          publicKey: publicKeyOf(keys.shoot),
+          presharedKeyFile,
+          addresses: ['192.168.124.2'],
+          tunnelAddresses: ['192.168.123.2'],
+        },
+      },
+    ],
   }
-  const shoot: Record<string, unknown> = {
+  const shoot: EndFile = {
     ...common,
-    interface: `wt${id}`,
-    privateKeyFile: join(directory, 'shoot'),
-    peer: {
-      publicKey: publicKeyOf(keys.seed),
-      presharedKeyFile,
-      endpoint: `${places.doorAddress}:${places.doorPort}`,
-    },
     tunnelAddresses: ['192.168.123.2'],
-    peerAddresses: ['192.168.123.1'],
+    links: [
+      {
+        interface: `wt${id}`,
+        privateKeyFile: join(directory, 'shoot'),
+        addresses: ['192.168.124.2'],
+        peer: {
+          publicKey: publicKeyOf(keys.seed),
+          presharedKeyFile,
+          endpoint: `${places.doorAddress}:${places.doorPort}`,
+          addresses: ['192.168.124.1'],
+          tunnelAddresses: ['192.168.123.1'],
+        },
+      },
+    ],
   }
   return { seed, shoot }
 }
@@ -145,6 +182,7 @@ function createEnd(label: 'seed' | 'shoot', namespace: Namespace, interfaceName:
     child?.kill('SIGKILL')
     await gone
   }
+  const status = async (): Promise<TunnelStatus> => JSON.parse((await get('/status')).body)
   return {
     label,
     namespace,
@@ -170,7 +208,12 @@ function createEnd(label: 'seed' | 'shoot', namespace: Namespace, interfaceName:
       return gone
     },
     ended: async () => ({ code: await exit(child), said }),
-    status: async () => JSON.parse((await get('/status')).body),
+    status,
+    link: async () => {
+      const [link] = (await status()).links
+      if (link === undefined) throw new RangeError('there is no link')
+      return link
+    },
     get,
   }
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, sign, verify, X509Certificate } from 'node:crypto'
 import { type Secret, secrets } from '@trellis/api/core/configuration'
 import type { FakeClient } from '@trellis/kubernetes/testing/fake-client'
-import { publicKeyOf } from 'node-wireguard/key'
+import { parsePrivateKey, publicKeyOf } from 'node-wireguard/key'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { createShootWorld, type ShootWorld } from '../../testing/shoot-world.ts'
@@ -120,17 +120,25 @@ describe('keys', () => {
   })
 
   it('configures both ends of the tunnel for each other', () => {
-    const seed = seedParser.parse(JSON.parse(made.get('vpn-seed')?.['config.json'] ?? ''))
-    const shoot = seedParser.parse(JSON.parse(made.get('vpn-shoot')?.['config.json'] ?? ''))
-    const keyText = (name: string) => made.get(name)?.['private.key'] ?? ''
-    expect(seed.peer.publicKey).toBe(publicKeyOf(keyText('vpn-shoot') as Parameters<typeof publicKeyOf>[0]))
-    expect(shoot.peer.publicKey).toBe(publicKeyOf(keyText('vpn-seed') as Parameters<typeof publicKeyOf>[0]))
+    const read = (name: string) => {
+      const file = seedParser.parse(JSON.parse(made.get(name)?.['config.json'] ?? ''))
+      const [link] = file.links
+      if (link === undefined) throw new RangeError('a tunnel has a link')
+      return { file, link, key: publicKeyOf(parsePrivateKey(made.get(name)?.['private.key'] ?? '')) }
+    }
+    const [seed, shoot] = [read('vpn-seed'), read('vpn-shoot')]
+    for (const [one, other] of [
+      [seed, shoot],
+      [shoot, seed],
+    ] as const) {
+      expect(one.link.peer.publicKey).toBe(other.key)
+      expect(one.link.peer.addresses).toEqual(other.link.addresses)
+      expect(one.link.peer.tunnelAddresses).toEqual(other.file.tunnelAddresses)
+    }
     expect(made.get('vpn-seed')?.['preshared.key']).toBe(made.get('vpn-shoot')?.['preshared.key'])
-    expect(shoot.peer.endpoint).toBe('198.18.0.10:51820')
-    expect(seed.listenPort).toBe(51820)
-    expect(seed.tunnelAddresses).toEqual(shoot.peerAddresses)
-    expect(shoot.tunnelAddresses).toEqual(seed.peerAddresses)
-    expect(seed.networks).toEqual(shoot.networks)
+    expect(shoot.link.peer.endpoint).toBe('198.18.0.10:51820')
+    expect(seed.link.listenPort).toBe(51820)
+    expect(seed.file.networks).toEqual(shoot.file.networks)
   })
 })
 

@@ -32,8 +32,11 @@ export function makeTunnelKeys(random: Random): SecretData {
   }
 }
 
-/** Addresses of the two ends inside the tunnel. Every tunnel has a network namespace of its own at both ends, so all may be alike. */
+/** Addresses of the two ends inside the tunnel, whatever link carries. Every tunnel has a network namespace of its own at both ends, so all may be alike. */
 export const tunnelAddresses = { seed: '192.168.123.1', shoot: '192.168.123.2' } as const
+
+/** Addresses of the two ends of the only link, between which they probe. */
+const linkAddresses = { seed: '192.168.123.129', shoot: '192.168.123.130' } as const
 
 /** Port of the health server of both ends. */
 const tunnelHealthPort = 9110
@@ -42,45 +45,47 @@ const probePort = 5400
 
 /** Contents of the Secret `vpn-seed`: the end beside the API server, which waits to be dialled. */
 export function tunnelSeedSecret(blueprint: Blueprint, keys: SecretData): SecretData {
-  const configuration = {
-    ...common(blueprint, '/etc/vpn-seed'),
-    tunnelAddresses: [tunnelAddresses.seed],
-    peerAddresses: [tunnelAddresses.shoot],
-    listenPort: tunnelPort,
-    peer: { publicKey: keys['shoot.public'], presharedKeyFile: '/etc/vpn-seed/preshared.key' },
-  }
-  return secretOf(configuration, keys['seed.private'] ?? '', keys.preshared ?? '')
+  const directory = '/etc/vpn-seed'
+  const link = linkOf('seed', 'shoot', keys, directory)
+  return secretOf(blueprint, 'seed', { ...link, listenPort: tunnelPort }, keys)
 }
 
 /** Contents of the Secret `vpn-shoot`: the end in the shoot, which dials the front door. */
 export function tunnelShootSecret(blueprint: Blueprint, keys: SecretData, frontDoor: string): SecretData {
-  const configuration = {
-    ...common(blueprint, '/etc/vpn-shoot'),
-    tunnelAddresses: [tunnelAddresses.shoot],
-    peerAddresses: [tunnelAddresses.seed],
-    peer: {
-      publicKey: keys['seed.public'],
-      presharedKeyFile: '/etc/vpn-shoot/preshared.key',
-      endpoint: `${frontDoor}:${tunnelPort}`,
-    },
-  }
-  return secretOf(configuration, keys['shoot.private'] ?? '', keys.preshared ?? '')
+  const directory = '/etc/vpn-shoot'
+  const link = linkOf('shoot', 'seed', keys, directory)
+  const peer = { ...link.peer, endpoint: `${frontDoor}:${tunnelPort}` }
+  return secretOf(blueprint, 'shoot', { ...link, peer }, keys)
 }
 
-function common({ networks }: Blueprint, directory: string) {
+type EndName = keyof typeof tunnelAddresses
+
+function linkOf(own: EndName, other: EndName, keys: SecretData, directory: string) {
   return {
     interface: 'trellis-vpn',
     privateKeyFile: `${directory}/private.key`,
+    addresses: [linkAddresses[own]],
+    peer: {
+      name: `vpn-${other}`,
+      publicKey: keys[`${other}.public`],
+      presharedKeyFile: `${directory}/preshared.key`,
+      addresses: [linkAddresses[other]],
+      tunnelAddresses: [tunnelAddresses[other]],
+    },
+  }
+}
+
+function secretOf({ networks }: Blueprint, own: EndName, link: object, keys: SecretData): SecretData {
+  const configuration = {
+    tunnelAddresses: [tunnelAddresses[own]],
+    links: [link],
     networks: { nodes: [networks.nodes], pods: [networks.pods], services: [networks.services] },
     probe: { port: probePort },
     healthPort: tunnelHealthPort,
   }
-}
-
-function secretOf(configuration: object, privateKey: string, presharedKey: string): SecretData {
   return {
     'config.json': JSON.stringify(configuration),
-    'private.key': privateKey,
-    'preshared.key': presharedKey,
+    'private.key': keys[`${own}.private`] ?? '',
+    'preshared.key': keys.preshared ?? '',
   }
 }

@@ -15,6 +15,7 @@ describe('a probe on the wire', () => {
       kind: fc.constantFrom('question' as const, 'answer' as const),
       asker: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('hex')),
       sequence: fc.nat(0xffff_ffff),
+      sender: fc.record({ carries: fc.boolean(), leaving: fc.boolean() }),
     })
     fc.assert(
       fc.property(messages, (message) => {
@@ -75,7 +76,8 @@ describe('a path', () => {
 
 describe('a path probe', () => {
   const pair = { a: parseIpAddress('127.0.53.1'), b: parseIpAddress('127.0.53.2') }
-  const options = { random: createSeededRandom('probe'), port: 20_000 + (process.pid % 20_000) }
+  const own = () => ({ carries: false, leaving: false })
+  const options = { own, random: createSeededRandom('probe'), port: 20_000 + (process.pid % 20_000) }
 
   it('finds the other end, answers it, and misses it when it is gone', async () => {
     const clock = createVirtualClock()
@@ -88,6 +90,25 @@ describe('a path probe', () => {
     await there[Symbol.asyncDispose]()
     await clock.advance(1500)
     expect(here.state()).toMatchObject({ up: false, missedInRow: 2 })
+  })
+
+  it('tells the other end what this one says of itself, and at once when asked', async () => {
+    const clock = createVirtualClock()
+    const ask = { ...options, port: options.port + 1, clock, intervalMilliseconds: 500 }
+    let mine = { carries: false, leaving: false }
+    const heard: unknown[] = []
+    await using there = await startPathProbe({
+      ...ask,
+      localAddress: pair.b,
+      peerAddress: pair.a,
+      onOther: (other) => heard.push(other),
+    })
+    await using here = await startPathProbe({ ...ask, localAddress: pair.a, peerAddress: pair.b, own: () => mine })
+    await eventually('a first word', () => there.other())
+    mine = { carries: true, leaving: true }
+    here.ask()
+    await eventually('news', () => (there.other()?.leaving ? true : undefined))
+    expect(heard).toEqual([{ carries: false, leaving: false }, mine])
   })
 
   it('says so when its address is not there', async () => {

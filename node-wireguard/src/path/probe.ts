@@ -5,7 +5,7 @@ import { Failure } from '@trellis/foundation/failure'
 import { childSignal } from '@trellis/foundation/lifetime'
 import type { Random } from '@trellis/foundation/random'
 import { familyOf, type IpAddress } from '../address.ts'
-import { decodeProbe, encodeProbe } from './message.ts'
+import { decodeProbe, type EndState, encodeProbe, type ProbeMessage } from './message.ts'
 import { type PathEvent, type PathState, pathAfter, unknownPath } from './state.ts'
 
 /** What probing a path takes. */
@@ -18,6 +18,10 @@ export interface PathProbeOptions {
   /** UDP port, the same on both ends. */
   readonly port: number
   readonly intervalMilliseconds: number
+  /** What this end tells the other with each question and answer. */
+  readonly own: () => EndState
+  /** Called whenever the other end has said of itself what it had not said before. */
+  readonly onOther?: (other: EndState) => void
   /** Called after each question and each answer. */
   readonly onChange?: (state: PathState, event: PathEvent) => void
   /** Time with fractions of a millisecond, for round trips; the machine's own unless told. */
@@ -27,6 +31,10 @@ export interface PathProbeOptions {
 /** A running probe that also answers the other end's. */
 export interface PathProbe extends AsyncDisposable {
   state(): PathState
+  /** What the other end last said of itself; undefined before it was heard. */
+  other(): EndState | undefined
+  /** Asks at once, which tells the other end how this one is now. */
+  ask(): void
 }
 
 /** Starts asking the other end once per interval and answering its questions. Throws `Unavailable` when the address cannot be used. */
@@ -38,10 +46,12 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
   const life = childSignal(new AbortController().signal)
   let state = unknownPath
   let sequence = 0
+  let other: EndState | undefined
 
   const socket = await openSocket(localAddress, port)
   socket.on('message', (bytes, from) => {
     const message = decodeProbe(bytes)
+    if (message !== undefined) hear(message.sender)
     if (message?.kind === 'question') send({ ...message, kind: 'answer' }, from.port, from.address)
     else if (message?.kind === 'answer' && message.asker === asker) answered(message.sequence)
   })
@@ -49,6 +59,12 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
   function happen(event: PathEvent): void {
     state = pathAfter(state, event)
     options.onChange?.(state, event)
+  }
+
+  function hear(now: EndState): void {
+    const isNew = now.carries !== other?.carries || now.leaving !== other.leaving
+    other = now
+    if (isNew) options.onOther?.(now)
   }
 
   function answered(number: number): void {
@@ -66,13 +82,16 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
     send({ kind: 'question', asker, sequence }, port, peerAddress)
   }
 
-  function send(message: Parameters<typeof encodeProbe>[0], toPort: number, toAddress: string): void {
-    if (!life.signal.aborted) socket.send(encodeProbe(message), toPort, toAddress, () => {})
+  function send(message: Omit<ProbeMessage, 'sender'>, toPort: number, toAddress: string): void {
+    const bytes = encodeProbe({ ...message, sender: options.own() })
+    if (!life.signal.aborted) socket.send(bytes, toPort, toAddress, () => {})
   }
 
   const asking = repeat(clock, intervalMilliseconds, life.signal, ask)
   return {
     state: () => state,
+    other: () => other,
+    ask,
     [Symbol.asyncDispose]: async () => {
       life.abort()
       await asking

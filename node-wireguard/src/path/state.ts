@@ -59,3 +59,12 @@ export function lossRatio(state: PathState): number {
   const closed = state.window.filter((entry, index) => entry.answered || index < state.window.length - 1)
   return closed.length === 0 ? 0 : closed.filter((entry) => !entry.answered).length / closed.length
 }
+
+/** How many questions in a row must have been answered before a path that has just come up is trusted as much as others. */
+const steadyAnswers = 5
+
+/** Whether the last questions were all answered; the open one is left out. */
+export function isSteady({ up, missedInRow, window }: PathState): boolean {
+  const closed = window.filter((entry, index) => entry.answered || index < window.length - 1).slice(-steadyAnswers)
+  return up && missedInRow === 0 && closed.length === steadyAnswers && closed.every(({ answered }) => answered)
+}

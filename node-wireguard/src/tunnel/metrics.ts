@@ -1,60 +1,150 @@
 import { registerProcessMetrics } from '@trellis/foundation/process-metrics'
 import { Counter, Gauge, Registry } from 'prom-client'
+import type { LinkStatus } from './link/link-status.ts'
 import type { TunnelStatus } from './status.ts'
 
-/** A registry whose metrics show the tunnel's state at the moment they are scraped. Names begin with `prefix`. */
+interface Metric<Status> {
+  readonly kind: 'gauge' | 'counter'
+  readonly help: string
+  /** Undefined: there is nothing to show now. */
+  readonly value: (status: Status) => number | undefined
+}
+
+const tunnelMetrics: Readonly<Record<string, Metric<TunnelStatus>>> = {
+  tunnel_up: {
+    kind: 'gauge',
+    help: 'Whether everything behind the other ends can be reached.',
+    value: (now) => Number(now.up),
+  },
+  tunnel_configured: {
+    kind: 'gauge',
+    help: 'Whether devices, addresses, routes and firewall are set up.',
+    value: (now) => Number(now.configured),
+  },
+  switches_total: {
+    kind: 'counter',
+    help: 'Times that a network was moved to another link.',
+    value: (now) => now.switches,
+  },
+  wireguard_restarts_total: {
+    kind: 'counter',
+    help: 'Times that a userspace device was started again.',
+    value: (now) => now.links.reduce((sum, link) => sum + link.restarts, 0),
+  },
+}
+
+const linkMetrics: Readonly<Record<string, Metric<LinkStatus>>> = {
+  link_up: {
+    kind: 'gauge',
+    help: 'Whether the other end answers by this link.',
+    value: (now) => Number(now.up),
+  },
+  link_carries: {
+    kind: 'gauge',
+    help: 'Whether something leads through this link.',
+    value: (now) => Number(now.carries),
+  },
+  link_round_trip_seconds: {
+    kind: 'gauge',
+    help: 'Round trip of the last answered probe.',
+    value: (now) => (now.rttMilliseconds === undefined ? undefined : now.rttMilliseconds / 1000),
+  },
+  link_loss_ratio: {
+    kind: 'gauge',
+    help: 'Part of the last probes that went unanswered.',
+    value: (now) => now.lossRatio,
+  },
+  link_last_handshake_timestamp_seconds: {
+    kind: 'gauge',
+    help: 'Instant of the last completed handshake.',
+    value: (now) => (now.lastHandshake === undefined ? undefined : Date.parse(now.lastHandshake) / 1000),
+  },
+  link_mtu_bytes: {
+    kind: 'gauge',
+    help: 'Largest packet that the link takes.',
+    value: (now) => now.mtu,
+  },
+  link_receive_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes received from the other end.',
+    value: (now) => now.rxBytes,
+  },
+  link_transmit_bytes_total: {
+    kind: 'counter',
+    help: 'Bytes sent to the other end.',
+    value: (now) => now.txBytes,
+  },
+  link_repairs_total: {
+    kind: 'counter',
+    help: 'Times that the peer was added anew because probes went unanswered.',
+    value: (now) => now.repairs,
+  },
+}
+
+const stateMetric = 'link_state'
+
+/** Names of all metrics of a tunnel, without their prefix: for what dashboards and alerts may ask. */
+export const tunnelMetricNames: readonly string[] = [
+  ...Object.keys(tunnelMetrics),
+  ...Object.keys(linkMetrics),
+  stateMetric,
+]
+
+/** A registry whose metrics show the tunnel's state at the moment they are scraped. Names begin with `prefix`; those of links have the labels `link` and `peer`. */
 export function createTunnelMetrics(prefix: string, status: () => TunnelStatus): Registry {
   const registry = new Registry()
   registerProcessMetrics(registry)
-  const gauge = (name: string, help: string, value: (status: TunnelStatus) => number | undefined) =>
-    new Gauge({
-      name: `${prefix}${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        const number = value(status())
-        if (number === undefined) this.reset()
-        else this.set(number)
-      },
-    })
-  const counter = (name: string, help: string, value: (status: TunnelStatus) => number) =>
-    new Counter({
-      name: `${prefix}${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.reset()
-        this.inc(value(status()))
-      },
-    })
-  gauge('path_up', 'Whether the other end answers inside the tunnel.', (now) => Number(now.pathUp))
-  gauge('configured', 'Whether device, addresses, routes and firewall are set up.', (now) => Number(now.configured))
-  gauge('round_trip_seconds', 'Round trip of the last answered probe.', (now) =>
-    now.rttMilliseconds === undefined ? undefined : now.rttMilliseconds / 1000,
-  )
-  gauge('loss_ratio', 'Part of the last probes that went unanswered.', (now) => now.lossRatio)
-  gauge('last_handshake_timestamp_seconds', 'Instant of the last completed handshake.', (now) =>
-    now.lastHandshake === undefined ? undefined : Date.parse(now.lastHandshake) / 1000,
-  )
-  gauge('mtu_bytes', 'Largest packet that the interface takes.', (now) => now.mtu)
-  counter('received_bytes_total', 'Bytes received from the other end.', (now) => now.rxBytes)
-  counter('sent_bytes_total', 'Bytes sent to the other end.', (now) => now.txBytes)
-  counter('repairs_total', 'Times that the peer was added anew because probes went unanswered.', (now) => now.repairs)
-  counter('device_restarts_total', 'Times that the userspace device was started again.', (now) => now.restarts)
+  for (const [name, metric] of Object.entries(tunnelMetrics))
+    add(registry, `${prefix}${name}`, metric, () => [{ labels: {}, status: status() }])
+  for (const [name, metric] of Object.entries(linkMetrics))
+    add(registry, `${prefix}${name}`, metric, () =>
+      status().links.map((link) => ({ labels: { link: link.interface, peer: link.peer }, status: link })),
+    )
   addState(registry, prefix, status)
   return registry
 }
 
+function add<Status>(
+  registry: Registry,
+  name: string,
+  { kind, help, value }: Metric<Status>,
+  read: () => readonly { readonly labels: Record<string, string>; readonly status: Status }[],
+): void {
+  const options = { name, help, labelNames: ['link', 'peer'], registers: [registry] }
+  const values = () =>
+    read().flatMap(({ labels, status }) => {
+      const number = value(status)
+      return number === undefined ? [] : [{ labels, number }]
+    })
+  if (kind === 'gauge') {
+    new Gauge({
+      ...options,
+      collect() {
+        this.reset()
+        for (const { labels, number } of values()) this.set(labels, number)
+      },
+    })
+    return
+  }
+  new Counter({
+    ...options,
+    collect() {
+      this.reset()
+      for (const { labels, number } of values()) this.inc(labels, number)
+    },
+  })
+}
+
 function addState(registry: Registry, prefix: string, status: () => TunnelStatus): void {
   new Gauge({
-    name: `${prefix}state`,
-    help: 'Always 1; the labels say what the tunnel is and what is the matter.',
-    labelNames: ['interface', 'implementation', 'role', 'reason'],
+    name: `${prefix}${stateMetric}`,
+    help: 'Always 1; the labels say what a link is and what is the matter.',
+    labelNames: ['link', 'peer', 'implementation', 'role', 'reason'],
     registers: [registry],
     collect() {
-      const now = status()
       this.reset()
-      this.set({ interface: now.interface, implementation: now.implementation, role: now.role, reason: now.reason }, 1)
+      for (const { interface: link, peer, implementation, role, reason } of status().links)
+        this.set({ link, peer, implementation, role, reason }, 1)
     },
   })
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner } from '@trellis/foundation/command'
@@ -6,8 +5,11 @@ import { Failure } from '@trellis/foundation/failure'
 import { aborted } from '@trellis/foundation/lifetime'
 import { createLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
+import type { TunnelFile } from './file.ts'
+import { followConfiguration } from './follow-configuration.ts'
+import { readConfiguration } from './read-configuration.ts'
 import { startTunnelServer } from './serve.ts'
-import { readTunnelSettings, type TunnelFile, type TunnelRole } from './settings.ts'
+import type { TunnelRole } from './settings.ts'
 import { startTunnel } from './tunnel.ts'
 
 /** One kind of end as a program. */
@@ -18,46 +20,42 @@ export interface TunnelProgram {
   readonly role: TunnelRole
   readonly metricPrefix: string
   readonly ready: 'configured' | 'path'
+  /** Whether the other ends are asked to send by other links before this one stops. */
+  readonly leaves: boolean
 }
 
-/** Runs one end from its command line (`--config FILE`) until the signal aborts. Throws when it cannot be set up. */
+/**
+ * Runs one end from its command line (`--config FILE`) until the signal aborts. The file and the keys that it names are read again when they
+ * change. Throws when the end cannot be set up.
+ */
 export async function runTunnelProgram(
   program: TunnelProgram,
   args: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const file = program.parse(await readConfigurationFile(args))
-  const settings = await readTunnelSettings(file, program.role)
-  const log = createLog(program.name, file.logLevel ?? 'info')
-  const environment = {
-    clock: createSystemClock(),
-    random: createSystemRandom(),
-    log,
-    runner: createCommandRunner(),
-  }
-  await using tunnel = await startTunnel({ ...environment, settings })
+  const path = configurationPath(args)
+  const clock = createSystemClock()
+  const first = await readConfiguration(path, program)
+  const log = createLog(program.name, first.file.logLevel ?? 'info')
+  const environment = { clock, log, random: createSystemRandom(), runner: createCommandRunner() }
+  await using tunnel = await startTunnel({ ...environment, settings: first.settings })
   await using server = await startTunnelServer({
-    host: file.healthHost ?? '0.0.0.0',
-    port: file.healthPort,
+    host: first.file.healthHost ?? '0.0.0.0',
+    port: first.file.healthPort,
     metricPrefix: program.metricPrefix,
     ready: program.ready,
     status: tunnel.status,
   })
-  log.info({ healthPort: server.port, interface: settings.interfaceName }, 'the tunnel is set up')
+  log.info({ healthPort: server.port, links: first.settings.links.length }, 'the tunnel is set up')
+  const following = followConfiguration({
+    ...{ clock, log, signal, first },
+    read: () => readConfiguration(path, program),
+    onChange: ({ settings }) => tunnel.change(settings),
+  })
   await aborted(signal)
   log.info({}, 'the tunnel is stopping')
-}
-
-async function readConfigurationFile(args: readonly string[]): Promise<unknown> {
-  const path = configurationPath(args)
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Failure('NotFound', `${path} cannot be read`, { field: '--config', cause: error })
-  })
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new Failure('Invalid', `${path} is not JSON`, { field: '--config', cause: error })
-  }
+  await following
+  if (program.leaves) await tunnel.leave()
 }
 
 function configurationPath(args: readonly string[]): string {

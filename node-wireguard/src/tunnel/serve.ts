@@ -7,7 +7,7 @@ export interface TunnelServerOptions {
   readonly host: string
   readonly port: number
   readonly metricPrefix: string
-  /** What `/readyz` asks: whether this end is set up, or whether the other end answers too. */
+  /** What `/readyz` asks: whether this end is set up, or whether the other ends answer too. */
   readonly ready: 'configured' | 'path'
   readonly status: () => TunnelStatus
 }
@@ -17,7 +17,7 @@ export interface TunnelServerOptions {
  */
 export function startTunnelServer(options: TunnelServerOptions): Promise<HealthServer> {
   const { status } = options
-  const path = () => (status().pathUp ? undefined : `${status().reason}: ${status().explanation}`)
+  const path = () => (status().up ? undefined : `${status().reason}: ${status().explanation}`)
   const configured = () => (status().configured ? undefined : status().explanation)
   return startHealthServer({
     host: options.host,

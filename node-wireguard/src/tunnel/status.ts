@@ -1,85 +1,43 @@
-import { formatEndpoint } from '../endpoint.ts'
-import { publicKeyOf } from '../key.ts'
-import type { Implementation } from '../link.ts'
-import { lossRatio, type PathState } from '../path/state.ts'
-import { type Diagnosis, diagnose } from './diagnosis.ts'
-import type { Observation } from './observation.ts'
-import type { TunnelSettings } from './settings.ts'
+import type { LinkStatus } from './link/link-status.ts'
 
 /** A tunnel as people and programs see it. No secret is in it. */
 export interface TunnelStatus {
-  readonly interface: string
-  readonly implementation: Implementation
-  readonly role: 'dialer' | 'listener'
-  readonly publicKey: string
-  readonly peerPublicKey: string
-  /** Where the peer was last heard from or is dialled. */
-  readonly endpoint: string | undefined
-  /** Whether device and host are set up. */
+  readonly name: string
+  readonly tunnelAddresses: readonly string[]
+  /** Whether devices and host are set up. */
   readonly configured: boolean
-  readonly pathUp: boolean
-  readonly reason: Diagnosis['reason']
+  /** Whether everything behind the other ends can be reached: some link answers for each destination. */
+  readonly up: boolean
+  /** That of the link that carries, or of the best there is. */
+  readonly reason: LinkStatus['reason']
   readonly explanation: string
-  /** RFC 3339. */
-  readonly lastHandshake: string | undefined
-  readonly rxBytes: number
-  readonly txBytes: number
-  readonly rttMilliseconds: number | undefined
-  readonly lossRatio: number
-  readonly mtu: number
-  /** How often the peer was added anew because probes went unanswered. */
-  readonly repairs: number
-  /** How often wireguard-go was started again. */
-  readonly restarts: number
+  /** How often a destination was moved to another link. */
+  readonly switches: number
+  /** Best first. */
+  readonly links: readonly LinkStatus[]
 }
 
-/** What a status is made from. */
-export interface StatusSources {
-  readonly settings: TunnelSettings
-  readonly implementation: Implementation
-  readonly maximumTransmissionUnit: number
-  readonly path: PathState
-  readonly observation: Observation
-  readonly problem: string | undefined
-  readonly endpointKnown: boolean
-  readonly repairs: number
-  readonly restarts: number
-}
-
-/** Whether this end dials or waits. */
-export function roleOf(settings: TunnelSettings): 'dialer' | 'listener' {
-  return settings.peer.endpoint === undefined ? 'listener' : 'dialer'
+/** What a tunnel's status is made from. */
+export interface TunnelStatusSources {
+  readonly name: string
+  readonly tunnelAddresses: readonly string[]
+  /** Why the host is not set up; undefined when it is. */
+  readonly hostProblem: string | undefined
+  /** Best first. */
+  readonly links: readonly LinkStatus[]
+  readonly switches: number
 }
 
 /** Puts a status together. */
-export function statusOf(sources: StatusSources): TunnelStatus {
-  const { settings, path, observation, problem } = sources
-  const { endpoint, latestHandshake, sinceDown } = observation
-  const diagnosis = diagnose({
-    problem,
-    pathUp: path.up,
-    role: roleOf(settings),
-    endpointKnown: sources.endpointKnown,
-    receivedBytesSinceUp: observation.receivedBytes - (sinceDown?.receivedBytes ?? observation.receivedBytes),
-    handshakeSinceUp: (latestHandshake ?? 0) > (sinceDown?.latestHandshake ?? 0),
-  })
-  return {
-    interface: settings.interfaceName,
-    implementation: sources.implementation,
-    role: roleOf(settings),
-    publicKey: publicKeyOf(settings.privateKey),
-    peerPublicKey: settings.peer.publicKey,
-    endpoint: endpoint === undefined ? undefined : formatEndpoint(endpoint),
-    configured: problem === undefined,
-    pathUp: path.up,
-    ...diagnosis,
-    lastHandshake: latestHandshake === undefined ? undefined : new Date(latestHandshake).toISOString(),
-    rxBytes: observation.receivedBytes,
-    txBytes: observation.sentBytes,
-    rttMilliseconds: path.roundTripMilliseconds,
-    lossRatio: lossRatio(path),
-    mtu: sources.maximumTransmissionUnit,
-    repairs: sources.repairs,
-    restarts: sources.restarts,
+export function statusOf({ name, tunnelAddresses, hostProblem, links, switches }: TunnelStatusSources): TunnelStatus {
+  const configured = hostProblem === undefined && links.some((link) => link.configured)
+  const carriers = links.filter(({ carries }) => carries)
+  const worst = carriers.find((link) => !link.up) ?? carriers[0] ?? links[0]
+  const base = { name, tunnelAddresses, switches, links, configured }
+  if (hostProblem !== undefined || worst === undefined) {
+    const explanation = `the host is not set up: ${hostProblem ?? 'there is no link'}`
+    return { ...base, up: false, reason: 'not-configured', explanation }
   }
+  const up = configured && carriers.length > 0 && carriers.every((link) => link.up)
+  return { ...base, up, reason: worst.reason, explanation: worst.explanation }
 }

@@ -1,21 +1,20 @@
-import { lookup } from 'node:dns/promises'
 import type { Clock } from '@trellis/foundation/clock'
 import type { CommandRunner } from '@trellis/foundation/command'
-import { describe, InvariantError } from '@trellis/foundation/failure'
+import { createGate } from '@trellis/foundation/gate'
 import { childSignal } from '@trellis/foundation/lifetime'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
-import type { IpAddress } from '../address.ts'
 import type { Resolve } from '../endpoint.ts'
+import { createHost } from '../host/host.ts'
 import { tunnelSize } from '../host/size.ts'
-import { type PathProbe, startPathProbe } from '../path/probe.ts'
-import { type Configurator, createConfigurator } from './configurator.ts'
-import { createDial, type Dial } from './dial.ts'
-import { type LinkDevice, openLinkDevice } from './link-device.ts'
-import { newPortDue } from './repair.ts'
-import type { TunnelSettings } from './settings.ts'
-import type { TunnelStatus } from './status.ts'
-import { createWatch, type Watch } from './watch.ts'
+import { removeLink } from '../link.ts'
+import { openLink, type RunningLink } from './link/running-link.ts'
+import { createLinkSet, type LinkSet } from './link-set.ts'
+import { closingDue } from './ranking.ts'
+import type { LinkSettings, TunnelSettings } from './settings.ts'
+import { statusOf, type TunnelStatus } from './status.ts'
+import { createUpkeep, type Upkeep } from './upkeep.ts'
+import { hostConfiguration } from './wanted.ts'
 
 /** What running one end of a tunnel takes. */
 export interface TunnelOptions {
@@ -31,92 +30,182 @@ export interface TunnelOptions {
 /** One running end of a tunnel. */
 export interface Tunnel extends AsyncDisposable {
   status(): TunnelStatus
+  /**
+   * Takes other settings while packets pass: new links come up beside the others and carry once they answer, links that are gone are closed when
+   * nothing uses them any more. Throws when a new link cannot be set up; the others go on.
+   */
+  change(settings: TunnelSettings): Promise<void>
+  /** Asks the other ends to send by other links, and resolves when they do, at most after two seconds. Then this one may stop without a loss. */
+  leave(): Promise<void>
 }
 
-/** How often the device is asked for its counters. */
+/** How often devices are asked for their counters, and outgoing links are looked at. */
 const lookIntervalMilliseconds = 2000
 /** How often the whole configuration is compared with what is, in case somebody else has changed it. */
 const resyncIntervalMilliseconds = 60_000
-
-const resolveHere: Resolve = async (name) =>
-  (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address)
+const leaveLimitMilliseconds = 2000
+const leavePollMilliseconds = 50
 
 /**
- * Starts one end: device, addresses, routes, firewall, probes; and keeps it so. The path is asked several times a second, and an end that dials
- * forces a new handshake as soon as two questions in a row go unanswered, so a restarted other end is found within a second or two.
- * Resolves when this end is set up, whether the other answers or not. Throws when it cannot be set up.
+ * Starts one end: devices, addresses, routes, firewall, probes; and keeps it so. Paths are asked several times a second: a destination whose link
+ * does not answer is moved to another link that does, and an end that dials forces a new handshake as soon as two questions in a row go
+ * unanswered. Resolves when this end is set up, whether the others answer or not. Throws when it cannot be set up.
  */
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
-  const { log, settings } = options
+  const { clock } = options
   const life = childSignal(new AbortController().signal)
-  const dial = createDial(settings.peer.endpoint, settings.networksBehindPeer, options.resolve ?? resolveHere, log)
-  let restore = () => {}
-  const link = await openLinkDevice({ ...options, ...settings, onStart: () => restore() })
-  const maximumTransmissionUnit = settings.maximumTransmissionUnit ?? (await tunnelSize(options.runner))
-  const { watch, configurator } = assemble({ ...options, link, dial, maximumTransmissionUnit }, life.signal)
-  try {
-    await dial.refresh()
-    await configurator.start()
-    restore = () => void configurator.restore()
-    const probe = await probePath(options, watch)
-    const repeating = [
-      repeat(options.clock, lookIntervalMilliseconds, life.signal, watch.look),
-      repeat(options.clock, resyncIntervalMilliseconds, life.signal, configurator.restore),
-    ]
-    return {
-      status: watch.status,
-      [Symbol.asyncDispose]: async () => {
-        life.abort()
-        await Promise.all(repeating)
-        await probe[Symbol.asyncDispose]()
-        await configurator.idle()
-        await link[Symbol.asyncDispose]()
-      },
-    }
-  } catch (error) {
+  const end = createEnd(options, await tunnelSize(options.runner), life.signal)
+  // Settings are taken and links are closed one at a time.
+  const turn = createGate(1)
+  const stop = async () => {
     life.abort()
-    await link[Symbol.asyncDispose]()
+    await Promise.all(end.links.all().map((link) => link[Symbol.asyncDispose]()))
+    await end.host.idle()
+  }
+  try {
+    await turn(() => takeOver(end, options.settings))
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const repeating = [
+    repeat(clock, lookIntervalMilliseconds, life.signal, () => turn(() => look(end))),
+    repeat(clock, resyncIntervalMilliseconds, life.signal, () => turn(() => resync(end))),
+  ]
+  return {
+    status: end.status,
+    change: (settings) => turn(() => takeOver(end, settings)),
+    leave: () => leave(end),
+    [Symbol.asyncDispose]: async () => {
+      await stop()
+      await Promise.all(repeating)
+    },
+  }
+}
+
+/** What the parts of a running end share. */
+interface End {
+  readonly options: TunnelOptions
+  readonly guessedSize: number
+  readonly links: LinkSet
+  readonly host: Upkeep
+  settings: TunnelSettings
+  leaving: boolean
+  status(): TunnelStatus
+  /** Called when something has changed that ranks depend on. */
+  onTurn(): void
+  /** Says what is the matter when that is not what was said before. */
+  report(): void
+}
+
+function createEnd(options: TunnelOptions, guessedSize: number, signal: AbortSignal): End {
+  const { clock, random, log, runner } = options
+  const links = createLinkSet(log)
+  let reported: string | undefined
+  const host = createUpkeep({
+    ...{ clock, random, log, signal, what: 'host' },
+    configure: async () => {
+      const wanted = links.all().map((link) => link.wanted())
+      return (await createHost(runner).apply(hostConfiguration(end.settings, wanted, links.carriers()))).length
+    },
+  })
+  const end: End = {
+    ...{ options, guessedSize, links, host, leaving: false },
+    settings: options.settings,
+    status: () =>
+      statusOf({
+        name: end.settings.name,
+        tunnelAddresses: end.settings.tunnelAddresses,
+        hostProblem: host.problem(),
+        switches: links.switches(),
+        links: links.statuses(),
+      }),
+    onTurn: () => {
+      if (signal.aborted) return
+      if (links.decide()) void host.restore()
+      end.report()
+    },
+    report: () => {
+      const { reason, explanation } = end.status()
+      if (reason !== reported) log.info({ reason, explanation }, 'the state of the tunnel has changed')
+      reported = reason
+    },
+  }
+  return end
+}
+
+/** Changes the links that there are and opens those that there are not. */
+async function takeOver(end: End, settings: TunnelSettings): Promise<void> {
+  const { links, host } = end
+  const { clock } = end.options
+  end.settings = settings
+  for (const link of links.all()) {
+    const found = settings.links.find(({ interfaceName }) => interfaceName === link.interfaceName)
+    link.setOutgoing(found === undefined ? (link.outgoingSince() ?? clock.now()) : undefined)
+    if (found !== undefined) await link.change(settings, found)
+  }
+  const present = links.all().map((link) => link.interfaceName)
+  const missing = settings.links.filter(({ interfaceName }) => !present.includes(interfaceName))
+  const opened = await Promise.allSettled(missing.map((link) => open(end, link)))
+  links.add(opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])))
+  links.decide()
+  await (host.problem() === undefined ? host.restore() : host.start())
+  for (const link of links.all()) await link.beginProbes()
+  const failed = opened.find((result) => result.status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
+}
+
+async function open(end: End, link: LinkSettings): Promise<RunningLink> {
+  const { settings, options } = end
+  const running = await openLink({
+    ...options,
+    ...{ settings, link, onTurn: end.onTurn, leaving: () => end.leaving },
+    maximumTransmissionUnit: settings.maximumTransmissionUnit ?? end.guessedSize,
+  })
+  try {
+    await running.configure()
+    return running
+  } catch (error) {
+    await running[Symbol.asyncDispose]()
     throw error
   }
 }
 
-/** Joins the one who watches to the one who repairs; each asks the other only while running. */
-function assemble(
-  options: TunnelOptions & {
-    readonly link: LinkDevice
-    readonly dial: Dial
-    readonly maximumTransmissionUnit: number
-  },
-  signal: AbortSignal,
-): { readonly watch: Watch; readonly configurator: Configurator } {
-  const watch: Watch = createWatch({
-    ...options,
-    problem: () => configurator.problem(),
-    repair: (timesInRow) => {
-      options.dial.next()
-      configurator
-        .renewPeer(newPortDue(timesInRow))
-        .catch((error: unknown) => options.log.warn({ problem: describe(error) }, 'the peer was not added anew'))
-    },
-  })
-  const configurator: Configurator = createConfigurator({
-    ...options,
-    device: options.link.device,
-    pathUp: () => watch.pathUp(),
-    remembered: () => watch.remembered(),
-    signal,
-  })
-  return { watch, configurator }
+async function look(end: End): Promise<void> {
+  const { links, options } = end
+  await Promise.all(links.all().map((link) => link.look()))
+  for (const link of links.all()) {
+    const since = link.outgoingSince()
+    if (since === undefined) continue
+    const { up, carries } = link.ranked()
+    const due = closingDue({ now: options.clock.now(), since, up, carries, otherCarries: link.other()?.carries })
+    if (due) await close(end, link)
+  }
+  end.report()
 }
 
-function probePath({ clock, random, settings }: TunnelOptions, watch: Watch): Promise<PathProbe> {
-  const [localAddress, peerAddress]: readonly (IpAddress | undefined)[] = [
-    settings.tunnelAddresses[0],
-    settings.peerAddresses[0],
-  ]
-  if (localAddress === undefined || peerAddress === undefined)
-    throw new InvariantError('settings came without tunnel addresses')
-  return startPathProbe({ clock, random, localAddress, peerAddress, ...settings.probe, onChange: watch.onPath })
+async function close({ links, host, options }: End, link: RunningLink): Promise<void> {
+  links.remove(link)
+  links.decide()
+  await host.restore()
+  await link[Symbol.asyncDispose]()
+  await removeLink(options.runner, link.interfaceName)
+  options.log.info({ link: link.interfaceName }, 'a link was closed')
+}
+
+async function resync({ links, host }: End): Promise<void> {
+  await Promise.all(links.all().map((link) => link.restore()))
+  await host.restore()
+}
+
+async function leave(end: End): Promise<void> {
+  const { links, options } = end
+  const { clock } = options
+  end.leaving = true
+  for (const link of links.all()) link.tell()
+  const used = () => links.all().some((link) => link.ranked().up && link.other()?.carries === true)
+  const deadline = clock.now() + leaveLimitMilliseconds
+  while (used() && clock.now() < deadline) await clock.sleep(leavePollMilliseconds)
 }
 
 async function repeat(

@@ -1,47 +1,87 @@
-import { familyOf, hostCidr } from '../address.ts'
+import { type Cidr, familyOf, hostCidr, type IpAddress } from '../address.ts'
 import type { DeviceConfiguration } from '../device.ts'
 import type { ResolvedEndpoint } from '../endpoint.ts'
-import type { HostConfiguration } from '../host/configuration.ts'
-import type { TunnelSettings } from './settings.ts'
+import type { HostConfiguration, HostRoute } from '../host/configuration.ts'
+import type { LinkSettings, TunnelSettings } from './settings.ts'
 
-/** What the device should be. `endpoint` is where the other end is dialled now; undefined leaves what the device has learned. */
+/** What lies behind a link that another link may lead to as well. */
+export function destinationsOf(settings: TunnelSettings, link: LinkSettings): readonly Cidr[] {
+  return [...link.peer.tunnelAddresses.map(hostCidr), ...settings.networksBehindPeers]
+}
+
+/** What a link's device should be. `endpoint` is where the other end is dialled now; undefined leaves what the device has learned. */
 export function deviceConfiguration(
   settings: TunnelSettings,
+  link: LinkSettings,
   endpoint: ResolvedEndpoint | undefined,
 ): DeviceConfiguration {
-  const { publicKey, presharedKey, keepaliveSeconds } = settings.peer
+  const { publicKey, presharedKey, keepaliveSeconds, addresses } = link.peer
   return {
-    privateKey: settings.privateKey,
-    listenPort: settings.listenPort,
+    privateKey: link.privateKey,
+    listenPort: link.listenPort,
     peers: [
       {
         publicKey,
         presharedKey,
         endpoint,
         persistentKeepaliveSeconds: keepaliveSeconds,
-        allowedAddresses: [...settings.peerAddresses.map(hostCidr), ...settings.networksBehindPeer],
+        allowedAddresses: [...addresses.map(hostCidr), ...destinationsOf(settings, link)],
       },
     ],
   }
 }
 
-/** What the network namespace should be. */
-export function hostConfiguration(settings: TunnelSettings, maximumTransmissionUnit: number): HostConfiguration {
-  const { interfaceName, tunnelAddresses, peerAddresses } = settings
-  const destinations = [...peerAddresses.map(hostCidr), ...settings.networksBehindPeer]
+/** One link of a host: with what it is and how large its packets may be. */
+export interface WantedLink {
+  readonly link: LinkSettings
+  readonly maximumTransmissionUnit: number
+}
+
+/** What the network namespace should be. `carriers` says by which link each destination is reached. */
+export function hostConfiguration(
+  settings: TunnelSettings,
+  links: readonly WantedLink[],
+  carriers: ReadonlyMap<Cidr, string>,
+): HostConfiguration {
+  const { tunnelAddresses, forwardTo, translation } = settings
+  const { groupId } = translation
   return {
-    links: [{ interfaceName, maximumTransmissionUnit }],
-    addresses: tunnelAddresses,
-    routes: destinations.map((destination) => ({
-      destination,
-      source: tunnelAddresses.find((address) => familyOf(address) === familyOf(destination)),
+    links: links.map(({ link, maximumTransmissionUnit }) => ({
+      interfaceName: link.interfaceName,
+      maximumTransmissionUnit,
+      addresses: link.addresses,
     })),
+    addresses: tunnelAddresses,
+    routes: [
+      ...links.flatMap(({ link }) => probeRoutes(link)),
+      ...[...carriers].map(([destination, interfaceName]) => ({
+        destination,
+        interfaceName,
+        source: ofFamily(tunnelAddresses, destination),
+      })),
+    ],
     firewall: {
-      tableName: `tunnel_${interfaceName.replaceAll(/[^A-Za-z0-9]/g, '_')}`,
+      tableName: `tunnel_${settings.name}`,
       probePort: settings.probe.port,
-      peerAddresses,
-      forwardTo: settings.forwardTo,
+      peerAddresses: links.flatMap(({ link }) => link.peer.addresses),
+      forwardTo,
+      translation: {
+        own: translation.own,
+        remote: translation.remote.map((mapping) => (groupId === undefined ? mapping : { ...mapping, groupId })),
+      },
     },
-    forwarding: ([4, 6] as const).filter((family) => settings.forwardTo.some((cidr) => familyOf(cidr) === family)),
+    forwarding: ([4, 6] as const).filter((family) => forwardTo.some((cidr) => familyOf(cidr) === family)),
   }
+}
+
+/** Probes go by their own link, whichever carries. */
+function probeRoutes({ interfaceName, addresses, peer }: LinkSettings): readonly HostRoute[] {
+  return peer.addresses.map((address) => {
+    const destination = hostCidr(address)
+    return { destination, interfaceName, source: ofFamily(addresses, destination) }
+  })
+}
+
+function ofFamily(addresses: readonly IpAddress[], destination: Cidr): IpAddress | undefined {
+  return addresses.find((address) => familyOf(address) === familyOf(destination))
 }

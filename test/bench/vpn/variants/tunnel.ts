@@ -34,6 +34,7 @@ export type EndName = 'seed' | 'shoot'
 
 const port = 51_820
 const addresses = { seed: '192.168.123.1', shoot: '192.168.123.2' } as const
+const linkAddresses = { seed: '192.168.124.1', shoot: '192.168.124.2' } as const
 
 /** Starts both ends of our tunnel. The label tells tunnels of one run apart. */
 export async function openTunnel(context: BenchContext, label = 'tunnel'): Promise<OpenTunnel> {
@@ -56,23 +57,28 @@ async function writeConfigurations(context: BenchContext, label: string, directo
   const presharedKeyFile = join(directory, 'preshared.key')
   await writeFile(presharedKeyFile, generatePresharedKey(random), { mode: 0o400 })
   const program = await wireGuardGo(context)
-  const write = async (
-    name: EndName,
-    other: EndName,
-    more: { readonly peer: object; readonly [key: string]: unknown },
-  ) => {
+  const write = async (name: EndName, other: EndName, { peer, ...more }: { readonly peer: object }) => {
     const privateKeyFile = join(directory, `${name}.key`)
     const interfaceName = `${label.slice(0, 1)}${name.slice(0, 2)}${laboratory.id}`
     laboratory.removeLater(socketPathOf(interfaceName))
     await writeFile(privateKeyFile, keys[name], { mode: 0o400 })
     const file = join(directory, `${name}.json`)
-    const configuration = {
+    const link = {
       ...more,
       interface: interfaceName,
       privateKeyFile,
-      peer: { publicKey: publicKeyOf(keys[other]), presharedKeyFile, ...more.peer },
+      addresses: [linkAddresses[name]],
+      peer: {
+        ...peer,
+        publicKey: publicKeyOf(keys[other]),
+        presharedKeyFile,
+        addresses: [linkAddresses[other]],
+        tunnelAddresses: [addresses[other]],
+      },
+    }
+    const configuration = {
       tunnelAddresses: [addresses[name]],
-      peerAddresses: [addresses[other]],
+      links: [link],
       networks: { pods: [places.podNetwork] },
       healthPort: 9110,
       wireGuardGo: { program },
@@ -80,8 +86,9 @@ async function writeConfigurations(context: BenchContext, label: string, directo
     await writeFile(file, JSON.stringify(configuration))
     return file
   }
+  const listening = { listenPort: port, peer: {} }
   return {
-    seed: await write('seed', 'shoot', { listenPort: port, peer: {} }),
+    seed: await write('seed', 'shoot', listening),
     shoot: await write('shoot', 'seed', { peer: { endpoint: `${places.seed}:${port}` } }),
   }
 }

@@ -1,5 +1,5 @@
-import type { PeerState } from '../device.ts'
-import type { ResolvedEndpoint } from '../endpoint.ts'
+import type { PeerState } from '../../device.ts'
+import type { ResolvedEndpoint } from '../../endpoint.ts'
 
 /** What has been seen of the peer over the whole life of this process, whatever the device forgot meanwhile. */
 export interface Observation {

@@ -2,10 +2,10 @@ import type { Clock } from '@trellis/foundation/clock'
 import type { CommandRunner } from '@trellis/foundation/command'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
-import type { WireGuardDevice } from '../device.ts'
-import { ensureLink, type Implementation } from '../link.ts'
-import { createWgDevice } from '../wg-device.ts'
-import { startWireGuardGo } from '../wireguard-go.ts'
+import type { WireGuardDevice } from '../../device.ts'
+import { ensureLink, type Implementation } from '../../link.ts'
+import { createWgDevice } from '../../wg-device.ts'
+import { startWireGuardGo } from '../../wireguard-go.ts'
 
 /** A device with whatever keeps it alive. */
 export interface LinkDevice extends AsyncDisposable {

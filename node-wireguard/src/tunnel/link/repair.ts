@@ -1,4 +1,4 @@
-import { missesUntilDown, type PathState } from '../path/state.ts'
+import { missesUntilDown, type PathState } from '../../path/state.ts'
 
 /**
  * Whether this repair in a row should also leave by a new source port. A translator on the way keeps sending a flow where it once led, even to

@@ -1,7 +1,7 @@
 import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
-import { type Cidr, contains, hostCidr } from '../address.ts'
-import { type Endpoint, type Resolve, type ResolvedEndpoint, resolveEndpoint } from '../endpoint.ts'
+import { type Cidr, contains, hostCidr } from '../../address.ts'
+import { type Endpoint, type Resolve, type ResolvedEndpoint, resolveEndpoint } from '../../endpoint.ts'
 
 /** The addresses behind the name that this end dials. */
 export interface Dial {

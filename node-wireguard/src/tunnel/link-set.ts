@@ -1,0 +1,50 @@
+import type { Log } from '@trellis/foundation/log'
+import type { Cidr } from '../address.ts'
+import type { LinkStatus } from './link/link-status.ts'
+import type { RunningLink } from './link/running-link.ts'
+import { carriersOf, rankLinks } from './ranking.ts'
+
+/** The links of one end, and which of them carries what. */
+export interface LinkSet {
+  all(): readonly RunningLink[]
+  add(links: readonly RunningLink[]): void
+  remove(link: RunningLink): void
+  /** Which link leads to each destination. */
+  carriers(): ReadonlyMap<Cidr, string>
+  /** Decides anew which link carries what, and tells the links. Says whether a route has to move. */
+  decide(): boolean
+  /** How often a destination has moved. */
+  switches(): number
+  /** Best first. */
+  statuses(): readonly LinkStatus[]
+}
+
+/** Makes an empty set. */
+export function createLinkSet(log: Log): LinkSet {
+  const links: RunningLink[] = []
+  let carriers: ReadonlyMap<Cidr, string> = new Map()
+  let switches = 0
+  return {
+    all: () => [...links],
+    add: (more) => void links.push(...more),
+    remove: (link) => void links.splice(links.indexOf(link), 1),
+    carriers: () => carriers,
+    switches: () => switches,
+    decide: () => {
+      const before = carriers
+      carriers = carriersOf(links.map((link) => link.ranked()))
+      const moved = [...carriers].filter(([destination, name]) => (before.get(destination) ?? name) !== name)
+      if (moved.length > 0) {
+        switches++
+        log.info({ by: [...new Set(moved.map(([, name]) => name))] }, 'the way to the other end has changed')
+      }
+      const carrying = new Set(carriers.values())
+      for (const link of links) link.setCarries(carrying.has(link.interfaceName))
+      return moved.length > 0
+    },
+    statuses: () =>
+      rankLinks(links.map((link) => link.ranked())).flatMap((name) =>
+        links.filter((link) => link.interfaceName === name).map((link) => link.status()),
+      ),
+  }
+}

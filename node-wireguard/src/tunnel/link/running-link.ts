@@ -1,0 +1,203 @@
+import { lookup } from 'node:dns/promises'
+import type { Clock } from '@trellis/foundation/clock'
+import type { CommandRunner } from '@trellis/foundation/command'
+import { describe, Failure } from '@trellis/foundation/failure'
+import { childSignal } from '@trellis/foundation/lifetime'
+import type { Log } from '@trellis/foundation/log'
+import type { Random } from '@trellis/foundation/random'
+import type { Resolve } from '../../endpoint.ts'
+import type { EndState } from '../../path/message.ts'
+import { type PathProbe, startPathProbe } from '../../path/probe.ts'
+import { isSteady } from '../../path/state.ts'
+import type { RankedLink } from '../ranking.ts'
+import type { LinkSettings, TunnelSettings } from '../settings.ts'
+import { destinationsOf, deviceConfiguration, type WantedLink } from '../wanted.ts'
+import { createDial, type Dial } from './dial.ts'
+import { type LinkDevice, openLinkDevice } from './link-device.ts'
+import { type LinkStatus, linkStatusOf, roleOf } from './link-status.ts'
+import { newPortDue } from './repair.ts'
+import { createDeviceUpkeep, type DeviceUpkeep } from './upkeep.ts'
+import { createLinkWatch, type LinkWatch } from './watch.ts'
+
+/** What running a link takes. */
+export interface RunningLinkOptions {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly runner: CommandRunner
+  readonly settings: TunnelSettings
+  readonly link: LinkSettings
+  readonly maximumTransmissionUnit: number
+  /** Looks names up; the machine's resolver unless told. */
+  readonly resolve?: Resolve | undefined
+  /** Whether this end is about to stop. */
+  readonly leaving: () => boolean
+  /** Called when something has changed that ranks depend on. */
+  readonly onTurn: () => void
+}
+
+/** A link with its device, probes and repairs. */
+export interface RunningLink extends AsyncDisposable {
+  readonly interfaceName: string
+  /** Sets the device up; throws when that is not possible within half a minute. */
+  configure(): Promise<void>
+  /** Begins to ask the other end; the host must have the link's addresses. */
+  beginProbes(): Promise<void>
+  /** Takes other settings for the same interface. Keys other than the preshared one end the session. */
+  change(settings: TunnelSettings, link: LinkSettings): Promise<void>
+  /** Sets the device right again and asks it for its counters; never throws. */
+  restore(): Promise<void>
+  look(): Promise<void>
+  wanted(): WantedLink
+  ranked(): RankedLink
+  /** What the other end last said of itself. */
+  other(): EndState | undefined
+  /** Takes note of whether something leads through this link, and tells the other end at once when that is new. */
+  setCarries(carries: boolean): void
+  /** When the configuration ceased to have this link; undefined while it has it. */
+  outgoingSince(): number | undefined
+  setOutgoing(since: number | undefined): void
+  /** Tells the other end at once how this one is. */
+  tell(): void
+  status(): LinkStatus
+}
+
+const resolveHere: Resolve = async (name) =>
+  (await lookup(name, { all: true, verbatim: true })).map(({ address }) => address)
+
+/** Opens a link's device. It is not set up yet. Throws when there can be none. */
+export async function openLink(options: RunningLinkOptions): Promise<RunningLink> {
+  const { clock, random, log, onTurn } = options
+  const life = childSignal(new AbortController().signal)
+  let { settings, link } = options
+  let dial = dialOf(options, settings, link)
+  let carries = false
+  let outgoingSince: number | undefined
+  let probe: PathProbe | undefined
+  let started = false
+  const device = await openLinkDevice({
+    ...options,
+    interfaceName: link.interfaceName,
+    implementation: settings.implementation,
+    wireGuardGo: settings.wireGuardGo,
+    onStart: () => {
+      if (started) void upkeep.restore()
+    },
+  })
+  const watch: LinkWatch = createLinkWatch({
+    ...{ clock, log, onTurn },
+    device: device.device,
+    peerKey: () => link.peer.publicKey,
+    probeIntervalMilliseconds: settings.probe.intervalMilliseconds,
+    dials: () => roleOf(link) === 'dialer',
+    repair: (timesInRow) => {
+      dial.next()
+      upkeep
+        .renewPeer(newPortDue(timesInRow))
+        .catch((error: unknown) => log.warn({ problem: describe(error) }, 'the peer was not added anew'))
+    },
+  })
+  const upkeep: DeviceUpkeep = createDeviceUpkeep({
+    ...{ clock, random, log, signal: life.signal, device: device.device },
+    dialled: () => dial.current(),
+    wanted: (endpoint) => deviceConfiguration(settings, link, endpoint),
+    pathUp: () => watch.path().up,
+    remembered: watch.remembered,
+  })
+  const own = (): EndState => ({ carries, leaving: options.leaving() })
+  const outgoing = () => outgoingSince !== undefined || probe?.other()?.leaving === true
+
+  return {
+    interfaceName: link.interfaceName,
+    configure: async () => {
+      await dial.refresh()
+      await upkeep.start()
+      started = true
+    },
+    beginProbes: async () => {
+      probe ??= await probeOf(options, settings, link, { own, onOther: onTurn, onChange: watch.onPath })
+    },
+    change: async (nextSettings, nextLink) => {
+      const samePlaces = JSON.stringify(placesOf(link)) === JSON.stringify(placesOf(nextLink))
+      const sameEndpoint = JSON.stringify(link.peer.endpoint) === JSON.stringify(nextLink.peer.endpoint)
+      settings = nextSettings
+      link = nextLink
+      if (!sameEndpoint) {
+        dial = dialOf(options, settings, link)
+        await dial.refresh()
+      }
+      await upkeep.restore()
+      if (samePlaces) return
+      await probe?.[Symbol.asyncDispose]()
+      probe = undefined
+    },
+    restore: upkeep.restore,
+    look: watch.look,
+    wanted: () => ({ link, maximumTransmissionUnit: options.maximumTransmissionUnit }),
+    ranked: () => ({
+      interfaceName: link.interfaceName,
+      up: watch.path().up && problemOf(device, upkeep) === undefined,
+      steady: isSteady(watch.path()),
+      outgoing: outgoing(),
+      carries,
+      destinations: destinationsOf(settings, link),
+    }),
+    other: () => probe?.other(),
+    setCarries: (now) => {
+      const isNew = now !== carries
+      carries = now
+      if (isNew) probe?.ask()
+    },
+    outgoingSince: () => outgoingSince,
+    setOutgoing: (since) => {
+      outgoingSince = since
+    },
+    tell: () => probe?.ask(),
+    status: () =>
+      linkStatusOf({
+        settings: link,
+        implementation: device.implementation,
+        maximumTransmissionUnit: options.maximumTransmissionUnit,
+        path: watch.path(),
+        observation: watch.observation(),
+        problem: problemOf(device, upkeep),
+        endpointKnown: dial.current() !== undefined,
+        ...{ carries, outgoing: outgoing() },
+        repairs: watch.repairs(),
+        restarts: device.restarts(),
+      }),
+    [Symbol.asyncDispose]: async () => {
+      life.abort()
+      await probe?.[Symbol.asyncDispose]()
+      await upkeep.idle()
+      await device[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function problemOf(device: LinkDevice, upkeep: DeviceUpkeep): string | undefined {
+  return device.problem() ?? upkeep.problem()
+}
+
+function dialOf({ resolve, log }: RunningLinkOptions, settings: TunnelSettings, { peer }: LinkSettings): Dial {
+  return createDial(peer.endpoint, settings.networksBehindPeers, resolve ?? resolveHere, log)
+}
+
+/** What a probe is bound to. */
+function placesOf({ addresses, peer }: LinkSettings): readonly unknown[] {
+  return [addresses[0], peer.addresses[0]]
+}
+
+type ProbeListeners = Pick<Parameters<typeof startPathProbe>[0], 'own' | 'onOther' | 'onChange'>
+
+function probeOf(
+  { clock, random }: RunningLinkOptions,
+  { probe }: TunnelSettings,
+  { addresses, peer }: LinkSettings,
+  listeners: ProbeListeners,
+): Promise<PathProbe> {
+  const [localAddress, peerAddress] = [addresses[0], peer.addresses[0]]
+  if (localAddress === undefined || peerAddress === undefined)
+    throw new Failure('Invalid', 'a link needs an address at each end', { field: 'links' })
+  return startPathProbe({ clock, random, localAddress, peerAddress, ...probe, ...listeners })
+}

@@ -1,0 +1,81 @@
+import type { Clock } from '@trellis/foundation/clock'
+import { describe } from '@trellis/foundation/failure'
+import type { Log } from '@trellis/foundation/log'
+import type { WireGuardDevice } from '../../device.ts'
+import type { ResolvedEndpoint } from '../../endpoint.ts'
+import type { PublicKey } from '../../key.ts'
+import { isSteady, type PathState, unknownPath } from '../../path/state.ts'
+import { nothingObserved, type Observation, observe } from './observation.ts'
+import { repairDue } from './repair.ts'
+
+/** What watching a link takes. */
+export interface LinkWatchOptions {
+  readonly clock: Clock
+  readonly log: Log
+  readonly device: WireGuardDevice
+  readonly peerKey: () => PublicKey
+  readonly probeIntervalMilliseconds: number
+  /** Whether this end begins handshakes: then it is this end that repairs. */
+  readonly dials: () => boolean
+  /** Called when a new handshake should begin; with how often that was so since the path was last up. */
+  readonly repair: (timesInRow: number) => void
+  /** Called when the other end begins or ceases to answer, and once it has answered steadily. */
+  readonly onTurn: () => void
+}
+
+/** Knows how a link is and says when something must be done. */
+export interface LinkWatch {
+  path(): PathState
+  observation(): Observation
+  /** Where the other end was last heard from. */
+  remembered(): ResolvedEndpoint | undefined
+  repairs(): number
+  /** Asks the device for its counters; never throws. */
+  look(): Promise<void>
+  /** Takes note of a probe. */
+  onPath(state: PathState): void
+}
+
+/** Makes a watch. */
+export function createLinkWatch(options: LinkWatchOptions): LinkWatch {
+  const { clock, log, device } = options
+  let observation = nothingObserved
+  let path = unknownPath
+  let repairs = 0
+  let repairsInRow = 0
+  let lastRepair: number | undefined
+
+  async function look(): Promise<void> {
+    try {
+      const { peers } = await device.read()
+      const peer = peers.find(({ publicKey }) => publicKey === options.peerKey())
+      observation = observe(observation, peer, path.up)
+    } catch (error) {
+      log.debug({ problem: describe(error) }, 'the device does not answer')
+    }
+  }
+
+  function repairIfDue(): void {
+    if (!options.dials() || !repairDue(path, lastRepair, clock.now(), options.probeIntervalMilliseconds)) return
+    lastRepair = clock.now()
+    repairs++
+    options.repair(++repairsInRow)
+  }
+
+  return {
+    path: () => path,
+    observation: () => observation,
+    remembered: () => observation.endpoint,
+    repairs: () => repairs,
+    look,
+    onPath: (state) => {
+      const turned = state.up !== path.up
+      const settled = isSteady(state) !== isSteady(path)
+      path = state
+      if (turned) void look()
+      if (turned || settled) options.onTurn()
+      if (state.up) repairsInRow = 0
+      repairIfDue()
+    },
+  }
+}

@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises'
+import { Failure } from '@trellis/foundation/failure'
+import type { TunnelFile } from './file.ts'
+import { readTunnelSettings } from './read-settings.ts'
+import type { TunnelRole, TunnelSettings } from './settings.ts'
+
+/** A configuration as it was read, with the keys. */
+export interface Configuration {
+  readonly file: TunnelFile
+  readonly settings: TunnelSettings
+}
+
+/** Reads a configuration file and the keys that it names. Throws `NotFound` or `Invalid` that name the field. */
+export async function readConfiguration(
+  path: string,
+  { parse, role }: { readonly parse: (input: unknown) => TunnelFile; readonly role: TunnelRole },
+): Promise<Configuration> {
+  const file = parse(await readJson(path))
+  return { file, settings: await readTunnelSettings(file, role) }
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Failure('NotFound', `${path} cannot be read`, { field: '--config', cause: error })
+  })
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Failure('Invalid', `${path} is not JSON`, { field: '--config', cause: error })
+  }
+}
