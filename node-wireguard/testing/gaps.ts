@@ -2,20 +2,20 @@ import { createSocket } from 'node:dgram'
 import { createSystemClock } from '@trellis/foundation/clock'
 
 /**
- * A program for tests: sends a datagram every 20 ms to an echo and prints a line for each answer: `{"at","gapMilliseconds"}`, the instant and
- * the time since the answer before it.
+ * A program for tests: sends a numbered datagram every 20 ms, or as often as told, to an echo and prints a line for each answer: `{"at",
+ * "number","gapMilliseconds"}`, the instant, which one was answered and the time since the answer before it.
  */
-const [address = '127.0.0.1', port = '7'] = process.argv.slice(2)
+const [address = '127.0.0.1', port = '7', interval = '20'] = process.argv.slice(2)
 const clock = createSystemClock()
 const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
 let last = performance.now()
 socket.on('error', () => {})
-socket.on('message', () => {
+socket.on('message', (bytes) => {
   const now = performance.now()
-  process.stdout.write(`${JSON.stringify({ at: clock.now(), gapMilliseconds: now - last })}\n`)
+  process.stdout.write(`${JSON.stringify({ at: clock.now(), number: Number(bytes), gapMilliseconds: now - last })}\n`)
   last = now
 })
-for (;;) {
-  socket.send('x', Number(port), address, () => {})
-  await clock.sleep(20)
+for (let number = 0; ; number++) {
+  socket.send(String(number), Number(port), address, () => {})
+  await clock.sleep(Number(interval))
 }

@@ -6,7 +6,8 @@ import { generatePrivateKey, publicKeyOf } from 'node-wireguard/key'
 import { eventually } from 'node-wireguard/testing/eventually'
 import type { TunnelStatus } from 'node-wireguard/tunnel/status'
 import { describe, expect, it } from 'vitest'
-import { type End, openPair, type PairOptions, withLink } from '../testing/pair.ts'
+import type { End } from '../testing/end.ts'
+import { openPair, type PairOptions, withLink } from '../testing/pair.ts'
 
 const otherKey = publicKeyOf(generatePrivateKey(createSystemRandom()))
 

@@ -1,13 +1,8 @@
 import { eventually } from 'node-wireguard/testing/eventually'
-import { places, testProgram } from 'node-wireguard/testing/landscape'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type End, openPair, type Pair } from '../testing/pair.ts'
-
-/** Answers to datagrams that the seed's pod sends every 20 ms to a pod of the shoot. */
-interface Stream {
-  /** The longest time without an answer since the last call, once answers flow again. */
-  longestGapMilliseconds(): Promise<number>
-}
+import type { End } from '../testing/end.ts'
+import { openPair, type Pair } from '../testing/pair.ts'
+import { openStream, type Stream } from '../testing/stream.ts'
 
 describe('an outage', () => {
   let pair: Pair
@@ -18,7 +13,7 @@ describe('an outage', () => {
     await pair.seed.start()
     await pair.shoot.start()
     await pair.connected()
-    stream = await openStream(pair)
+    stream = await openStream(pair.seed.namespace)
   })
 
   afterAll(async () => {
@@ -27,9 +22,9 @@ describe('an outage', () => {
 
   /** Does harm, waits until the tunnel has recovered and says how long nothing came through. */
   async function outage(harm: () => Promise<void>): Promise<number> {
-    await stream.longestGapMilliseconds()
+    await stream.sinceLast()
     await harm()
-    const gap = await stream.longestGapMilliseconds()
+    const { longestGapMilliseconds: gap } = await stream.sinceLast()
     await pair.connected()
     return gap
   }
@@ -101,34 +96,4 @@ async function ready(end: End): Promise<void> {
 
 function report(what: string, gapMilliseconds: number): void {
   process.stdout.write(`${JSON.stringify({ killed: what, outageMilliseconds: Math.round(gapMilliseconds) })}\n`)
-}
-
-async function openStream(pair: Pair): Promise<Stream> {
-  const child = pair.landscape.seed.start(process.execPath, [
-    testProgram('gaps'),
-    places.podAddress,
-    String(places.echoPort),
-  ])
-  const gaps: { at: number; gapMilliseconds: number }[] = []
-  let rest = ''
-  child.stdout?.on('data', (chunk: Buffer) => {
-    const lines = (rest + chunk.toString()).split('\n')
-    rest = lines.pop() ?? ''
-    gaps.push(...lines.map((line) => JSON.parse(line)))
-  })
-  return {
-    longestGapMilliseconds: async () => {
-      // Answers have to have flown for a moment, so that a gap under way has ended and is counted.
-      const from = gaps.length
-      const flowing = () => (gaps.length > from && steady(gaps.slice(from)) ? true : undefined)
-      await eventually('a steady stream', flowing, 30_000)
-      return Math.max(...gaps.splice(0).map(({ gapMilliseconds }) => gapMilliseconds))
-    },
-  }
-}
-
-/** Whether the last 25 answers came without a gap worth the name. */
-function steady(gaps: readonly { readonly gapMilliseconds: number }[]): boolean {
-  const last = gaps.slice(-25)
-  return last.length === 25 && last.every(({ gapMilliseconds }) => gapMilliseconds < 200)
 }

@@ -296,6 +296,20 @@ table inet tunnel_wg0 {
 `)
   })
 
+  it('leaves probes the address of their link when sources are changed', () => {
+    const translation = { own: [], remote: [{ real: parseCidr('10.1.0.0/16'), mapped: parseCidr('241.1.0.0/16') }] }
+    const links = [
+      { interfaceName: 'wg1', maximumTransmissionUnit: 1420, addresses: [parseIpAddress('192.168.124.7')] },
+      { interfaceName: 'wg0', maximumTransmissionUnit: 1420, addresses: [parseIpAddress('192.168.124.5')] },
+    ]
+    const rules = (some: typeof links) =>
+      rulesetOf({ ...wanted, links: some, firewall: { ...wanted.firewall, translation } })
+    expect(rules(links).text).toContain(
+      'ip saddr != { 192.168.123.2, 192.168.124.5, 192.168.124.7 } snat ip to 192.168.123.2',
+    )
+    expect(rules([...links].reverse()).mark).toBe(rules(links).mark)
+  })
+
   it('passes nothing on and masks nothing when no network is given', () => {
     const closed = { ...wanted, firewall: { ...wanted.firewall, forwardTo: [] } }
     const { text, mark } = rulesetOf(closed)

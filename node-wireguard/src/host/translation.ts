@@ -1,4 +1,4 @@
-import { familyOf, type IpAddress } from '../address.ts'
+import { familyOf } from '../address.ts'
 import type { HostConfiguration, NetworkMapping, RemoteMapping } from './configuration.ts'
 import { byFamily, type Chain, familyWord, matchAddress, quotedNames } from './nftables.ts'
 
@@ -23,7 +23,7 @@ export function translationChains(configuration: HostConfiguration): Chain[] {
       hook: 'type nat hook postrouting priority srcnat',
       rules: [
         ...mappingRules(own, 'snat', `oifname ${names}`),
-        ...(remote.length === 0 ? [] : sourceRules(configuration.addresses, names)),
+        ...(remote.length === 0 ? [] : sourceRules(configuration, names)),
         ...(configuration.firewall.forwardTo.length === 0 ? [] : [`iifname ${names} oifname != ${names} masquerade`]),
       ],
     },
@@ -58,9 +58,13 @@ function remoteRules(mappings: readonly RemoteMapping[]): string[] {
  * A process chose its source address for the network's real name, before the packet was turned into the tunnel; there only the tunnel's
  * own addresses are known.
  */
-function sourceRules(addresses: readonly IpAddress[], names: string): string[] {
-  return byFamily(addresses).map((group) => {
-    const word = familyWord(group[0])
-    return `oifname ${names} ${matchAddress('saddr', group).replace('{', '!= {')} snat ${word} to ${group[0]}`
+function sourceRules({ addresses, links }: HostConfiguration, names: string): string[] {
+  // In an order that stays when links change places.
+  const ofLinks = links.flatMap((link) => link.addresses ?? []).sort()
+  return byFamily(addresses).flatMap((group) => {
+    const [first] = group
+    if (first === undefined) return []
+    const own = [...group, ...ofLinks.filter((address) => familyOf(address) === familyOf(first))]
+    return [`oifname ${names} ${matchAddress('saddr', own).replace('{', '!= {')} snat ${familyWord(first)} to ${first}`]
   })
 }

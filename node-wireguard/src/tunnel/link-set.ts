@@ -2,7 +2,7 @@ import type { Log } from '@trellis/foundation/log'
 import type { Cidr } from '../address.ts'
 import type { LinkStatus } from './link/link-status.ts'
 import type { RunningLink } from './link/running-link.ts'
-import { carriersOf, rankLinks } from './ranking.ts'
+import { carriersOf, type RankedLink, rankLinks } from './ranking.ts'
 
 /** The links of one end, and which of them carries what. */
 export interface LinkSet {
@@ -11,8 +11,10 @@ export interface LinkSet {
   remove(link: RunningLink): void
   /** Which link leads to each destination. */
   carriers(): ReadonlyMap<Cidr, string>
-  /** Decides anew which link carries what, and tells the links. Says whether a route has to move. */
+  /** Decides anew which link carries what. Says whether a route has to move. */
   decide(): boolean
+  /** Tells the links, and through them the other ends, which of them carry, once the routes are so. */
+  announce(): void
   /** How often a destination has moved. */
   switches(): number
   /** Best first. */
@@ -24,6 +26,11 @@ export function createLinkSet(log: Log): LinkSet {
   const links: RunningLink[] = []
   let carriers: ReadonlyMap<Cidr, string> = new Map()
   let switches = 0
+  // What is decided counts at once, though the other end hears of it later.
+  const rankOf = (link: RunningLink): RankedLink => ({
+    ...link.ranked(),
+    carries: [...carriers.values()].includes(link.interfaceName),
+  })
   return {
     all: () => [...links],
     add: (more) => void links.push(...more),
@@ -32,18 +39,20 @@ export function createLinkSet(log: Log): LinkSet {
     switches: () => switches,
     decide: () => {
       const before = carriers
-      carriers = carriersOf(links.map((link) => link.ranked()))
+      carriers = carriersOf(links.map(rankOf))
       const moved = [...carriers].filter(([destination, name]) => (before.get(destination) ?? name) !== name)
       if (moved.length > 0) {
         switches++
         log.info({ by: [...new Set(moved.map(([, name]) => name))] }, 'the way to the other end has changed')
       }
-      const carrying = new Set(carriers.values())
-      for (const link of links) link.setCarries(carrying.has(link.interfaceName))
       return moved.length > 0
     },
+    announce: () => {
+      const carrying = new Set(carriers.values())
+      for (const link of links) link.setCarries(carrying.has(link.interfaceName))
+    },
     statuses: () =>
-      rankLinks(links.map((link) => link.ranked())).flatMap((name) =>
+      rankLinks(links.map(rankOf)).flatMap((name) =>
         links.filter((link) => link.interfaceName === name).map((link) => link.status()),
       ),
   }

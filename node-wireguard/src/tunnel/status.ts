@@ -8,6 +8,8 @@ export interface TunnelStatus {
   readonly configured: boolean
   /** Whether everything behind the other ends can be reached: some link answers for each destination. */
   readonly up: boolean
+  /** Links by which another end answers. */
+  readonly linksUp: number
   /** That of the link that carries, or of the best there is. */
   readonly reason: LinkStatus['reason']
   readonly explanation: string
@@ -33,7 +35,8 @@ export function statusOf({ name, tunnelAddresses, hostProblem, links, switches }
   const configured = hostProblem === undefined && links.some((link) => link.configured)
   const carriers = links.filter(({ carries }) => carries)
   const worst = carriers.find((link) => !link.up) ?? carriers[0] ?? links[0]
-  const base = { name, tunnelAddresses, switches, links, configured }
+  const linksUp = links.filter((link) => link.up).length
+  const base = { name, tunnelAddresses, switches, links, linksUp, configured }
   if (hostProblem !== undefined || worst === undefined) {
     const explanation = `the host is not set up: ${hostProblem ?? 'there is no link'}`
     return { ...base, up: false, reason: 'not-configured', explanation }

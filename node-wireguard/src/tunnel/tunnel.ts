@@ -45,6 +45,8 @@ const lookIntervalMilliseconds = 2000
 const resyncIntervalMilliseconds = 60_000
 const leaveLimitMilliseconds = 2000
 const leavePollMilliseconds = 50
+/** How long answers may be under way that were asked for before. */
+const leaveSettleMilliseconds = 250
 
 /**
  * Starts one end: devices, addresses, routes, firewall, probes; and keeps it so. Paths are asked several times a second: a destination whose link
@@ -106,7 +108,9 @@ function createEnd(options: TunnelOptions, guessedSize: number, signal: AbortSig
     ...{ clock, random, log, signal, what: 'host' },
     configure: async () => {
       const wanted = links.all().map((link) => link.wanted())
-      return (await createHost(runner).apply(hostConfiguration(end.settings, wanted, links.carriers()))).length
+      const steps = await createHost(runner).apply(hostConfiguration(end.settings, wanted, links.carriers()))
+      links.announce()
+      return steps.length
     },
   })
   const end: End = {
@@ -206,6 +210,7 @@ async function leave(end: End): Promise<void> {
   const used = () => links.all().some((link) => link.ranked().up && link.other()?.carries === true)
   const deadline = clock.now() + leaveLimitMilliseconds
   while (used() && clock.now() < deadline) await clock.sleep(leavePollMilliseconds)
+  await clock.sleep(leaveSettleMilliseconds)
 }
 
 async function repeat(

@@ -4,9 +4,9 @@ import type { ResolvedEndpoint } from '../endpoint.ts'
 import type { HostConfiguration, HostRoute } from '../host/configuration.ts'
 import type { LinkSettings, TunnelSettings } from './settings.ts'
 
-/** What lies behind a link that another link may lead to as well. */
-export function destinationsOf(settings: TunnelSettings, link: LinkSettings): readonly Cidr[] {
-  return [...link.peer.tunnelAddresses.map(hostCidr), ...settings.networksBehindPeers]
+/** What is reached by a link: the networks behind the other end, or where there are none, the other end itself. */
+export function destinationsOf({ networksBehindPeers }: TunnelSettings, { peer }: LinkSettings): readonly Cidr[] {
+  return networksBehindPeers.length > 0 ? networksBehindPeers : peer.tunnelAddresses.map(hostCidr)
 }
 
 /** What a link's device should be. `endpoint` is where the other end is dialled now; undefined leaves what the device has learned. */
@@ -15,7 +15,7 @@ export function deviceConfiguration(
   link: LinkSettings,
   endpoint: ResolvedEndpoint | undefined,
 ): DeviceConfiguration {
-  const { publicKey, presharedKey, keepaliveSeconds, addresses } = link.peer
+  const { publicKey, presharedKey, keepaliveSeconds, addresses, tunnelAddresses } = link.peer
   return {
     privateKey: link.privateKey,
     listenPort: link.listenPort,
@@ -25,7 +25,7 @@ export function deviceConfiguration(
         presharedKey,
         endpoint,
         persistentKeepaliveSeconds: keepaliveSeconds,
-        allowedAddresses: [...addresses.map(hostCidr), ...destinationsOf(settings, link)],
+        allowedAddresses: [...[...addresses, ...tunnelAddresses].map(hostCidr), ...settings.networksBehindPeers],
       },
     ],
   }

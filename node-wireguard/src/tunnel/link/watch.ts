@@ -36,6 +36,8 @@ export interface LinkWatch {
   onPath(state: PathState): void
 }
 
+const programStartMilliseconds = 5000
+
 /** Makes a watch. */
 export function createLinkWatch(options: LinkWatchOptions): LinkWatch {
   const { clock, log, device } = options
@@ -44,6 +46,8 @@ export function createLinkWatch(options: LinkWatchOptions): LinkWatch {
   let repairs = 0
   let repairsInRow = 0
   let lastRepair: number | undefined
+  /** Bytes that had come in when the first of the questions in a row went unanswered. */
+  let receivedAtFirstMiss: number | undefined
 
   async function look(): Promise<void> {
     try {
@@ -55,9 +59,27 @@ export function createLinkWatch(options: LinkWatchOptions): LinkWatch {
     }
   }
 
-  function repairIfDue(): void {
+  /** What comes in proves that the session lives, and a new one would lose packets: the program at the other end is given the time to start again. */
+  function onlyTheProgramIsAway(): boolean {
+    const { lastAnswer } = path
+    const lately = lastAnswer !== undefined && clock.now() - lastAnswer < programStartMilliseconds
+    return lately && observation.receivedBytes > (receivedAtFirstMiss ?? 0)
+  }
+
+  async function repairIfDue(): Promise<void> {
+    if (path.missedInRow === 0) receivedAtFirstMiss = undefined
+    if (path.missedInRow > 0 && receivedAtFirstMiss === undefined) {
+      receivedAtFirstMiss = observation.receivedBytes
+      await look()
+      receivedAtFirstMiss = observation.receivedBytes
+    }
     if (!options.dials() || !repairDue(path, lastRepair, clock.now(), options.probeIntervalMilliseconds)) return
     lastRepair = clock.now()
+    await look()
+    if (path.up || onlyTheProgramIsAway()) {
+      receivedAtFirstMiss = observation.receivedBytes
+      return
+    }
     repairs++
     options.repair(++repairsInRow)
   }
@@ -75,7 +97,7 @@ export function createLinkWatch(options: LinkWatchOptions): LinkWatch {
       if (turned) void look()
       if (turned || settled) options.onTurn()
       if (state.up) repairsInRow = 0
-      repairIfDue()
+      void repairIfDue()
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { PeerState } from '../device.ts'
+import type { PeerState } from './device.ts'
 
 /** How far the change of a preshared key has got: `pending` while the session of before carries on, `agreed` once a handshake has used the new key, `refused` when no session can be left. */
 export type PresharedKeyPhase = 'pending' | 'agreed' | 'refused'
