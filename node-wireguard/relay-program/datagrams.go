@@ -51,12 +51,18 @@ func openDatagrams(network string, address netip.AddrPort) (*datagrams, error) {
 
 // prepare sets what makes the socket fast; each is a favour that an old kernel may refuse. Says whether segments can be sent at once.
 func prepare(descriptor int) bool {
-	for option, value := range map[int]int{
-		unix.SO_RCVBUF: receiveBufferBytes, unix.SO_SNDBUF: sendBufferBytes,
-		unix.SO_RXQ_OVFL: 1, unix.SO_TIMESTAMPNS: 1,
-	} {
-		_ = unix.SetsockoptInt(descriptor, unix.SOL_SOCKET, option, value)
+	set := func(option, value int) error {
+		return unix.SetsockoptInt(descriptor, unix.SOL_SOCKET, option, value)
 	}
+	// Without NET_ADMIN the machine's limits hold.
+	if set(unix.SO_RCVBUFFORCE, receiveBufferBytes) != nil {
+		_ = set(unix.SO_RCVBUF, receiveBufferBytes)
+	}
+	if set(unix.SO_SNDBUFFORCE, sendBufferBytes) != nil {
+		_ = set(unix.SO_SNDBUF, sendBufferBytes)
+	}
+	_ = set(unix.SO_RXQ_OVFL, 1)
+	_ = set(unix.SO_TIMESTAMPNS, 1)
 	_ = unix.SetsockoptInt(descriptor, unix.SOL_UDP, unix.UDP_GRO, 1)
 	_, err := unix.GetsockoptInt(descriptor, unix.SOL_UDP, unix.UDP_SEGMENT)
 	return err == nil
