@@ -5,13 +5,7 @@ import { join } from 'node:path'
 import { type CertificateMaker, createCertificateMaker, type KeyPair } from '@trellis/certificates/authority'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createSystemRandom } from '@trellis/foundation/random'
-import { type LaunchRelay, launchRelay } from '../src/relay/process.ts'
-import type { Laboratory, Namespace } from './namespaces.ts'
-
-/** Starts relay programs inside a namespace. */
-export function launchRelayIn(namespace: Namespace): LaunchRelay {
-  return (program, args, lines) => launchRelay('ip', ['netns', 'exec', namespace.name, program, ...args], lines)
-}
+import type { Laboratory } from './namespaces.ts'
 
 /** Certificates of a test. */
 export interface RelayCertificates {

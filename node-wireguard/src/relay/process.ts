@@ -11,6 +11,8 @@ import { parseRelayEvent, type RelayCommand, type RelayEvent } from './messages.
 
 /** A relay program that takes lines on its standard input. */
 export interface LaunchedRelay extends LaunchedProcess {
+  /** Undefined when it could not be started. */
+  readonly processId: number | undefined
   write(line: string): void
 }
 
@@ -65,6 +67,7 @@ export const launchRelay: LaunchRelay = (program, args, { onOutput, onError }) =
   })
   return {
     ended,
+    processId: child.pid,
     write: (line) => void child.stdin.write(`${line}\n`),
     terminate: () => void child.stdin.end(),
     kill: () => void child.kill('SIGKILL'),

@@ -6,7 +6,8 @@ import { eventually } from '../../testing/eventually.ts'
 import { startEcho, testProgram } from '../../testing/landscape.ts'
 import { type Laboratory, type Namespace, openLaboratory } from '../../testing/namespaces.ts'
 import { relayProgram } from '../../testing/programs.ts'
-import { createRelayCertificates, eachLine, launchRelayIn, relayServerName } from '../../testing/relay-ends.ts'
+import { createRelayCertificates, eachLine, relayServerName } from '../../testing/relay-ends.ts'
+import { relayLauncherIn } from '../../testing/relay-launch.ts'
 import { startUserspaceDevice } from '../../testing/userspace-device.ts'
 import { hostCidr, parseIpAddress } from '../address.ts'
 import { parseEndpoint } from '../endpoint.ts'
@@ -114,7 +115,7 @@ async function openLink(laboratory: Laboratory, near: Namespace, far: Namespace)
   const certificates = await createRelayCertificates(laboratory)
   const { caFile } = certificates
   const server = await startRelayServer({
-    ...{ clock, random, log, program: relayProgram(), launch: launchRelayIn(near) },
+    ...{ clock, random, log, program: relayProgram(), launch: relayLauncherIn(near).launch },
     listen: ':443',
     identity: { ...(await certificates.issue('server', 'server')), caFile },
     links: new Map([[publicKeyOf(keys.near), port]]),
@@ -123,7 +124,7 @@ async function openLink(laboratory: Laboratory, near: Namespace, far: Namespace)
   const dial = createDial(parseEndpoint(`${outside.near}:${port}`), [], resolve, log)
   await dial.refresh()
   const transport = createTransport({
-    ...{ clock, random, log, dial, resolve, program: relayProgram(), launch: launchRelayIn(far) },
+    ...{ clock, random, log, dial, resolve, program: relayProgram(), launch: relayLauncherIn(far).launch },
     relay: {
       ...(await certificates.issue('client', 'client')),
       caFile,
