@@ -188,6 +188,12 @@ export const programPins = {
     variables: [],
     programs: [{ name: 'wireguard-go', package: 'golang.zx2c4.com/wireguard' }],
   },
+  // Our own: WireGuard inside TLS.
+  'wireguard-relay': {
+    version: '1',
+    variables: [],
+    programs: [{ name: 'wireguard-relay', package: '.' }],
+  },
   // Not part of any machine: what the benchmark of the tunnel compares with. Its programs do not say their version.
   konnectivity: {
     version: konnectivity,
@@ -241,7 +247,10 @@ export const openTofuProviders = {
 } as const satisfies Partial<Record<ProgramsPart, string>>
 
 /** Folder under `distribution/modules` when it is not named like the part. */
-export const moduleFolders: Partial<Record<ProgramsPart, string>> = { agnhost: 'kubernetes' }
+export const moduleFolders: Partial<Record<ProgramsPart, string>> = {
+  agnhost: 'kubernetes',
+  'wireguard-relay': '../../node-wireguard/relay-program',
+}
 
 /** The Go toolchain: any host's Go from this version on will do; a host without one gets exactly this one, as the Go module proxy serves it. */
 export const goToolchainPin = {

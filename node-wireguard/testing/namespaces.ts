@@ -22,6 +22,8 @@ export interface Laboratory extends AsyncDisposable {
   namespace(label: string): Promise<Namespace>
   /** Joins two namespaces by a cable: an interface with an address at each end. */
   cable(a: CableEnd, b: CableEnd): Promise<void>
+  /** Has this ended first of all, before the namespaces that it works in go. */
+  endLater(resource: AsyncDisposable): void
   /** Has this path removed in the end. */
   removeLater(path: string): void
 }
@@ -48,6 +50,7 @@ export function openLaboratory(): Laboratory {
   const names: string[] = []
   const children = new Set<ChildProcess>()
   const paths: string[] = []
+  const resources = new AsyncDisposableStack()
 
   function start(name: string, program: string, args: readonly string[], confined: boolean): ChildProcess {
     const wrapped = confined ? ['unshare', '--mount', 'sh', '-c', confinement, 'sh', program] : [program]
@@ -77,8 +80,10 @@ export function openLaboratory(): Laboratory {
         await end.in.run('ip', 'link', 'set', 'dev', end.interfaceName, 'up')
       }
     },
+    endLater: (resource) => void resources.use(resource),
     removeLater: (path) => paths.push(path),
     [Symbol.asyncDispose]: async () => {
+      await resources.disposeAsync()
       await Promise.all([...children].map(end))
       for (const name of names) {
         // Whatever a killed process left behind lives in the namespace still.

@@ -3,7 +3,7 @@ import { createSystemRandom } from '@trellis/foundation/random'
 import { parseIpAddress } from '../src/address.ts'
 import { startPathProbe } from '../src/path/probe.ts'
 
-/** A program for tests: probes from one address to another and prints the state of the path as a line of JSON after each event. */
+/** A program for tests: probes from one address to another and prints the state of the path, with the event, as a line of JSON after each event. */
 const [from = '::1', to = '::1', port = '5400'] = process.argv.slice(2)
 await startPathProbe({
   clock: createSystemClock(),
@@ -13,5 +13,6 @@ await startPathProbe({
   port: Number(port),
   intervalMilliseconds: 100,
   own: () => ({ carries: false, leaving: false }),
-  onChange: (state) => process.stdout.write(`${JSON.stringify(state)}\n`),
+  onChange: (state, event) => process.stdout.write(`${JSON.stringify({ ...state, event })}
+`),
 })

@@ -4,11 +4,24 @@ import { Failure } from '@trellis/foundation/failure'
 
 /** Path of wireguard-go for tests: `TRELLIS_WIREGUARD_GO`, else the first on PATH. Throws `NotFound` with the remedy. */
 export function wireGuardGoProgram(): string {
-  const told = process.env.TRELLIS_WIREGUARD_GO
+  return findProgram('wireguard-go', 'TRELLIS_WIREGUARD_GO', 'build it from its Go module')
+}
+
+/** Path of wireguard-relay for tests: `TRELLIS_WIREGUARD_RELAY`, else the first on PATH. Throws `NotFound` with the remedy. */
+export function relayProgram(): string {
+  return findProgram(
+    'wireguard-relay',
+    'TRELLIS_WIREGUARD_RELAY',
+    'build it with `go build` in node-wireguard/relay-program',
+  )
+}
+
+function findProgram(name: string, variable: string, howToGetIt: string): string {
+  const told = process.env[variable]
   if (told !== undefined && told !== '') return told
   const found = (process.env.PATH ?? '')
     .split(delimiter)
-    .map((directory) => join(directory, 'wireguard-go'))
+    .map((directory) => join(directory, name))
     .find((path) => {
       try {
         accessSync(path, constants.X_OK)
@@ -18,7 +31,7 @@ export function wireGuardGoProgram(): string {
       }
     })
   if (found !== undefined) return found
-  throw new Failure('NotFound', 'there is no wireguard-go', {
-    remedy: 'build it from its Go module and name it in TRELLIS_WIREGUARD_GO or put it on PATH',
+  throw new Failure('NotFound', `there is no ${name}`, {
+    remedy: `${howToGetIt} and name it in ${variable} or put it on PATH`,
   })
 }

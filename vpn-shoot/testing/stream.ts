@@ -16,7 +16,7 @@ export interface Interruption {
 }
 
 interface Answer {
-  readonly number: number
+  readonly sequence: number
   readonly gapMilliseconds: number
 }
 
@@ -38,8 +38,8 @@ export function openStream(from: Namespace, address: string = places.podAddress)
       const flowing = () => (answers.length > start && steady(answers.slice(start)) ? true : undefined)
       await eventually('a steady stream', flowing, 30_000)
       const those = answers.splice(0)
-      const last = Math.max(...those.map(({ number }) => number))
-      const lost = last + 1 - asked - new Set(those.map(({ number }) => number)).size
+      const last = Math.max(...those.map(({ sequence }) => sequence))
+      const lost = last + 1 - asked - new Set(those.map(({ sequence }) => sequence)).size
       asked = last + 1
       return { longestGapMilliseconds: Math.round(Math.max(...those.map((one) => one.gapMilliseconds))), lost }
     },

@@ -72,6 +72,7 @@ export function testEnvironment(parts: Parts): Readonly<Record<string, string>> 
     KUBEBUILDER_ASSETS: programs,
     TRELLIS_HELM: join(programs, 'helm'),
     TRELLIS_WIREGUARD_GO: join(programs, 'wireguard-go'),
+    TRELLIS_WIREGUARD_RELAY: join(programs, 'wireguard-relay'),
     TRELLIS_MACHINE_IMAGE: JSON.stringify(worker?.layers ?? []),
     TRELLIS_IMAGES: JSON.stringify(parts.images),
     ...openTofuEnvironment(parts.directories),

@@ -16,6 +16,7 @@ const assets: Readonly<Record<string, readonly string[]>> = {
   ],
   helm: ['helm'],
   'wireguard-go': ['wireguard-go'],
+  'wireguard-relay': ['wireguard-relay'],
 }
 
 /** The recipe of one directory of links to programs, laid out as `KUBEBUILDER_ASSETS` expects it. */

@@ -81,7 +81,13 @@ test('cluster-bootstrap has helm, kubectl and the charts; the tunnel ends have t
   expect(pathsOf('cluster-bootstrap')).toContain('/charts/shoot-control-plane/Chart.yaml')
   for (const name of ['vpn-seed', 'vpn-shoot'] as const) {
     const paths = pathsOf(name)
-    for (const tool of ['/usr/local/bin/wireguard-go', '/usr/bin/wg', '/usr/bin/ip', '/usr/sbin/nft']) {
+    for (const tool of [
+      '/usr/local/bin/wireguard-go',
+      '/usr/local/bin/wireguard-relay',
+      '/usr/bin/wg',
+      '/usr/bin/ip',
+      '/usr/sbin/nft',
+    ]) {
       expect(paths).toContain(tool)
     }
   }

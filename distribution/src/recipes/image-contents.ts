@@ -159,7 +159,7 @@ export function partsOfLayer(layer: LayerName): readonly string[] {
     case 'node':
       return ['debian', 'node']
     case 'tunnel-tools':
-      return ['debian', 'wireguard-go']
+      return ['debian', 'wireguard-go', 'wireguard-relay']
     case 'charts':
       return []
     case 'opentofu':
@@ -235,7 +235,7 @@ export function layerContents(layer: LayerName, sources: LayerSources): LayerCon
       return { items: [], programs: ['/usr/sbin/nft', '/usr/sbin/conntrack'].map(fromDebian) }
     case 'tunnel-tools':
       return {
-        items: [program('wireguard-go', 'wireguard-go', '/usr/local/bin/wireguard-go')],
+        items: ['wireguard-go', 'wireguard-relay'].map((name) => program(name, name, `/usr/local/bin/${name}`)),
         programs: ['/usr/bin/ip', '/usr/sbin/nft', '/usr/bin/wg'].map(fromDebian),
       }
     case 'node':

@@ -15,6 +15,13 @@ export async function wireGuardGo(context: BenchContext): Promise<string> {
   return join(await partDirectory(context, 'wireguard-go'), 'bin/wireguard-go')
 }
 
+/** Path of wireguard-relay: the one that the environment names, else the distribution's, which builds it first. */
+export async function relayProgram(context: BenchContext): Promise<string> {
+  const told = process.env.TRELLIS_WIREGUARD_RELAY
+  if (told !== undefined && told !== '') return told
+  return join(await partDirectory(context, 'wireguard-relay'), 'bin/wireguard-relay')
+}
+
 /** The directory of a part of the distribution, made first when it is not there. */
 export async function partDirectory({ ensureParts }: BenchContext, part: string): Promise<string> {
   const directory = (await ensureParts([part]))[part]

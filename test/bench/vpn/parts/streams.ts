@@ -4,6 +4,7 @@ import { type MemoryUse, memoryUseOf, peakDuring } from '../memory-use.ts'
 import type { VariantName } from '../options.ts'
 import { measureTraffic, untilAnswered } from '../rig.ts'
 import { openBare } from '../variants/bare.ts'
+import { openFallback } from '../variants/fallback.ts'
 import { openKonnectivity } from '../variants/konnectivity.ts'
 import { openOpenVpn } from '../variants/openvpn.ts'
 import { openRaw } from '../variants/raw.ts'
@@ -13,6 +14,7 @@ import type { OpenVariant, Variant } from '../variants/variant.ts'
 const variants: Readonly<Record<VariantName, Variant>> = {
   raw: openRaw,
   bare: openBare,
+  fallback: openFallback,
   tunnel: (context) => openTunnel(context),
   openvpn: openOpenVpn,
   konnectivity: openKonnectivity,
@@ -104,7 +106,7 @@ function summary(all: ReadonlyMap<VariantName, Series>): object {
       ...memorySummary(series),
     }
   }
-  return { ...results, ...ratios(all) }
+  return { ...results, tunnelTimes: timesOf('tunnel', all), fallbackTimes: timesOf('fallback', all) }
 }
 
 function memorySummary({ idle, peaks, peaksByProcess }: Series): object {
@@ -129,12 +131,14 @@ function memorySummary({ idle, peaks, peaksByProcess }: Series): object {
   }
 }
 
-/** How our tunnel compares with each of the others, up and down. */
-function ratios(all: ReadonlyMap<VariantName, Series>): object {
-  const tunnel = all.get('tunnel')
-  if (tunnel === undefined) return {}
-  const others = [...all].filter(([name]) => name !== 'tunnel')
+/** How a way of ours compares with each of the others, up and down; undefined when it was not measured. */
+function timesOf(own: VariantName, all: ReadonlyMap<VariantName, Series>): object | undefined {
+  const measured = all.get(own)
+  if (measured === undefined) return undefined
+  const others = [...all].filter(([name]) => name !== own)
   const ratio = (direction: 'up' | 'down') =>
-    Object.fromEntries(others.map(([name, series]) => [name, round(medianRatio(tunnel[direction], series[direction]))]))
-  return { tunnelTimes: { up: ratio('up'), down: ratio('down') } }
+    Object.fromEntries(
+      others.map(([name, series]) => [name, round(medianRatio(measured[direction], series[direction]))]),
+    )
+  return { up: ratio('up'), down: ratio('down') }
 }

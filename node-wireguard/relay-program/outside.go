@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+)
+
+// outside is the way by UDP to the device at the other side, from a socket of this program's own.
+type outside struct {
+	datagrams *datagrams
+	sender    *sender
+	target    netip.AddrPort
+}
+
+func (o *outside) send(payload []byte, segmentBytes int) {
+	o.sender.send(payload, segmentBytes, o.target)
+}
+
+// openOutside takes the socket to another target; does nothing when it is the same.
+func (c *client) openOutside(target *netip.AddrPort) error {
+	before := c.outside.Load()
+	if before != nil && target != nil && before.target == *target {
+		return nil
+	}
+	var next *outside
+	if target != nil {
+		network, any := "udp4", netip.IPv4Unspecified()
+		if target.Addr().Is6() {
+			network, any = "udp6", netip.IPv6Unspecified()
+		}
+		socket, err := openDatagrams(network, netip.AddrPortFrom(any, 0))
+		if err != nil {
+			return err
+		}
+		next = &outside{datagrams: socket, sender: newSender(socket), target: *target}
+		go c.fromOutside(next)
+	}
+	c.outside.Store(next)
+	if before != nil {
+		return before.datagrams.socket.Close()
+	}
+	return nil
+}
+
+// fromOutside hands what comes by UDP to the device, and tells when that shows that UDP works both ways.
+func (c *client) fromOutside(o *outside) {
+	buffer := make([]byte, longestPayloadBytes)
+	to := newSender(c.local)
+	for {
+		segmentBytes, payloadBytes, from, err := o.datagrams.receive(buffer)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		// A closed port is told by an error of the socket.
+		if err != nil || from != o.target {
+			continue
+		}
+		payload := buffer[:payloadBytes]
+		if c.byUDP.Load() {
+			c.trial.used()
+		} else if c.trial.answers(payload) {
+			say(event{Event: "udpWorks"})
+		}
+		c.toDevice(to, payload, segmentBytes)
+	}
+}
+
+const (
+	// The first byte of WireGuard's messages.
+	initiationType, responseType, dataType = 1, 2, 4
+	// Longer ones would try the width of the way too.
+	longestTrialBytes = 200
+	// A lost answer to the beginning of a handshake costs the device five seconds, so it is not tried more often.
+	initiationEvery = 60 * time.Second
+	quietAfter      = 5 * time.Millisecond
+	tellQuietEvery  = 200 * time.Millisecond
+)
+
+// trial decides which datagrams try whether UDP works, and which show that it does.
+type trial struct {
+	every          atomic.Int64
+	lastTry        int64
+	lastInitiation int64
+	// Number of the session at the device, which only those who see the tunnel's packets know.
+	session  atomic.Uint32
+	lastUsed atomic.Int64
+}
+
+func newTrial() *trial {
+	return &trial{lastInitiation: -int64(initiationEvery)}
+}
+
+// heard takes note of what came by TLS.
+func (t *trial) heard(payload []byte) {
+	if session, is := sessionOf(payload); is {
+		t.session.Store(session)
+	}
+}
+
+func sessionOf(payload []byte) (uint32, bool) {
+	if len(payload) >= 16 && payload[0] == dataType {
+		return binary.LittleEndian.Uint32(payload[4:]), true
+	}
+	return 0, false
+}
+
+// due says whether this datagram should go out by UDP too, before it goes by TLS: the other device takes the first that comes and drops the second.
+func (t *trial) due(datagram []byte) bool {
+	every, now := t.every.Load(), monotonic()
+	if every == 0 || now-t.lastTry < every || len(datagram) > longestTrialBytes || len(datagram) == 0 {
+		return false
+	}
+	switch datagram[0] {
+	case dataType:
+	case initiationType:
+		if now-t.lastInitiation < int64(initiationEvery) {
+			return false
+		}
+		t.lastInitiation = now
+	default:
+		return false
+	}
+	t.lastTry = now
+	return true
+}
+
+// answers says whether what came by UDP is the other device's: it names the session, which nobody beside the way can guess, or answers a handshake.
+func (t *trial) answers(payload []byte) bool {
+	if len(payload) == 0 {
+		return false
+	}
+	session, is := sessionOf(payload)
+	return (is && session == t.session.Load()) || payload[0] == responseType
+}
+
+func (t *trial) used() { t.lastUsed.Store(monotonic()) }
+
+// tellWhenQuiet says "quiet" whenever nothing has passed through this program's own socket for a moment, for as long as UDP carries: then the device can be
+// pointed at the other one without anything being on its way that would point it back.
+func (c *client) tellWhenQuiet() {
+	told := int64(-1)
+	for c.byUDP.Load() {
+		used, now := c.trial.lastUsed.Load(), monotonic()
+		if now-used >= int64(quietAfter) && told != used {
+			say(event{Event: "quiet"})
+			told = used
+			time.Sleep(tellQuietEvery)
+			continue
+		}
+		time.Sleep(quietAfter / 2)
+	}
+}
+
+const countEvery = 2 * time.Second
+
+// count tells the sums when they have changed.
+func (c *client) count() {
+	var before event
+	for range time.Tick(countEvery) {
+		now := event{
+			Event: "counters", SentBytes: c.sent.Load(), ReceivedBytes: c.got.Load(),
+			Dropped: c.lost.Load() + c.local.dropped(),
+		}
+		if now != before {
+			say(now)
+			before = now
+		}
+	}
+}
