@@ -48,6 +48,7 @@ export async function runHttpConnectProgram(args: readonly string[], signal: Abo
   // First, while the health server still says why nothing new is taken.
   await endpoint[Symbol.asyncDispose]()
   await following
+  log.info({}, 'the endpoint has stopped')
 }
 
 /** The networks of a configuration. Throws `Invalid` that names the field; no network at all is refused, since then nothing could be reached. */
