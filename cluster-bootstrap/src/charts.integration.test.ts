@@ -17,6 +17,7 @@ import { openstackCloud } from './clouds/openstack/cloud.ts'
 import { parseConfiguration } from './configuration.ts'
 import { addOnValues } from './tasks/add-ons.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
+import { frontDoorService } from './tasks/front-door.ts'
 
 const { blueprint } = createShootWorld().services
 const state = {
@@ -291,6 +292,30 @@ describe('http-connect', () => {
     expect(tcp.url).toBe('https://vpn-seed:9443')
     const mounts = server?.volumeMounts?.map(({ mountPath }) => mountPath) ?? []
     for (const place of Object.values<string>(tcp.tlsConfig)) expect(mounts).toContain(dirname(place))
+  })
+
+  it.each([true, false])('has each port of the front door lead to one pod: %s', async (enabled) => {
+    const manifests = await manifestsFor(enabled)
+    const { selector = {}, ports = [] } = frontDoorService(blueprint.technicalId, enabled).spec ?? {}
+    const pods = manifests.flatMap(({ spec }) => (spec?.template === undefined ? [] : [spec.template]))
+    const behind = pods.filter(({ metadata }) =>
+      Object.entries(selector).every(([key, value]) => metadata?.labels?.[key] === value),
+    )
+    const found = behind.flatMap(({ spec }) => (spec?.containers ?? []).flatMap((container) => container.ports ?? []))
+    for (const { targetPort, port, protocol } of ports) {
+      const meant = found.filter((one) => [one.name, one.containerPort].includes(targetPort))
+      expect(meant.map((one) => [one.containerPort, one.protocol ?? 'TCP'])).toEqual([[port, protocol]])
+    }
+  })
+
+  it('is switched on for all shoots of a seed', async () => {
+    for (const { chart, values } of charts.slice(-2)) {
+      const manifests = await render(chart, { ...values, clusterBootstrap: { httpConnect: true } })
+      const text = manifests.find((one) => one.kind === 'ConfigMap')?.data?.['config.json'] ?? ''
+      expect(parseConfiguration(JSON.parse(text)).features).toEqual({ httpConnect: true })
+    }
+    const values = controlPlaneValues(blueprint, exampleImages, { ...state, httpConnect: true })
+    expect(values.vpnSeed).toEqual({ httpConnect: { enabled: true } })
   })
 })
 

@@ -26,7 +26,7 @@ export interface ManifestContainer {
   readonly image: string
   readonly command?: readonly string[]
   readonly args?: readonly string[]
-  readonly ports?: readonly { readonly containerPort: number; readonly protocol?: string }[]
+  readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[]
   readonly resources?: { readonly requests?: Readonly<Record<string, string>> }
   readonly securityContext?: {
     readonly runAsUser?: number
