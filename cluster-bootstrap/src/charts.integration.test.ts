@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { createCommandRunner } from '@trellis/foundation/command'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import { blueprintOf, exampleGrowth, exampleOutputs } from '../testing/example-clouds.ts'
 import { exampleMachineValues } from '../testing/example-machines.ts'
 import { chartsDirectory, helmProgram, renderChart } from '../testing/render-chart.ts'
@@ -15,6 +17,7 @@ import { openstackCloud } from './clouds/openstack/cloud.ts'
 import { parseConfiguration } from './configuration.ts'
 import { addOnValues } from './tasks/add-ons.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
+import { frontDoorService } from './tasks/front-door.ts'
 
 const { blueprint } = createShootWorld().services
 const state = {
@@ -46,6 +49,11 @@ const charts: readonly ChartCase[] = [
     chart: 'shoot-control-plane',
     values: controlPlaneValues(blueprint, exampleImages, state),
     lacking: controlPlaneValues(blueprint, { ...exampleImages, etcd: '' }, state),
+  },
+  {
+    chart: 'shoot-control-plane',
+    values: { ...controlPlaneValues(blueprint, exampleImages, state), vpnSeed: { httpConnect: { enabled: true } } },
+    lacking: { ...controlPlaneValues(blueprint, exampleImages, state), vpnSeed: { httpConnect: { clientSecret: '' } } },
   },
   {
     chart: 'shoot-addons',
@@ -145,6 +153,36 @@ describe('the umbrella', () => {
   })
 })
 
+describe('observability', () => {
+  const everything = { dashboards: true, rules: true, prometheusRules: true }
+
+  it.each(charts.slice(-2))('comes with $chart only when asked for', async ({ chart, values }) => {
+    const names = async (more: object) =>
+      (await render(chart, { ...values, ...more }))
+        .map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+        .filter((name) => /trellis-(dashboards|rules|vpn)$/.test(name))
+    expect(await names({})).toEqual([])
+    expect((await names({ observability: everything })).sort()).toEqual([
+      'ConfigMap trellis-dashboards',
+      'ConfigMap trellis-rules',
+      'PrometheusRule trellis-vpn',
+    ])
+  })
+
+  it('hands on the files unchanged, with the label that Grafana looks for', async () => {
+    const [{ chart, values } = { chart: '', values: {} }] = charts.slice(-1)
+    const manifests = await render(chart, { ...values, observability: everything })
+    const dashboards = manifests.find(({ metadata }) => metadata.name === 'trellis-dashboards')
+    expect(dashboards?.metadata.labels).toMatchObject({ grafana_dashboard: '1' })
+    const file = (name: string) => readFile(join(chartsDirectory, 'cluster-bootstrap/files', name), 'utf8')
+    expect(JSON.parse(dashboards?.data?.['trellis-vpn.json'] ?? '')).toEqual(
+      JSON.parse(await file('vpn-dashboard.json')),
+    )
+    const rules = manifests.find(({ metadata }) => metadata.name === 'trellis-rules')
+    expect(rules?.data?.['trellis-vpn.yaml']?.trim()).toBe((await file('vpn-rules.yaml')).trim())
+  })
+})
+
 describe('OpenTofu', () => {
   const images = { ...ours, 'cluster-bootstrap-opentofu': 'trellis.internal/cluster-bootstrap-opentofu:1' }
   const rendered = async (chart: ChartCase, openTofu: object, more: object = { images }) => {
@@ -224,6 +262,60 @@ describe('the machine controller', () => {
       ]),
     )
     expect((await argsOf({ endpoints: {} })).filter((arg) => arg.includes('endpoints'))).toEqual([])
+  })
+})
+
+describe('http-connect', () => {
+  const manifestsFor = (enabled: boolean) =>
+    render('shoot-control-plane', {
+      ...controlPlaneValues(blueprint, exampleImages, state),
+      vpnSeed: { httpConnect: { enabled } },
+    })
+  const containersOf = (manifests: Awaited<ReturnType<typeof manifestsFor>>, name: string) =>
+    manifests.find((one) => one.kind === 'Deployment' && one.metadata.name === name)?.spec?.template?.spec?.containers
+
+  it('is left out unless told, and the tunnel ends beside the API server', async () => {
+    const manifests = await manifestsFor(false)
+    expect(containersOf(manifests, 'kube-apiserver')?.map(({ name }) => name)).toEqual(['kube-apiserver', 'vpn-seed'])
+    expect(JSON.stringify(manifests)).not.toMatch(/egress-selector|http-connect/)
+  })
+
+  it('takes the tunnel out of the pod of the API server, which is told where it is', async () => {
+    const manifests = await manifestsFor(true)
+    expect(containersOf(manifests, 'vpn-seed')?.map(({ name }) => name)).toEqual(['vpn-seed', 'http-connect'])
+    const [server, ...others] = containersOf(manifests, 'kube-apiserver') ?? []
+    expect(others).toEqual([])
+    const path = '/etc/kube-apiserver/egress-selector.yaml'
+    expect(server?.command).toContain(`--egress-selector-config-file=${path}`)
+    const file = manifests.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'kube-apiserver')
+    const { tcp } = parse(file?.data?.['egress-selector.yaml'] ?? '').egressSelections[0].connection.transport
+    expect(tcp.url).toBe('https://vpn-seed:9443')
+    const mounts = server?.volumeMounts?.map(({ mountPath }) => mountPath) ?? []
+    for (const place of Object.values<string>(tcp.tlsConfig)) expect(mounts).toContain(dirname(place))
+  })
+
+  it.each([true, false])('has each port of the front door lead to one pod: %s', async (enabled) => {
+    const manifests = await manifestsFor(enabled)
+    const { selector = {}, ports = [] } = frontDoorService(blueprint.technicalId, enabled).spec ?? {}
+    const pods = manifests.flatMap(({ spec }) => (spec?.template === undefined ? [] : [spec.template]))
+    const behind = pods.filter(({ metadata }) =>
+      Object.entries(selector).every(([key, value]) => metadata?.labels?.[key] === value),
+    )
+    const found = behind.flatMap(({ spec }) => (spec?.containers ?? []).flatMap((container) => container.ports ?? []))
+    for (const { targetPort, port, protocol } of ports) {
+      const meant = found.filter((one) => [one.name, one.containerPort].includes(targetPort))
+      expect(meant.map((one) => [one.containerPort, one.protocol ?? 'TCP'])).toEqual([[port, protocol]])
+    }
+  })
+
+  it('is switched on for all shoots of a seed', async () => {
+    for (const { chart, values } of charts.slice(-2)) {
+      const manifests = await render(chart, { ...values, clusterBootstrap: { httpConnect: true } })
+      const text = manifests.find((one) => one.kind === 'ConfigMap')?.data?.['config.json'] ?? ''
+      expect(parseConfiguration(JSON.parse(text)).features).toEqual({ httpConnect: true })
+    }
+    const values = controlPlaneValues(blueprint, exampleImages, { ...state, httpConnect: true })
+    expect(values.vpnSeed).toEqual({ httpConnect: { enabled: true } })
   })
 })
 

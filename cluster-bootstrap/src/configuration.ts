@@ -77,6 +77,12 @@ export const configurationSchema = Type.Object(
               description: 'Where the DNS of shoots asks for names outside; the resolv.conf of the node unless told.',
             }),
           ),
+          httpConnect: Type.Optional(
+            Type.Boolean({
+              description:
+                'Whether API servers reach their shoots by http-connect, instead of sharing a pod with the tunnel.',
+            }),
+          ),
         },
         closed,
       ),

@@ -127,6 +127,7 @@ async function work(context: ProcessContext, carers: Carers, signal: AbortSignal
       images: configuration.images,
       agent: configuration.nodeAgent,
       dnsUpstream: configuration.features?.dnsUpstream,
+      httpConnect: configuration.features?.httpConnect ?? false,
       connectToShoot: () => connections.connect(blueprint.technicalId),
       beginCare: () => beginCare(shoot),
     }),

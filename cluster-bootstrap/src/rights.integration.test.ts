@@ -33,7 +33,11 @@ describe('the rights of cluster-bootstrap', () => {
         {
           name: 'control-plane',
           chart: 'shoot-control-plane',
-          values: controlPlaneValues(blueprint, exampleImages, state),
+          // The second time with all that it can have.
+          values: {
+            ...controlPlaneValues(blueprint, exampleImages, state),
+            vpnSeed: { httpConnect: { enabled: replicas === 3 } },
+          },
         },
         {
           name: 'machine-controller-manager',
@@ -51,6 +55,7 @@ describe('the rights of cluster-bootstrap', () => {
       'kube-controller-manager',
       'kube-scheduler',
       'machine-controller-manager',
+      'vpn-seed',
     ])
     expect((await garden.pod.client.list(statefulSets, { namespace })).items).toHaveLength(1)
     const [deployment] = (await garden.pod.client.list(machineDeployments, { namespace })).items

@@ -26,6 +26,7 @@ export interface ManifestContainer {
   readonly image: string
   readonly command?: readonly string[]
   readonly args?: readonly string[]
+  readonly ports?: readonly { readonly name?: string; readonly containerPort: number; readonly protocol?: string }[]
   readonly resources?: { readonly requests?: Readonly<Record<string, string>> }
   readonly securityContext?: {
     readonly runAsUser?: number
@@ -39,13 +40,18 @@ export interface ManifestContainer {
 export interface Manifest {
   readonly apiVersion: string
   readonly kind: string
-  readonly metadata: { readonly name: string; readonly namespace?: string }
+  readonly metadata: {
+    readonly name: string
+    readonly namespace?: string
+    readonly labels?: Readonly<Record<string, string>>
+  }
   readonly data?: Readonly<Record<string, string>>
   /** Of a machine class. */
   readonly provider?: string
   readonly providerSpec?: Readonly<Record<string, unknown>>
   readonly spec?: {
     readonly template?: {
+      readonly metadata?: { readonly labels?: Readonly<Record<string, string>> }
       readonly spec?: {
         readonly securityContext?: { readonly runAsUser?: number }
         readonly containers?: readonly ManifestContainer[]

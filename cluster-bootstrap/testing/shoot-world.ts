@@ -126,6 +126,7 @@ export function createShootWorld(growth: Growth = {}): ShootWorld {
       certificates: createCertificateMaker({ clock, random: random.child('certificates') }),
       helm,
       dnsUpstream: undefined,
+      httpConnect: false,
       connectToShoot: async () => ({ client: shootApi, kubeconfig: 'kubeconfig of the shoot' }),
       beginCare: async () => {
         cared.count++

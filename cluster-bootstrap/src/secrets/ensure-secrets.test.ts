@@ -28,7 +28,7 @@ const usageCodes = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } 
 
 beforeAll(async () => {
   world = createShootWorld()
-  await ensureSecrets(world.services, world.services.blueprint, frontDoor)
+  await ensureSecrets({ ...world.services, httpConnect: true }, world.services.blueprint, frontDoor)
   made = await read(world.garden)
 })
 
@@ -45,7 +45,7 @@ describe('authorities', () => {
 describe('certificates', () => {
   const { blueprint } = createShootWorld().services
 
-  it.each(wantedCertificates(blueprint, frontDoor))(
+  it.each(wantedCertificates(blueprint, frontDoor, true))(
     '$secret comes from $authority and says what it should',
     (wanted) => {
       const certificate = certificateOf(wanted.secret)
@@ -156,6 +156,17 @@ describe('a repeat', () => {
     expect(await ensure()).toEqual(first)
     expect(await read(garden)).toEqual(before)
     expect(garden.calls.slice(writes).every((call) => call.method === 'list')).toBe(true)
+  })
+
+  it('makes nothing for http-connect before it is wanted, and then no more than that', async () => {
+    const { before, garden, services } = await fresh()
+    expect([...before.keys()].filter((name) => name.includes('http-connect'))).toEqual([])
+    await ensureSecrets({ ...services, httpConnect: true }, services.blueprint, frontDoor)
+    expect(changed(before, await read(garden))).toEqual([
+      'ca-http-connect',
+      'http-connect-client',
+      'http-connect-server',
+    ])
   })
 
   it('makes what is missing, and leaves the rest', async () => {

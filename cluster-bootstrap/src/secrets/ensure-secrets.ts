@@ -13,7 +13,7 @@ import {
   tunnelShootSecret,
 } from './keys.ts'
 import { digestOf, openSecretStore, type SecretData, type SecretStore } from './secret-store.ts'
-import { type AuthorityName, authorityNames, wantedCertificates, wantedKubeconfigs } from './wanted.ts'
+import { type AuthorityName, wantedAuthorities, wantedCertificates, wantedKubeconfigs } from './wanted.ts'
 
 /** What making secrets needs. */
 export interface SecretsPorts {
@@ -21,6 +21,8 @@ export interface SecretsPorts {
   readonly random: Random
   readonly seed: Client
   readonly certificates: CertificateMaker
+  /** Whether the certificates of http-connect are wanted too. */
+  readonly httpConnect: boolean
 }
 
 /** What later steps need to know of the secrets. Nothing in it is secret. */
@@ -46,7 +48,7 @@ export async function ensureSecrets(
   const store = await openSecretStore(ports.seed, blueprint.technicalId)
   const authorities = await ensureAuthorities(ports, store, blueprint)
   const authority = (name: AuthorityName) => keyPairOf(authorities.get(name) ?? {}, 'ca')
-  for (const wanted of wantedCertificates(blueprint, frontDoor)) {
+  for (const wanted of wantedCertificates(blueprint, frontDoor, ports.httpConnect)) {
     const issuer = authority(wanted.authority)
     await store.ensure({
       name: wanted.secret,
@@ -75,12 +77,12 @@ export async function ensureSecrets(
 }
 
 async function ensureAuthorities(
-  { clock, certificates }: SecretsPorts,
+  { clock, certificates, httpConnect }: SecretsPorts,
   store: SecretStore,
   { technicalId }: Blueprint,
 ): Promise<ReadonlyMap<AuthorityName, SecretData>> {
   const made = new Map<AuthorityName, SecretData>()
-  for (const name of authorityNames) {
+  for (const name of wantedAuthorities(httpConnect)) {
     const data = await store.ensure({
       name,
       purpose: { authority: name },

@@ -9,10 +9,16 @@ export const authorityNames = [
   'ca-front-proxy',
   'ca-kubelet',
   'ca-metrics-server',
+  'ca-http-connect',
 ] as const
 
 /** Name of an authority. */
 export type AuthorityName = (typeof authorityNames)[number]
+
+/** The authorities of a control plane. */
+export function wantedAuthorities(httpConnect: boolean): readonly AuthorityName[] {
+  return authorityNames.filter((name) => httpConnect || name !== 'ca-http-connect')
+}
 
 /** A certificate in a Secret of its own, keys `tls.crt` and `tls.key`. */
 export interface WantedCertificate {
@@ -41,10 +47,15 @@ export const shootUsers = {
 /** Certificates are renewed in time by reconciling, so they need not live as long as the authorities. */
 const validityDays = 730
 
-/** Every certificate of a control plane. */
-export function wantedCertificates(blueprint: Blueprint, frontDoor: string): readonly WantedCertificate[] {
+/** Every certificate of a control plane, those of http-connect on request. */
+export function wantedCertificates(
+  blueprint: Blueprint,
+  frontDoor: string,
+  httpConnect: boolean,
+): readonly WantedCertificate[] {
   const { technicalId } = blueprint
   return [
+    ...(httpConnect ? httpConnectCertificates(technicalId) : []),
     {
       secret: 'kube-apiserver-server',
       authority: 'ca',
@@ -97,6 +108,24 @@ export function wantedCertificates(blueprint: Blueprint, frontDoor: string): rea
         usages: ['server'],
         validityDays,
       },
+    },
+  ]
+}
+
+/** The two sides of http-connect: their authority signs nothing else, so whoever has its certificate is the API server. */
+function httpConnectCertificates(technicalId: string): readonly WantedCertificate[] {
+  const authority = 'ca-http-connect'
+  const dnsNames = serviceNames('vpn-seed', technicalId)
+  return [
+    {
+      secret: 'http-connect-server',
+      authority,
+      request: { commonName: 'vpn-seed', dnsNames, usages: ['server'], validityDays },
+    },
+    {
+      secret: 'http-connect-client',
+      authority,
+      request: { commonName: shootUsers.apiServer, usages: ['client'], validityDays },
     },
   ]
 }

@@ -3,7 +3,7 @@ import { type DaemonSet, type Deployment, daemonSets, deployments } from '@trell
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
 import type { Task } from '@trellis/flow/task'
 import { decodeSecret, encodeSecret } from '../secrets/secret-store.ts'
-import { apiServerPort, type Blueprint, clusterDomain } from '../shoot/blueprint.ts'
+import { apiServerPort, type Blueprint, clusterDomain, tunnelPort } from '../shoot/blueprint.ts'
 import { isDaemonSetAvailable, isDeploymentAvailable } from '../shoot/workloads.ts'
 import { waitFor } from '../wait.ts'
 import { frontDoorAddress } from './front-door.ts'
@@ -28,8 +28,14 @@ export function addOnValues(
   const { kubeProxy } = shoot.spec.kubernetes
   return {
     images: pickImages(images, 'kube-proxy', 'coredns', 'vpn-shoot', 'metrics-server'),
-    apiServer: { host: state.frontDoor, port: apiServerPort },
-    networks: { pods: networks.pods, services: networks.services, clusterDns: networks.clusterDns, clusterDomain },
+    apiServer: { host: state.frontDoor, port: apiServerPort, tunnelPort },
+    networks: {
+      nodes: networks.nodes,
+      pods: networks.pods,
+      services: networks.services,
+      clusterDns: networks.clusterDns,
+      clusterDomain,
+    },
     secretsChecksum: state.checksum,
     kubeProxy: { mode: kubeProxy.mode.toLowerCase(), featureGates: kubeProxy.featureGates ?? {} },
     ...(state.dnsUpstream === undefined ? {} : { coredns: { upstream: state.dnsUpstream } }),

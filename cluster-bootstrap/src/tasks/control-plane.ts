@@ -15,6 +15,8 @@ export interface ControlPlaneState {
   /** Changes with the credentials for the cloud. */
   readonly credentials: string
   readonly cloud: Pick<ShootCloud, 'type' | 'cloudController' | 'endpoints'>
+  /** Whether the tunnel ends in a pod of its own; no unless told. */
+  readonly httpConnect?: boolean
 }
 
 /** Values of the chart `shoot-control-plane`. */
@@ -56,6 +58,7 @@ export function controlPlaneValues(
     kubeControllerManager: { featureGates: kubernetes.kubeControllerManager?.featureGates ?? {} },
     kubeScheduler: { featureGates: kubernetes.kubeScheduler?.featureGates ?? {} },
     cloudControllerManager: cloudControllerValues(blueprint, state),
+    ...(state.httpConnect === true ? { vpnSeed: { httpConnect: { enabled: true } } } : {}),
   }
 }
 
@@ -84,6 +87,7 @@ export const controlPlane: Task<ShootServices> = {
       checksum: read(secretsSummary).checksum,
       credentials: read(credentialsVersion).version,
       cloud,
+      httpConnect: services.httpConnect,
     }
     await helm.install(
       { client: seed, kubeconfig: seedKubeconfig },

@@ -15,18 +15,23 @@ export const frontDoorAddress = defineOutput('front-door', createParser(address,
 /** Name of the Service in the control namespace, and of the Deployment behind it. */
 export const frontDoorName = 'kube-apiserver'
 
-/** The Service through which everything reaches the shoot's control plane. */
-export function frontDoorService(technicalId: string): Service {
+/** Label of the pods behind the front door, where these are several: the API server's, and that of the tunnel's end. */
+const frontDoorLabel = { 'trellis.internal/front-door': 'true' } as const
+
+/**
+ * The Service through which everything reaches the shoot's control plane. With http-connect the tunnel ends in another pod than the API server; then each port leads to the pod that has one of that name.
+ */
+export function frontDoorService(technicalId: string, httpConnect = false): Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: frontDoorName, namespace: technicalId, labels: { app: frontDoorName } },
     spec: {
       type: 'LoadBalancer',
-      selector: { app: frontDoorName },
+      selector: httpConnect ? frontDoorLabel : { app: frontDoorName },
       ports: [
-        { name: 'api', protocol: 'TCP', port: apiServerPort, targetPort: apiServerPort },
-        { name: 'tunnel', protocol: 'UDP', port: tunnelPort, targetPort: tunnelPort },
+        { name: 'api', protocol: 'TCP', port: apiServerPort, targetPort: httpConnect ? 'https' : apiServerPort },
+        { name: 'tunnel', protocol: 'UDP', port: tunnelPort, targetPort: httpConnect ? 'tunnel' : tunnelPort },
       ],
     },
   }
@@ -39,8 +44,8 @@ export const frontDoor: Task<ShootServices> = {
   produces: frontDoorAddress,
   retry: patiently,
   timeoutMilliseconds: waitLimitMilliseconds,
-  run: async ({ services: { seed, blueprint }, signal, note }) => {
-    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId))
+  run: async ({ services: { seed, blueprint, httpConnect }, signal, note }) => {
+    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, httpConnect))
     return waitForObject<Service, string>({
       client: seed,
       resource: serviceResource,

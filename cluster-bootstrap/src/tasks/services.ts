@@ -38,6 +38,8 @@ export interface ShootServices {
   readonly helm: Helm
   /** Where the DNS of shoots asks for names outside; the chart's default when undefined. */
   readonly dnsUpstream: string | undefined
+  /** Whether the tunnel ends in a pod of its own, and the API server comes in by http-connect. */
+  readonly httpConnect: boolean
   /** Connects to the shoot through its front door with the kubeconfig in its control namespace; `NotFound` when there is none. */
   connectToShoot(): Promise<ShootConnection>
   /** Starts what looks after a shoot as long as it lives: serving certificates of kubelets, health. Repeats are harmless. */

@@ -6,7 +6,7 @@ export const partNames = ['streams', 'recovery'] as const
 export type PartName = (typeof partNames)[number]
 
 /** What is compared, in the order of a round. */
-export const variantNames = ['raw', 'bare', 'fallback', 'tunnel', 'openvpn', 'konnectivity'] as const
+export const variantNames = ['raw', 'bare', 'fallback', 'tunnel', 'openvpn', 'konnectivity', 'http-connect'] as const
 export type VariantName = (typeof variantNames)[number]
 
 /** What is measured, and how much of it. */

@@ -5,6 +5,7 @@ import type { VariantName } from '../options.ts'
 import { measureTraffic, untilAnswered } from '../rig.ts'
 import { openBare } from '../variants/bare.ts'
 import { openFallback } from '../variants/fallback.ts'
+import { openHttpConnect } from '../variants/http-connect.ts'
 import { openKonnectivity } from '../variants/konnectivity.ts'
 import { openOpenVpn } from '../variants/openvpn.ts'
 import { openRaw } from '../variants/raw.ts'
@@ -18,6 +19,7 @@ const variants: Readonly<Record<VariantName, Variant>> = {
   tunnel: (context) => openTunnel(context),
   openvpn: openOpenVpn,
   konnectivity: openKonnectivity,
+  'http-connect': openHttpConnect,
 }
 
 /** What was measured of one variant, round by round. */

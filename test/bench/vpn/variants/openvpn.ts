@@ -2,11 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { runOrThrow } from '@trellis/foundation/command'
 import type { Namespace } from 'node-wireguard/testing/namespaces'
-import { openVpnProgram } from '../debian-programs.ts'
+import { debianProgram } from '../../../debian-program.ts'
 import { createIdentities, type IdentityFiles } from '../identities.ts'
 import { buildRig, places } from '../rig.ts'
 import { startProgram } from '../running-program.ts'
 import type { Variant } from './variant.ts'
+
+const openVpn = { name: 'openvpn', package: 'openvpn', path: 'usr/sbin/openvpn' }
 
 /** The name by which the server knows where the shoot's networks are. */
 const clientName = 'vpn-shoot-client'
@@ -19,7 +21,7 @@ const device = 'tun0'
 export const openOpenVpn: Variant = async (context) => {
   const { laboratory, runner } = context
   const rig = await buildRig(laboratory, 'ovpn')
-  const { program, environment } = await openVpnProgram(context)
+  const { program, environment } = await debianProgram(context, openVpn)
   const directory = join(context.directory, 'openvpn')
   await mkdir(join(directory, 'clients'), { recursive: true })
   const identities = await createIdentities(context, directory)
