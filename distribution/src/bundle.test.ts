@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { createTemporaryDirectory } from '@trellis/foundation/testing/temporary-directory'
 import { expect, test } from 'vitest'
 import { bundleDeployable, entryOf } from './bundle.ts'
@@ -78,4 +80,25 @@ test.each([
     kind: 'Invalid',
     message: expect.stringContaining('cannot be bundled'),
   })
+})
+
+test("the runtime's own modules load nothing that only their unused names need", async () => {
+  await using room = await createTemporaryDirectory()
+  await writeFile(
+    join(room.path, 'main.ts'),
+    [
+      'import { createServer } from "node:http"',
+      'import * as path from "node:path"',
+      'import os, { EOL } from "os"',
+      'import { createRequire } from "node:module"',
+      'const { gzipSync } = await import("node:zlib")',
+      'const loaded = (process as unknown as { moduleLoadList: string[] }).moduleLoadList',
+      'const kinds = [createServer, path.join, path.default.join, os.cpus, gzipSync, createRequire].map((one) => typeof one)',
+      'console.log(JSON.stringify({ kinds, EOL, undici: loaded.some((name) => name.includes("undici")) }))',
+    ].join('\n'),
+  )
+  const output = join(room.path, 'out/main.mjs')
+  await bundleDeployable(room.path, join(room.path, 'main.ts'), output)
+  const { stdout } = await promisify(execFile)(process.execPath, [output])
+  expect(JSON.parse(stdout)).toEqual({ kinds: Array(6).fill('function'), EOL: '\n', undici: false })
 })

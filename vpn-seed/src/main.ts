@@ -1,9 +1,12 @@
+import { createSystemClock } from '@trellis/foundation/clock'
 import { describe } from '@trellis/foundation/failure'
 import { untilAskedToStop } from '@trellis/foundation/lifetime'
+import { keepReturningMemory } from '@trellis/foundation/resident-memory'
 import { runTunnelProgram } from 'node-wireguard/tunnel/program'
 import { configurationParser } from './configuration.ts'
 
 try {
+  await using _memory = keepReturningMemory({ clock: createSystemClock() })
   // A program of its own, which needs none of the tunnel's rights. Loaded lazily: neither process holds the code of the other.
   if (process.argv[2] === 'http-connect') {
     const { runHttpConnectProgram } = await import('./http-connect/program.ts')

@@ -1,9 +1,12 @@
+import { createSystemClock } from '@trellis/foundation/clock'
 import { describe } from '@trellis/foundation/failure'
 import { untilAskedToStop } from '@trellis/foundation/lifetime'
+import { keepReturningMemory } from '@trellis/foundation/resident-memory'
 import { runTunnelProgram } from 'node-wireguard/tunnel/program'
 import { configurationParser } from './configuration.ts'
 
 try {
+  await using _memory = keepReturningMemory({ clock: createSystemClock() })
   await runTunnelProgram(
     {
       name: 'vpn-shoot',
