@@ -10,6 +10,7 @@ import { watchDestinationFiles } from './destinations/destination-files.ts'
 import { type Destinations, mergeDestinations } from './destinations/destinations.ts'
 import { forwardedFamilies } from './kernel/forwarding.ts'
 import { type KernelFlows, openKernelFlows } from './kernel/kernel-flows.ts'
+import { createKernelMaps } from './kernel/kernel-maps.ts'
 import { createFrontDoorMetrics } from './metrics.ts'
 import type { SortingLimits } from './udp/sorter.ts'
 import { openUdpDoor, type UdpDoor } from './udp/udp-door.ts'
@@ -99,7 +100,8 @@ async function openKernel(
   if (udp.forwarding === 'userspace') return undefined
   try {
     const families = await forwardedFamilies(runner, log)
-    return await openKernelFlows({ ...environment, families, port: udp.port, perNetwork })
+    const maps = createKernelMaps(runner, { port: udp.port, perNetwork })
+    return await openKernelFlows({ ...environment, families, maps })
   } catch (error) {
     if (udp.forwarding === 'kernel') throw error
     log.warn({ problem: describe(error) }, 'the kernel cannot be used; all packets pass this program')

@@ -32,7 +32,7 @@ export function createFrontDoorMetrics(state: () => FrontDoorState): Registry {
     byLabel('result', udp.handshakes),
   )
   define('counter', 'dropped_packets_total', 'Packets that went no further, by reason.', ({ udp }) =>
-    byLabel('reason', udp.dropped),
+    byLabel('reason', { ...udp.dropped, 'kernel-network-limit': udp.kernelFlooding }),
   )
   define('counter', 'packets_total', 'Packets passed on; the kernel tells of those from sources only.', ({ udp }) =>
     trafficRows(udp, 'packets'),

@@ -10,7 +10,7 @@ import type { WireGuardDevice } from 'node-wireguard/device'
 import { parseResolvedEndpoint } from 'node-wireguard/endpoint'
 import { generatePrivateKey, type PrivateKey, type PublicKey, publicKeyOf } from 'node-wireguard/key'
 import { eventually } from 'node-wireguard/testing/eventually'
-import { testProgram } from 'node-wireguard/testing/landscape'
+import { testProgram as tunnelTestProgram } from 'node-wireguard/testing/landscape'
 import type { Laboratory, Namespace } from 'node-wireguard/testing/namespaces'
 import { startUserspaceDevice } from 'node-wireguard/testing/userspace-device'
 
@@ -21,6 +21,8 @@ export const places = { door: '198.18.0.10', gateway: '198.18.0.20', port: 51_82
 export interface DoorLandscape {
   readonly door: Namespace
   readonly gateway: Namespace
+  /** Somebody else in the Internet, at `203.0.113.2`. */
+  readonly stranger: Namespace
   /** Directory of the door's files. */
   readonly directory: string
 }
@@ -45,19 +47,32 @@ export interface TestTunnel {
   readonly keys: { readonly seed: PrivateKey; readonly shoot: PrivateKey }
 }
 
+/** Path of one of the programs beside this file. */
+export function testProgram(name: 'flood'): string {
+  return fileURLToPath(new URL(`./${name}.ts`, import.meta.url))
+}
+
 /** Builds door and gateway. The way between them is the Internet. */
 export async function buildDoorLandscape(laboratory: Laboratory): Promise<DoorLandscape> {
   const door = await laboratory.namespace('door')
   const gateway = await laboratory.namespace('gateway')
+  // A pod has one interface, which the door sees to; here more come while it runs.
+  await door.run('sysctl', '-qw', 'net.ipv4.conf.default.forwarding=1')
   await laboratory.cable(
     { in: door, interfaceName: 'public', address: `${places.door}/24` },
     { in: gateway, interfaceName: 'public', address: `${places.gateway}/24` },
   )
+  const stranger = await laboratory.namespace('stranger')
+  await laboratory.cable(
+    { in: stranger, interfaceName: 'eth0', address: '203.0.113.2/24' },
+    { in: door, interfaceName: 'stranger', address: '203.0.113.1/24' },
+  )
+  await stranger.run('ip', 'route', 'add', 'default', 'via', '203.0.113.1')
   await gateway.run('sysctl', '-qw', 'net.ipv4.ip_forward=1')
   await gateway.feed(gatewayRules, 'nft', '-f', '-')
   const directory = await mkdtemp(join(tmpdir(), 'front-door-'))
   laboratory.removeLater(directory)
-  return { door, gateway, directory }
+  return { door, gateway, stranger, directory }
 }
 
 /** Adds a shoot whose tunnel is number `index` (from 1): its seed end in a namespace behind the door, its other end behind the gateway. The other end does not dial yet. */
@@ -107,53 +122,85 @@ export async function startSeedEnd(
     listenPort: places.port,
     peers: [{ publicKey: peer, allowedAddresses: [hostCidr(parseIpAddress(`192.168.${index}.2`))] }],
   })
-  const echo = namespace.start(process.execPath, [testProgram('echo'), end.address, '7'])
+  const echo = namespace.start(process.execPath, [tunnelTestProgram('echo'), end.address, '7'])
   await untilSaid(echo, 'ready')
   return { ...end, outerAddress: `${subnet}.2` }
 }
 
-/** Has the shoot's end dial the door from this UDP port (any unless told), with a key of its own or of another seed's end. */
-export async function dial(tunnel: TestTunnel, options: { readonly port?: number; readonly to?: PublicKey } = {}) {
-  await tunnel.shoot.device.apply({
-    privateKey: tunnel.keys.shoot,
-    ...(options.port === undefined ? {} : { listenPort: options.port }),
+/** How a shoot's end dials. */
+export interface Dialling {
+  /** Its own UDP port; any unless told. */
+  readonly port?: number
+  /** Key of the end that it asks for; that of its own tunnel unless told. */
+  readonly to?: PublicKey
+  /** Forgets its session first, as the tunnel's own watch does when questions go unanswered. */
+  readonly anew?: boolean
+}
+
+/** Has the shoot's end dial the door. */
+export async function dial({ publicKey, seed, shoot, keys }: TestTunnel, options: Dialling = {}): Promise<void> {
+  const own = { privateKey: keys.shoot, ...(options.port === undefined ? {} : { listenPort: options.port }) }
+  if (options.anew === true) await shoot.device.apply({ ...own, peers: [] })
+  await shoot.device.apply({
+    ...own,
     peers: [
       {
-        publicKey: options.to ?? tunnel.publicKey,
+        publicKey: options.to ?? publicKey,
         endpoint: parseResolvedEndpoint(`${places.door}:${places.port}`),
         persistentKeepaliveSeconds: 1,
-        allowedAddresses: [hostCidr(parseIpAddress(tunnel.seed.address))],
+        allowedAddresses: [hostCidr(parseIpAddress(seed.address))],
       },
     ],
   })
 }
 
-/** Answers through a tunnel, asked for every few milliseconds from the shoot's end. */
+/** Answers through a tunnel, asked for every 20 ms from the shoot's end. */
 export interface Asking {
-  /** Instants of all answers so far. */
-  readonly answers: readonly number[]
-  /** Waits for the next answer. */
-  next(): Promise<void>
+  /** Time before each answer since the one before it, in milliseconds. */
+  readonly gaps: readonly number[]
+  /** Waits for so many more answers; one unless told. */
+  next(count?: number): Promise<void>
 }
 
 /** Begins to ask the echo at the seed's end. */
 export function ask(tunnel: TestTunnel): Asking {
-  const child = tunnel.shoot.namespace.start(process.execPath, [testProgram('gaps'), tunnel.seed.address, '7'])
-  const answers: number[] = []
+  const child = tunnel.shoot.namespace.start(process.execPath, [tunnelTestProgram('gaps'), tunnel.seed.address, '7'])
+  const gaps: number[] = []
   let rest = ''
   child.stdout?.on('data', (bytes: Buffer) => {
     const lines = (rest + bytes.toString()).split('\n')
     rest = lines.pop() ?? ''
-    answers.push(...lines.map((line) => (JSON.parse(line) as { at: number }).at))
+    gaps.push(...lines.map((line) => (JSON.parse(line) as { gapMilliseconds: number }).gapMilliseconds))
   })
   child.stderr?.resume()
   return {
-    answers,
-    next: async () => {
-      const before = answers.length
-      await eventually('an answer', () => (answers.length > before ? true : undefined))
+    gaps,
+    next: async (count = 1) => {
+      const wanted = gaps.length + count
+      await eventually(`${count} answers`, () => (gaps.length >= wanted ? true : undefined), 30_000)
     },
   }
+}
+
+/** The longest time without an answer since the first one. */
+export function longestGap({ gaps }: Asking): number {
+  return Math.max(...gaps.slice(1))
+}
+
+/** Gives all shoots another address and other ports at the gateway, as when a NAT is restarted elsewhere. */
+export async function moveSources({ gateway }: DoorLandscape): Promise<void> {
+  await gateway.run('ip', 'address', 'add', '198.18.0.21/24', 'dev', 'public')
+  await gateway.feed(
+    `flush chain ip gateway postrouting
+     add rule ip gateway postrouting oifname "public" meta l4proto udp snat to 198.18.0.21:20000-30000`,
+    ...(['nft', '-f', '-'] as const),
+  )
+  await gateway.run('conntrack', '-F')
+}
+
+/** How many packets have come to a namespace from outside. */
+export async function packetsReceived(namespace: Namespace): Promise<number> {
+  return Number(await namespace.run('cat', '/sys/class/net/eth0/statistics/rx_packets'))
 }
 
 /** A front door as a process of its own. */

@@ -18,6 +18,12 @@ const listingOf = <Element extends Type.TSchema>(element: Element) =>
     }),
     'listing of nft',
   )
+const counterParser = createParser(
+  Type.Object({
+    nftables: Type.Array(Type.Object({ counter: Type.Optional(Type.Object({ packets: Type.Integer() })) })),
+  }),
+  'listing of nft',
+)
 const flowsParser = listingOf(flowElement)
 const backendsParser = listingOf(backendElement)
 
@@ -45,6 +51,13 @@ export function readFlowElements(json: string): ReadonlyMap<SourceKey, FlowEleme
 export function readBackendElements(json: string): ReadonlyMap<number, Target> {
   const elements = backendsParser.parse(parsed(json)).nftables.flatMap(({ map }) => map?.elem ?? [])
   return new Map(elements.map(([zone, { concat }]) => [zone, { address: parseIpAddress(concat[0]), port: concat[1] }]))
+}
+
+/** Reads what `nft -j list counter` says of one counter, in packets. Throws `Invalid` when it is something else. */
+export function readCounter(json: string): number {
+  const [packets] = counterParser.parse(parsed(json)).nftables.flatMap(({ counter }) => counter?.packets ?? [])
+  if (packets === undefined) throw new Failure('Invalid', 'nft does not tell of a counter')
+  return packets
 }
 
 function parsed(json: string): unknown {

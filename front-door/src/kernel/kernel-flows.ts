@@ -1,15 +1,12 @@
 import type { Clock } from '@trellis/foundation/clock'
-import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
 import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { type Family, familyOf } from 'node-wireguard/address'
 import type { Target } from '../destinations/destinations.ts'
-import type { Source, SourceKey } from '../udp/source.ts'
-import { sourceKeyOf } from '../udp/source.ts'
-import { type FlowElement, readBackendElements, readFlowElements } from './elements.ts'
-import { emptyState, type KernelState, lastZone, planFlows, stateText } from './plan.ts'
-import { type RulesetOptions, rulesetText, tableName } from './ruleset.ts'
+import { type Source, type SourceKey, sourceKeyOf } from '../udp/source.ts'
+import type { KernelMaps, KernelTraffic } from './kernel-maps.ts'
+import { emptyState, type KernelState, lastZone, planFlows, type WantedFlows } from './plan.ts'
 
 /** Flows that the kernel forwards by itself. Disposing of it leaves them there. */
 export interface KernelFlows extends AsyncDisposable {
@@ -23,20 +20,18 @@ export interface KernelFlows extends AsyncDisposable {
   /** Whether it forwards packets of this source now. */
   holds(key: SourceKey): boolean
   size(): number
-  /** What it has forwarded from each source. Throws `Unavailable` when it cannot be asked. */
-  read(): Promise<ReadonlyMap<SourceKey, FlowElement>>
+  /** What it has counted. Throws `Unavailable` when it cannot be asked; the table is put there anew then. */
+  read(): Promise<KernelTraffic>
   /** Why the last change was not taken; undefined when it was. */
   problem(): string | undefined
-  /** Resolves when nothing is left to do or the doing has failed. */
-  settled(): Promise<void>
 }
 
 /** What it takes. */
-export interface KernelOptions extends RulesetOptions {
+export interface KernelOptions {
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
-  readonly runner: CommandRunner
+  readonly maps: KernelMaps
   /** Families that this host forwards. */
   readonly families: readonly Family[]
 }
@@ -48,52 +43,15 @@ const pauseAfterFailureMilliseconds = 1000
  * Throws `Unavailable` or `NotFound` when there is no nft or it may not.
  */
 export async function openKernelFlows(options: KernelOptions): Promise<KernelFlows> {
-  const { clock, log, runner, families, random } = options
-  let actual = await readState(runner).catch((error: unknown) => {
+  const { log, families, maps } = options
+  const before = await maps.readState().catch((error: unknown) => {
     log.debug({ problem: describe(error) }, 'there are no flows of a former run')
     return emptyState
   })
-  await feed(runner, rulesetText(options) + stateText(actual))
-  const wanted = new Map(
-    [...actual.flows].flatMap(([key, { source, zone }]) => {
-      const target = actual.zones.get(zone)
-      return target === undefined ? [] : [[key, { source, target }] as const]
-    }),
-  )
+  await maps.load(before)
+  const wanted = new Map(wantedOf(before))
   const found = [...wanted.values()]
-  // A run before this one may have used numbers that it does not show any more.
-  let lastUsed = random.integer(lastZone) + 1
-  let problem: string | undefined
-  let working: Promise<void> | undefined
-  const life = new AbortController()
-
-  async function work(): Promise<void> {
-    while (!life.signal.aborted) {
-      const plan = planFlows(actual, wanted, lastUsed)
-      if (plan.text === '') return
-      try {
-        await feed(runner, plan.text)
-        actual = plan.state
-        lastUsed = plan.lastUsed
-        problem = undefined
-      } catch (error) {
-        problem = describe(error)
-        log.warn({ problem }, 'the kernel does not take a change of flows')
-        await clock.sleep(pauseAfterFailureMilliseconds, life.signal).catch(() => {})
-        // Somebody else may have changed the maps: what is there is read again rather than believed.
-        actual = await readState(runner).catch(() => actual)
-      }
-    }
-  }
-
-  /** One change at a time: what comes meanwhile goes with the next. */
-  function change(): void {
-    working ??= work().finally(() => {
-      working = undefined
-      if (!life.signal.aborted && planFlows(actual, wanted, lastUsed).text !== '') change()
-    })
-  }
-
+  const changes = createChanges(options, before, wanted)
   return {
     found,
     canCarry: (source, target) => {
@@ -102,42 +60,88 @@ export async function openKernelFlows(options: KernelOptions): Promise<KernelFlo
     },
     set: (source, target) => {
       wanted.set(sourceKeyOf(source), { source, target })
-      change()
+      changes.begin()
     },
     remove: (source) => {
-      if (wanted.delete(sourceKeyOf(source))) change()
+      if (wanted.delete(sourceKeyOf(source))) changes.begin()
     },
-    holds: (key) => actual.flows.has(key),
-    size: () => actual.flows.size,
-    read: () => readFlows(runner),
+    holds: (key) => changes.state().flows.has(key),
+    size: () => changes.state().flows.size,
+    read: async () => {
+      try {
+        return await maps.readTraffic()
+      } catch (error) {
+        changes.beginAnew()
+        throw error
+      }
+    },
+    problem: changes.problem,
+    [Symbol.asyncDispose]: changes.stop,
+  }
+}
+
+function wantedOf({ flows, zones }: KernelState): WantedFlows {
+  return new Map(
+    [...flows].flatMap(([key, { source, zone }]) => {
+      const target = zones.get(zone)
+      return target === undefined ? [] : [[key, { source, target }] as const]
+    }),
+  )
+}
+
+/** Brings the kernel from what it has to what is wanted, one change at a time: what comes meanwhile goes with the next. */
+function createChanges({ clock, log, maps, random }: KernelOptions, start: KernelState, wanted: WantedFlows) {
+  const life = new AbortController()
+  let state = start
+  // A run before this one may have used numbers that it does not show any more.
+  let lastUsed = random.integer(lastZone) + 1
+  let problem: string | undefined
+  let anew = false
+  let working: Promise<void> | undefined
+
+  async function changeOnce(): Promise<boolean> {
+    const plan = planFlows(state, wanted, lastUsed)
+    if (plan.text === '' && !anew) return false
+    // Once something was refused nobody knows what is there: all of it is put there again.
+    await (anew ? maps.load(plan.state) : maps.change(plan.text))
+    state = plan.state
+    lastUsed = plan.lastUsed
+    anew = false
+    problem = undefined
+    return true
+  }
+
+  async function work(): Promise<void> {
+    while (!life.signal.aborted) {
+      try {
+        if (!(await changeOnce())) return
+      } catch (error) {
+        problem = describe(error)
+        anew = true
+        log.warn({ problem }, 'the kernel does not take a change of flows')
+        await clock.sleep(pauseAfterFailureMilliseconds, life.signal).catch(() => {})
+      }
+    }
+  }
+
+  function begin(): void {
+    if (life.signal.aborted) return
+    working ??= work().finally(() => {
+      working = undefined
+    })
+  }
+
+  return {
+    state: () => state,
     problem: () => problem,
-    settled: async () => {
-      while (working !== undefined && problem === undefined) await working
+    begin,
+    beginAnew: () => {
+      anew = true
+      begin()
     },
-    [Symbol.asyncDispose]: async () => {
+    stop: async () => {
       life.abort()
       await working
     },
   }
-}
-
-async function feed(runner: CommandRunner, text: string): Promise<void> {
-  await runOrThrow(runner, 'nft', ['-f', '-'], { input: text })
-}
-
-async function readFlows(runner: CommandRunner): Promise<ReadonlyMap<SourceKey, FlowElement>> {
-  const four = readFlowElements(await list(runner, 'flows4'))
-  const six = readFlowElements(await list(runner, 'flows6'))
-  return new Map([...four, ...six])
-}
-
-/** What the maps hold now. Throws when there are none. */
-export async function readState(runner: CommandRunner): Promise<KernelState> {
-  const four = readBackendElements(await list(runner, 'backends4'))
-  const six = readBackendElements(await list(runner, 'backends6'))
-  return { flows: await readFlows(runner), zones: new Map([...four, ...six]) }
-}
-
-function list(runner: CommandRunner, map: string): Promise<string> {
-  return runOrThrow(runner, 'nft', ['-j', 'list', 'map', 'inet', tableName, map])
 }

@@ -18,6 +18,8 @@ export interface UdpCounts {
   readonly userspace: Readonly<Record<Direction, MutableTraffic>>
   /** Packets of sources that the kernel forwarded, as of the last look. */
   readonly kernel: MutableTraffic
+  /** Packets that the kernel dropped because there were too many of their network, as of the last look and since it was given its rules. */
+  kernelFlooding: number
 }
 
 /** All zero. */
@@ -34,6 +36,7 @@ export function createUdpCounts(): UdpCounts {
     },
     userspace: { toDestination: { packets: 0, bytes: 0 }, toSource: { packets: 0, bytes: 0 } },
     kernel: { packets: 0, bytes: 0 },
+    kernelFlooding: 0,
   }
 }
 

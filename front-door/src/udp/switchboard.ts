@@ -2,6 +2,7 @@ import type { Log } from '@trellis/foundation/log'
 import { type Target, type TunnelDestination, targetText } from '../destinations/destinations.ts'
 import { activityBetween, type Look } from '../kernel/activity.ts'
 import type { KernelFlows } from '../kernel/kernel-flows.ts'
+import type { KernelTraffic } from '../kernel/kernel-maps.ts'
 import { addTraffic, createUdpCounts, type UdpCounts } from './counts.ts'
 import { createFlowTable, type Flow, type FlowLimits } from './flow-table.ts'
 import { createKeyRing } from './key-ring.ts'
@@ -18,7 +19,7 @@ export interface Switchboard {
   /** Leads to these destinations from now on. Flows of one that stays follow it to another address; flows of others end. */
   setDestinations(tunnels: readonly TunnelDestination[], now: number): void
   /** Notes which flows the kernel has seen packets of. */
-  noteLook(look: Look, now: number): void
+  noteTraffic(traffic: KernelTraffic, now: number): void
   /** Lets go of what was quiet for too long. */
   sweep(now: number): void
   flows(): { readonly kernel: number; readonly userspace: number }
@@ -132,9 +133,10 @@ export function createSwitchboard(options: SwitchboardOptions): Switchboard {
       for (const flow of flows.all()) follow(flow, before.get(flow.destination)?.target)
       adopt(tunnels, now)
     },
-    noteLook: (look, now) => {
-      const { active, traffic } = activityBetween(lastLook, look)
-      lastLook = look
+    noteTraffic: (kernelTraffic, now) => {
+      const { active, traffic } = activityBetween(lastLook, kernelTraffic.flows)
+      lastLook = kernelTraffic.flows
+      counts.kernelFlooding = kernelTraffic.flooding
       addTraffic(counts.kernel, traffic)
       for (const key of active) {
         const flow = flows.find(key)

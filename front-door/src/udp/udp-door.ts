@@ -78,7 +78,7 @@ async function watch(
     try {
       await clock.sleep(sweepMilliseconds, signal)
       if (kernel !== undefined && sweeps % sweepsBetweenLooks === 0) {
-        switchboard.noteLook(await kernel.read(), clock.now())
+        switchboard.noteTraffic(await kernel.read(), clock.now())
       }
     } catch (error) {
       if (signal.aborted) return
