@@ -1,0 +1,110 @@
+import type { Clock } from '@trellis/foundation/clock'
+import type { CommandRunner } from '@trellis/foundation/command'
+import { describe } from '@trellis/foundation/failure'
+import { type HealthServer, startHealthServer } from '@trellis/foundation/health-server'
+import type { Log } from '@trellis/foundation/log'
+import type { Random } from '@trellis/foundation/random'
+import { parseIpAddress } from 'node-wireguard/address'
+import { type Configuration, defaultLimits } from './configuration.ts'
+import { watchDestinationFiles } from './destinations/destination-files.ts'
+import { type Destinations, mergeDestinations } from './destinations/destinations.ts'
+import { forwardedFamilies } from './kernel/forwarding.ts'
+import { type KernelFlows, openKernelFlows } from './kernel/kernel-flows.ts'
+import { createKernelMaps } from './kernel/kernel-maps.ts'
+import { createFrontDoorMetrics } from './metrics.ts'
+import type { SortingLimits } from './udp/sorter.ts'
+import { openUdpDoor, type UdpDoor } from './udp/udp-door.ts'
+
+/** What the door works with. */
+export interface FrontDoorEnvironment {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly runner: CommandRunner
+}
+
+/** An open front door. */
+export interface FrontDoor extends AsyncDisposable {
+  readonly healthPort: number
+}
+
+/** Opens the front door. Throws when it cannot listen, or when there are no destinations to read. */
+export async function openFrontDoor(environment: FrontDoorEnvironment, file: Configuration): Promise<FrontDoor> {
+  const { clock, log } = environment
+  const limits = { ...defaultLimits, ...file.udp.limits }
+  await using stack = new AsyncDisposableStack()
+  const kernel = await openKernel(environment, file, limits)
+  if (kernel !== undefined) stack.use(kernel)
+  const udp = stack.use(
+    await openUdpDoor({
+      clock,
+      log,
+      limits,
+      port: file.udp.port,
+      addresses: (file.udp.addresses ?? ['0.0.0.0']).map((one, index) =>
+        parseIpAddress(one, `udp.addresses[${index}]`),
+      ),
+      ...(kernel === undefined ? {} : { kernel }),
+    }),
+  )
+  const leading = leadTo(udp, log)
+  const files = stack.use(
+    await watchDestinationFiles({ clock, log, path: file.destinations, onChange: leading.change }),
+  )
+  const state = () => ({ udp: udp.counts, flows: udp.flows(), destinations: leading.counts() })
+  const problems = () => files.problem() ?? kernel?.problem()
+  const health = stack.use(await startHealth(file, state, problems))
+  const resources = stack.move()
+  return { healthPort: health.port, [Symbol.asyncDispose]: () => resources.disposeAsync() }
+}
+
+/** A door goes on with what it knows when a change cannot be read or made: `/problemz` tells, and readiness stays. */
+function startHealth(
+  file: Configuration,
+  state: Parameters<typeof createFrontDoorMetrics>[0],
+  problems: () => string | undefined,
+): Promise<HealthServer> {
+  return startHealthServer({
+    host: file.healthHost ?? '0.0.0.0',
+    port: file.healthPort,
+    checks: { problemz: problems },
+    metrics: createFrontDoorMetrics(state),
+    status: state,
+  })
+}
+
+function leadTo(udp: UdpDoor, log: Log) {
+  let counts = { tunnels: 0, servers: 0, refused: 0 }
+  return {
+    counts: () => counts,
+    change: (sources: readonly Destinations[]) => {
+      const { destinations, refused } = mergeDestinations(sources)
+      for (const reason of refused) log.error({ reason }, 'a destination claims what is of another')
+      counts = {
+        tunnels: destinations.tunnels.length,
+        servers: destinations.servers.length,
+        refused: refused.length,
+      }
+      udp.setDestinations(destinations.tunnels)
+    },
+  }
+}
+
+/** The kernel's part, unless the configuration does not want it, or wants it only where it can be had. */
+async function openKernel(
+  environment: FrontDoorEnvironment,
+  { udp }: Configuration,
+  { perNetwork }: SortingLimits,
+): Promise<KernelFlows | undefined> {
+  const { log, runner } = environment
+  if (udp.forwarding === 'userspace') return undefined
+  try {
+    const families = await forwardedFamilies(runner, log)
+    const maps = createKernelMaps(runner, { port: udp.port, perNetwork })
+    return await openKernelFlows({ ...environment, families, maps })
+  } catch (error) {
+    if (udp.forwarding === 'kernel') throw error
+    log.warn({ problem: describe(error) }, 'the kernel cannot be used; all packets pass this program')
+    return undefined
+  }
+}

@@ -1,0 +1,28 @@
+import { createSystemClock } from '@trellis/foundation/clock'
+import { createCommandRunner } from '@trellis/foundation/command'
+import { describe } from '@trellis/foundation/failure'
+import { aborted, untilAskedToStop } from '@trellis/foundation/lifetime'
+import { createLog } from '@trellis/foundation/log'
+import { createSystemRandom } from '@trellis/foundation/random'
+import { configurationParser } from './configuration.ts'
+import { readConfigurationFile } from './configuration-file.ts'
+import { openFrontDoor } from './front-door.ts'
+
+const stopping = untilAskedToStop()
+try {
+  const file = configurationParser.parse(await readConfigurationFile(process.argv.slice(2)))
+  const log = createLog('front-door', file.logLevel ?? 'info')
+  const environment = {
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    log,
+    runner: createCommandRunner(),
+  }
+  await using door = await openFrontDoor(environment, file)
+  log.info({ healthPort: door.healthPort }, 'the front door is open')
+  await aborted(stopping)
+  log.info({}, 'the front door is closing')
+} catch (error) {
+  process.stderr.write(`front-door: ${describe(error)}\n`)
+  process.exitCode = 1
+}
