@@ -13,6 +13,5 @@ await startPathProbe({
   port: Number(port),
   intervalMilliseconds: 100,
   own: () => ({ carries: false, leaving: false }),
-  onChange: (state, event) => process.stdout.write(`${JSON.stringify({ ...state, event })}
-`),
+  onChange: (state, event) => process.stdout.write(`${JSON.stringify({ ...state, event })}\n`),
 })

@@ -50,9 +50,12 @@ export function withLink(file: EndFile, change: (link: LinkEntry) => Record<stri
   return { ...file, links: [change(file.links[0])] }
 }
 
-/** Builds the landscape and writes both configurations; starts nothing. Options change the configuration files. */
-export async function openPair(options: PairOptions = {}): Promise<Pair> {
+/** Builds the landscape and writes both configurations; starts nothing. Options change the configuration files; they may need something that goes with the laboratory. */
+export async function openPair(
+  bend: PairOptions | ((place: { readonly laboratory: Laboratory }) => Promise<PairOptions>) = {},
+): Promise<Pair> {
   const laboratory = openLaboratory()
+  const options = typeof bend === 'function' ? await bend({ laboratory }) : bend
   const landscape = await buildLandscape(laboratory)
   const directory = await mkdtemp(join(tmpdir(), 'trellis-vpn-'))
   laboratory.removeLater(directory)

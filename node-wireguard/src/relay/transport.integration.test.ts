@@ -13,7 +13,7 @@ import { hostCidr, parseIpAddress } from '../address.ts'
 import { parseEndpoint } from '../endpoint.ts'
 import { generatePrivateKey, publicKeyOf } from '../key.ts'
 import type { PathEvent } from '../path/state.ts'
-import { createDial } from '../tunnel/dial.ts'
+import { createDial } from '../tunnel/link/dial.ts'
 import { startRelayServer } from './server.ts'
 import { createTransport } from './transport.ts'
 

@@ -4,12 +4,24 @@ const closed = { additionalProperties: false }
 const port = Type.Integer({ minimum: 1, maximum: 65_535 })
 const texts = Type.Array(Type.String(), { minItems: 1, maxItems: 64 })
 
+const fallback = Type.Object(
+  {
+    endpoint: Type.String(),
+    serverName: Type.String({ minLength: 1, maxLength: 253 }),
+    caFile: Type.String(),
+    certificateFile: Type.Optional(Type.String()),
+    keyFile: Type.Optional(Type.String()),
+  },
+  closed,
+)
+
 const peer = Type.Object(
   {
     name: Type.Optional(Type.String({ minLength: 1, maxLength: 253 })),
     publicKey: Type.String(),
     presharedKeyFile: Type.Optional(Type.String()),
     endpoint: Type.Optional(Type.String()),
+    fallback: Type.Optional(fallback),
     keepaliveSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 65_535 })),
     addresses: texts,
     tunnelAddresses: texts,
@@ -41,6 +53,18 @@ export const tunnelFields = {
   ),
   otherNames: Type.Optional(Type.Array(otherName, { maxItems: 64 })),
   otherNamesForGroup: Type.Optional(Type.Integer({ minimum: 0, maximum: 0xffff_fffe })),
+  relay: Type.Optional(
+    Type.Object(
+      {
+        listen: Type.String({ maxLength: 300 }),
+        certificateFile: Type.String(),
+        keyFile: Type.String(),
+        caFile: Type.Optional(Type.String()),
+      },
+      closed,
+    ),
+  ),
+  wireGuardRelay: Type.Optional(Type.Object({ program: Type.Optional(Type.String()) }, closed)),
   implementation: Type.Optional(
     Type.Union([Type.Literal('automatic'), Type.Literal('kernel'), Type.Literal('userspace')]),
   ),

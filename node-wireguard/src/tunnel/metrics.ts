@@ -82,12 +82,14 @@ const linkMetrics: Readonly<Record<string, Metric<LinkStatus>>> = {
 }
 
 const stateMetric = 'link_state'
+const transportMetric = 'link_transport'
 
 /** Names of all metrics of a tunnel, without their prefix: for what dashboards and alerts may ask. */
 export const tunnelMetricNames: readonly string[] = [
   ...Object.keys(tunnelMetrics),
   ...Object.keys(linkMetrics),
   stateMetric,
+  transportMetric,
 ]
 
 /** A registry whose metrics show the tunnel's state at the moment they are scraped. Names begin with `prefix`; those of links have the labels `link` and `peer`. */
@@ -101,6 +103,7 @@ export function createTunnelMetrics(prefix: string, status: () => TunnelStatus):
       status().links.map((link) => ({ labels: { link: link.interface, peer: link.peer }, status: link })),
     )
   addState(registry, prefix, status)
+  addTransport(registry, prefix, status)
   return registry
 }
 
@@ -145,6 +148,19 @@ function addState(registry: Registry, prefix: string, status: () => TunnelStatus
       this.reset()
       for (const { interface: link, peer, implementation, role, reason } of status().links)
         this.set({ link, peer, implementation, role, reason }, 1)
+    },
+  })
+}
+
+function addTransport(registry: Registry, prefix: string, status: () => TunnelStatus): void {
+  new Gauge({
+    name: `${prefix}${transportMetric}`,
+    help: 'Always 1; the label says how datagrams travel: straight by UDP, or inside TLS since UDP brings no answer.',
+    labelNames: ['link', 'peer', 'transport'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { interface: link, peer, transport } of status().links) this.set({ link, peer, transport }, 1)
     },
   })
 }

@@ -4,8 +4,9 @@ import { Failure } from '@trellis/foundation/failure'
 import { type Cidr, contains, familyOf, type IpAddress, overlap, parseCidr, parseIpAddress } from '../address.ts'
 import { type Endpoint, parseEndpoint } from '../endpoint.ts'
 import type { NetworkMapping } from '../host/configuration.ts'
-import { parsePresharedKey, parsePrivateKey, parsePublicKey } from '../key.ts'
+import { type PublicKey, parsePresharedKey, parsePrivateKey, parsePublicKey } from '../key.ts'
 import { parseInterfaceName } from '../link.ts'
+import type { RelayTarget } from '../relay/client.ts'
 import type { LinkFile, TunnelFile } from './file.ts'
 import type { LinkSettings, TunnelRole, TunnelSettings } from './settings.ts'
 
@@ -24,7 +25,7 @@ export async function readTunnelSettings(file: TunnelFile, role: TunnelRole): Pr
   checkLinks(links)
   checkAddresses(tunnelAddresses, links)
   checkFamilies(tunnelAddresses, [...networksBehindPeers, ...(behindPeers ? [] : networks)])
-  for (const [index, link] of links.entries()) checkEndpoint(link, networksBehindPeers, `links[${index}]`)
+  for (const [index, link] of links.entries()) checkEndpoints(link, networksBehindPeers, `links[${index}]`)
   return {
     name: file.name ?? 'trellis',
     tunnelAddresses,
@@ -36,6 +37,8 @@ export async function readTunnelSettings(file: TunnelFile, role: TunnelRole): Pr
       remote: behindPeers ? mappings : [],
       groupId: file.otherNamesForGroup,
     },
+    relay: relayOf(file.relay),
+    relayProgram: file.wireGuardRelay?.program ?? 'wireguard-relay',
     implementation: file.implementation ?? 'automatic',
     maximumTransmissionUnit: file.mtu,
     probe: { port: file.probe?.port ?? 5400, intervalMilliseconds: file.probe?.intervalMilliseconds ?? 500 },
@@ -50,6 +53,7 @@ async function linkOf(file: LinkFile, field: string, role: TunnelRole): Promise<
   const { presharedKeyFile, name, publicKey } = file.peer
   const endpoint =
     file.peer.endpoint === undefined ? undefined : parseEndpoint(file.peer.endpoint, `${field}.peer.endpoint`)
+  const parsedKey = parsePublicKey(publicKey, `${field}.peer.publicKey`)
   const privateKeyField = `${field}.privateKeyFile`
   const presharedKeyField = `${field}.peer.presharedKeyFile`
   return {
@@ -60,17 +64,43 @@ async function linkOf(file: LinkFile, field: string, role: TunnelRole): Promise<
     addresses: addressesOf(file.addresses, `${field}.addresses`),
     peer: {
       name: name ?? file.interface,
-      publicKey: parsePublicKey(publicKey, `${field}.peer.publicKey`),
+      publicKey: parsedKey,
       presharedKey:
         presharedKeyFile === undefined
           ? undefined
           : parsePresharedKey(await readSecret(presharedKeyFile, presharedKeyField), presharedKeyField),
       endpoint,
+      fallback: fallbackOf(file.peer, parsedKey, `${field}.peer`),
       keepaliveSeconds: file.peer.keepaliveSeconds ?? role.keepaliveSeconds,
       addresses: addressesOf(file.peer.addresses, `${field}.peer.addresses`),
       tunnelAddresses: addressesOf(file.peer.tunnelAddresses, `${field}.peer.tunnelAddresses`),
     },
   }
+}
+
+function fallbackOf({ endpoint, fallback }: LinkFile['peer'], link: PublicKey, field: string): RelayTarget | undefined {
+  if (fallback === undefined) return undefined
+  if (endpoint === undefined) {
+    throw new Failure('Invalid', 'only an end that dials has one', {
+      field: `${field}.fallback`,
+      remedy: `give ${field}.endpoint too, or take it away`,
+    })
+  }
+  const { certificateFile, keyFile } = fallback
+  if ((certificateFile === undefined) !== (keyFile === undefined)) {
+    throw new Failure('Invalid', 'a certificate and its key belong together', {
+      field: `${field}.fallback.${keyFile === undefined ? 'keyFile' : 'certificateFile'}`,
+    })
+  }
+  return { ...fallback, link, endpoint: parseEndpoint(fallback.endpoint, `${field}.fallback.endpoint`) }
+}
+
+function relayOf(relay: TunnelFile['relay']): TunnelSettings['relay'] {
+  if (relay === undefined) return undefined
+  const { listen, ...identity } = relay
+  // A port alone means every address of this machine.
+  parseEndpoint(listen.startsWith(':') ? `0.0.0.0${listen}` : listen, 'relay.listen')
+  return { listen, identity }
 }
 
 function addressesOf(texts: readonly string[], field: string): readonly IpAddress[] {
@@ -113,13 +143,17 @@ function insideName(network: Cidr, mappings: readonly NetworkMapping[]): Cidr {
 }
 
 /** An end must not dial into its own tunnel. */
-function checkEndpoint({ peer }: LinkSettings, networks: readonly Cidr[], field: string): void {
-  const endpoint: Endpoint | undefined = peer.endpoint
+function checkEndpoints({ peer }: LinkSettings, networks: readonly Cidr[], field: string): void {
+  checkEndpoint(peer.endpoint, networks, `${field}.peer.endpoint`)
+  checkEndpoint(peer.fallback?.endpoint, networks, `${field}.peer.fallback.endpoint`)
+}
+
+function checkEndpoint(endpoint: Endpoint | undefined, networks: readonly Cidr[], field: string): void {
   if (endpoint === undefined || isIP(endpoint.host) === 0) return
   const behind = networks.find((cidr) => contains(cidr, parseCidr(endpoint.host)))
   if (behind === undefined) return
   throw new Failure('Invalid', `lies in ${behind}, which is reached through the tunnel itself`, {
-    field: `${field}.peer.endpoint`,
+    field,
     remedy: 'dial an address outside the networks of the other end',
   })
 }

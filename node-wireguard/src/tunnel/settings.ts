@@ -3,6 +3,8 @@ import type { Endpoint } from '../endpoint.ts'
 import type { NetworkMapping } from '../host/configuration.ts'
 import type { PresharedKey, PrivateKey, PublicKey } from '../key.ts'
 import type { Implementation } from '../link.ts'
+import type { RelayTarget } from '../relay/client.ts'
+import type { RelayServerOptions } from '../relay/server.ts'
 
 /** One end of a tunnel, ready to be started. */
 export interface TunnelSettings {
@@ -18,6 +20,10 @@ export interface TunnelSettings {
   readonly forwardTo: readonly Cidr[]
   /** Networks that are called something else inside the tunnel, since both sides have them. */
   readonly translation: TunnelTranslation
+  /** Where the other ends may come in inside TLS; left out: nowhere. */
+  readonly relay?: Pick<RelayServerOptions, 'listen' | 'identity'> | undefined
+  /** Path or name of the program that carries datagrams inside TLS. */
+  readonly relayProgram: string
   readonly implementation: Implementation | 'automatic'
   /** Left out: what fits through the interface of the default route, at most 1,420. */
   readonly maximumTransmissionUnit?: number | undefined
@@ -40,6 +46,8 @@ export interface LinkSettings {
     readonly presharedKey?: PresharedKey | undefined
     /** Where to dial; left out: the other end dials. */
     readonly endpoint?: Endpoint | undefined
+    /** Where the other end is dialled inside TLS when UDP brings no answer; left out: nowhere. */
+    readonly fallback?: RelayTarget | undefined
     readonly keepaliveSeconds: number
     /** Addresses that the other end has on this link only; the first is probed. */
     readonly addresses: readonly IpAddress[]

@@ -11,6 +11,7 @@ import { removeLink } from '../link.ts'
 import { openLink, type RunningLink } from './link/running-link.ts'
 import { createLinkSet, type LinkSet } from './link-set.ts'
 import { closingDue } from './ranking.ts'
+import { createRelayUpkeep, type RelayUpkeep } from './relay-upkeep.ts'
 import type { LinkSettings, TunnelSettings } from './settings.ts'
 import { statusOf, type TunnelStatus } from './status.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
@@ -61,6 +62,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const turn = createGate(1)
   const stop = async () => {
     life.abort()
+    await end.relay[Symbol.asyncDispose]()
     await Promise.all(end.links.all().map((link) => link[Symbol.asyncDispose]()))
     await end.host.idle()
   }
@@ -91,6 +93,7 @@ interface End {
   readonly guessedSize: number
   readonly links: LinkSet
   readonly host: Upkeep
+  readonly relay: RelayUpkeep
   settings: TunnelSettings
   leaving: boolean
   status(): TunnelStatus
@@ -115,6 +118,7 @@ function createEnd(options: TunnelOptions, guessedSize: number, signal: AbortSig
   })
   const end: End = {
     ...{ options, guessedSize, links, host, leaving: false },
+    relay: createRelayUpkeep({ clock, random, log }),
     settings: options.settings,
     status: () =>
       statusOf({
@@ -154,6 +158,7 @@ async function takeOver(end: End, settings: TunnelSettings): Promise<void> {
   links.add(opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])))
   links.decide()
   await (host.problem() === undefined ? host.restore() : host.start())
+  await end.relay.take(settings)
   for (const link of links.all()) await link.beginProbes()
   const failed = opened.find((result) => result.status === 'rejected')
   if (failed?.status === 'rejected') throw failed.reason

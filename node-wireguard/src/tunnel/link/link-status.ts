@@ -5,6 +5,7 @@ import { lossRatio, type PathState } from '../../path/state.ts'
 import type { LinkSettings } from '../settings.ts'
 import { type Diagnosis, diagnose } from './diagnosis.ts'
 import type { Observation } from './observation.ts'
+import type { TransportName } from './way.ts'
 
 /** A link as people and programs see it. No secret is in it. */
 export interface LinkStatus {
@@ -17,6 +18,8 @@ export interface LinkStatus {
   readonly peerPublicKey: string
   /** Where the peer was last heard from or is dialled. */
   readonly endpoint: string | undefined
+  /** How datagrams travel: straight by UDP, or inside TLS. */
+  readonly transport: TransportName
   /** Whether the device is set up. */
   readonly configured: boolean
   /** Whether the other end answers by this link. */
@@ -49,6 +52,8 @@ export interface LinkStatusSources {
   readonly observation: Observation
   readonly problem: string | undefined
   readonly endpointKnown: boolean
+  /** By which transport this end dials; undefined when it does not dial. */
+  readonly dialsBy: TransportName | undefined
   readonly carries: boolean
   readonly outgoing: boolean
   readonly repairs: number
@@ -58,6 +63,11 @@ export interface LinkStatusSources {
 /** Whether this end of a link dials or waits. */
 export function roleOf(settings: LinkSettings): 'dialer' | 'listener' {
   return settings.peer.endpoint === undefined ? 'listener' : 'dialer'
+}
+
+/** An end that waits hears from a relay on its own machine what comes in inside TLS. */
+function isLoopback(host: string): boolean {
+  return host === '::1' || host.startsWith('127.')
 }
 
 /** Puts a link's status together. */
@@ -80,6 +90,7 @@ export function linkStatusOf(sources: LinkStatusSources): LinkStatus {
     publicKey: publicKeyOf(settings.privateKey),
     peerPublicKey: settings.peer.publicKey,
     endpoint: endpoint === undefined ? undefined : formatEndpoint(endpoint),
+    transport: sources.dialsBy ?? (endpoint !== undefined && isLoopback(endpoint.host) ? 'tls' : 'udp'),
     configured: problem === undefined,
     up: path.up,
     carries: sources.carries,

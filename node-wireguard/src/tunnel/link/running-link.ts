@@ -8,16 +8,16 @@ import type { Random } from '@trellis/foundation/random'
 import type { Resolve } from '../../endpoint.ts'
 import type { EndState } from '../../path/message.ts'
 import { type PathProbe, startPathProbe } from '../../path/probe.ts'
-import { isSteady } from '../../path/state.ts'
+import { isSteady, type PathEvent, type PathState } from '../../path/state.ts'
 import type { RankedLink } from '../ranking.ts'
 import type { LinkSettings, TunnelSettings } from '../settings.ts'
 import { destinationsOf, deviceConfiguration, type WantedLink } from '../wanted.ts'
-import { createDial, type Dial } from './dial.ts'
 import { type LinkDevice, openLinkDevice } from './link-device.ts'
 import { type LinkStatus, linkStatusOf, roleOf } from './link-status.ts'
 import { newPortDue } from './repair.ts'
 import { createDeviceUpkeep, type DeviceUpkeep } from './upkeep.ts'
 import { createLinkWatch, type LinkWatch } from './watch.ts'
+import { createLinkWay } from './way.ts'
 
 /** What running a link takes. */
 export interface RunningLinkOptions {
@@ -70,7 +70,12 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
   const { clock, random, log, onTurn } = options
   const life = childSignal(new AbortController().signal)
   let { settings, link } = options
-  let dial = dialOf(options, settings, link)
+  const openWay = () =>
+    createLinkWay({
+      ...{ clock, random, log, settings, link, resolve: options.resolve ?? resolveHere },
+      pointDevice: () => upkeep.point(),
+    })
+  let way = openWay()
   let carries = false
   let outgoingSince: number | undefined
   let probe: PathProbe | undefined
@@ -91,7 +96,7 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
     probeIntervalMilliseconds: settings.probe.intervalMilliseconds,
     dials: () => roleOf(link) === 'dialer',
     repair: (timesInRow) => {
-      dial.next()
+      way.next()
       upkeep
         .renewPeer(newPortDue(timesInRow))
         .catch((error: unknown) => log.warn({ problem: describe(error) }, 'the peer was not added anew'))
@@ -99,32 +104,37 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
   })
   const upkeep: DeviceUpkeep = createDeviceUpkeep({
     ...{ clock, random, log, signal: life.signal, device: device.device },
-    dialled: () => dial.current(),
+    dialled: () => way.current(),
     wanted: (endpoint) => deviceConfiguration(settings, link, endpoint),
     pathUp: () => watch.path().up,
     remembered: watch.remembered,
   })
+  const onPath = (state: PathState, event: PathEvent) => {
+    way.onPath(event)
+    watch.onPath(state)
+  }
   const own = (): EndState => ({ carries, leaving: options.leaving() })
   const outgoing = () => outgoingSince !== undefined || probe?.other()?.leaving === true
 
   return {
     interfaceName: link.interfaceName,
     configure: async () => {
-      await dial.refresh()
+      await way.refresh()
       await upkeep.start()
       started = true
     },
     beginProbes: async () => {
-      probe ??= await probeOf(options, settings, link, { own, onOther: onTurn, onChange: watch.onPath })
+      probe ??= await probeOf(options, settings, link, { own, onOther: onTurn, onChange: onPath })
     },
     change: async (nextSettings, nextLink) => {
       const samePlaces = JSON.stringify(placesOf(link)) === JSON.stringify(placesOf(nextLink))
-      const sameEndpoint = JSON.stringify(link.peer.endpoint) === JSON.stringify(nextLink.peer.endpoint)
+      const sameWay = JSON.stringify(wayOf(link)) === JSON.stringify(wayOf(nextLink))
       settings = nextSettings
       link = nextLink
-      if (!sameEndpoint) {
-        dial = dialOf(options, settings, link)
-        await dial.refresh()
+      if (!sameWay) {
+        await way[Symbol.asyncDispose]()
+        way = openWay()
+        await way.refresh()
       }
       await upkeep.restore()
       if (samePlaces) return
@@ -161,7 +171,8 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
         path: watch.path(),
         observation: watch.observation(),
         problem: problemOf(device, upkeep),
-        endpointKnown: dial.current() !== undefined,
+        endpointKnown: way.current() !== undefined,
+        dialsBy: way.transport(),
         ...{ carries, outgoing: outgoing() },
         repairs: watch.repairs(),
         restarts: device.restarts(),
@@ -169,6 +180,7 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
     [Symbol.asyncDispose]: async () => {
       life.abort()
       await probe?.[Symbol.asyncDispose]()
+      await way[Symbol.asyncDispose]()
       await upkeep.idle()
       await device[Symbol.asyncDispose]()
     },
@@ -179,8 +191,9 @@ function problemOf(device: LinkDevice, upkeep: DeviceUpkeep): string | undefined
   return device.problem() ?? upkeep.problem()
 }
 
-function dialOf({ resolve, log }: RunningLinkOptions, settings: TunnelSettings, { peer }: LinkSettings): Dial {
-  return createDial(peer.endpoint, settings.networksBehindPeers, resolve ?? resolveHere, log)
+/** What a way is made of. */
+function wayOf({ peer }: LinkSettings): readonly unknown[] {
+  return [peer.endpoint, peer.fallback]
 }
 
 /** What a probe is bound to. */

@@ -26,6 +26,8 @@ export interface DeviceUpkeepOptions {
 export interface DeviceUpkeep extends Upkeep {
   /** Adds the peer anew, which drops what is left of its session, so that the next packet begins a handshake; by a new source port when asked and none is configured. */
   renewPeer(byNewPort: boolean): Promise<void>
+  /** Points the device at what is dialled now, whatever it has learned; the session lives on. */
+  point(): Promise<void>
 }
 
 /** Makes the upkeep of a device; it does nothing until it is asked. */
@@ -44,6 +46,10 @@ export function createDeviceUpkeep(options: DeviceUpkeepOptions): DeviceUpkeep {
   })
   return {
     ...upkeep,
+    point: () =>
+      upkeep.turn(async () => {
+        await device.apply(wanted(dialled()))
+      }),
     renewPeer: (byNewPort) =>
       upkeep.turn(async () => {
         const whole = wanted(dialled() ?? remembered())
