@@ -97,9 +97,9 @@ func (c *client) configure(next *clientConfiguration) error {
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	began := c.configuration != nil
+	running := c.configuration != nil
 	c.configuration = next
-	if !began {
+	if !running {
 		go c.stayConnected()
 	} else if c.redial != nil {
 		c.redial()

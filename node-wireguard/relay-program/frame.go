@@ -25,7 +25,7 @@ func putHeader(buffer []byte, segmentBytes, payloadBytes int) {
 	binary.BigEndian.PutUint16(buffer[2:], uint16(payloadBytes))
 }
 
-// readFrame reads the next frame; the payload lies in buffer, which has room for the longest. segmentBytes and payload are zero and empty
+// readFrame reads the next frame; the payload lies in buffer, and none that does not fit is taken. segmentBytes and payload are zero and empty
 // for a sign of life. Fails with errFrame when what comes cannot be a frame, and as reading does when the stream ends.
 func readFrame(stream io.Reader, buffer []byte) (segmentBytes int, payload []byte, err error) {
 	header := buffer[:headerBytes]
@@ -37,7 +37,7 @@ func readFrame(stream io.Reader, buffer []byte) (segmentBytes int, payload []byt
 	if payloadBytes == 0 && segmentBytes == 0 {
 		return 0, buffer[:0], nil
 	}
-	if segmentBytes == 0 || segmentBytes > payloadBytes || payloadBytes > longestPayloadBytes ||
+	if segmentBytes == 0 || segmentBytes > payloadBytes || payloadBytes > min(longestPayloadBytes, len(buffer)) ||
 		payloadBytes > segmentBytes*mostSegments {
 		return 0, nil, errFrame
 	}

@@ -14,6 +14,8 @@ type event struct {
 	Address string `json:"address,omitempty"`
 	Link    string `json:"link,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// How many like this one, which is the last of them.
+	Count uint64 `json:"count,omitempty"`
 	// Sums since the program began.
 	SentBytes     uint64 `json:"sentBytes,omitempty"`
 	ReceivedBytes uint64 `json:"receivedBytes,omitempty"`

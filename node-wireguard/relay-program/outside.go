@@ -85,6 +85,8 @@ type trial struct {
 	every          atomic.Int64
 	lastTry        int64
 	lastInitiation int64
+	// What the answer to the handshake that was tried must name.
+	initiation atomic.Uint32
 	// Number of the session at the device, which only those who see the tunnel's packets know.
 	session  atomic.Uint32
 	lastUsed atomic.Int64
@@ -117,10 +119,11 @@ func (t *trial) due(datagram []byte) bool {
 	switch datagram[0] {
 	case dataType:
 	case initiationType:
-		if now-t.lastInitiation < int64(initiationEvery) {
+		if len(datagram) < 8 || now-t.lastInitiation < int64(initiationEvery) {
 			return false
 		}
 		t.lastInitiation = now
+		t.initiation.Store(binary.LittleEndian.Uint32(datagram[4:]))
 	default:
 		return false
 	}
@@ -128,13 +131,13 @@ func (t *trial) due(datagram []byte) bool {
 	return true
 }
 
-// answers says whether what came by UDP is the other device's: it names the session, which nobody beside the way can guess, or answers a handshake.
+// answers says whether what came by UDP is the other device's: it names the session or the handshake that was tried, which nobody beside the way can guess.
 func (t *trial) answers(payload []byte) bool {
-	if len(payload) == 0 {
-		return false
+	if session, is := sessionOf(payload); is {
+		return session == t.session.Load()
 	}
-	session, is := sessionOf(payload)
-	return (is && session == t.session.Load()) || payload[0] == responseType
+	return len(payload) >= 12 && payload[0] == responseType &&
+		binary.LittleEndian.Uint32(payload[8:]) == t.initiation.Load()
 }
 
 func (t *trial) used() { t.lastUsed.Store(monotonic()) }

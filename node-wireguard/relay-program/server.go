@@ -40,16 +40,46 @@ type server struct {
 	pending  []net.Conn
 	open     map[string][]*served
 	count    int
+	refusals refusals
 }
 
 // served is an open connection of a link.
 type served struct {
 	conn   net.Conn
-	stream *stream
+	device netip.AddrPort
 }
 
 func newServer() *server {
-	return &server{open: map[string][]*served{}}
+	s := &server{open: map[string][]*served{}}
+	go s.refusals.tell()
+	return s
+}
+
+// refusals gathers what would otherwise be a line for every stranger.
+type refusals struct {
+	lock sync.Mutex
+	last event
+}
+
+const tellRefusalsEvery = 200 * time.Millisecond
+
+func (r *refusals) add(refusal event) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	refusal.Event, refusal.Count = "refused", r.last.Count+1
+	r.last = refusal
+}
+
+func (r *refusals) tell() {
+	for range time.Tick(tellRefusalsEvery) {
+		r.lock.Lock()
+		last := r.last
+		r.last = event{}
+		r.lock.Unlock()
+		if last.Count > 0 {
+			say(last)
+		}
+	}
 }
 
 func (s *server) obey(command serverCommand) error {
@@ -63,11 +93,10 @@ func (s *server) obey(command serverCommand) error {
 	defer s.lock.Unlock()
 	s.identity, s.links = identity, command.Links
 	for link, connections := range s.open {
-		if _, stays := s.links[link]; stays {
-			continue
-		}
 		for _, connection := range connections {
-			_ = connection.conn.Close()
+			if s.links[link] != connection.device {
+				_ = connection.conn.Close()
+			}
 		}
 	}
 	if s.listen == command.Listen {
@@ -130,12 +159,12 @@ func (s *server) serve(conn *net.TCPConn) {
 		s.lock.Lock()
 		s.known(conn)
 		s.lock.Unlock()
-		say(event{Event: "refused", Address: address, Reason: err.Error()})
+		s.refusals.add(event{Address: address, Link: link, Reason: err.Error()})
 		return
 	}
-	me := &served{conn: conn, stream: stream}
+	me := &served{conn: conn, device: device}
 	if err := s.enter(link, me); err != nil {
-		say(event{Event: "refused", Address: address, Link: link, Reason: err.Error()})
+		s.refusals.add(event{Address: address, Link: link, Reason: err.Error()})
 		return
 	}
 	say(event{Event: "opened", Address: address, Link: link})
@@ -163,8 +192,7 @@ func (s *server) greet(conn *net.TCPConn) (*stream, string, netip.AddrPort, erro
 	if secure.ConnectionState().NegotiatedProtocol != protocolName {
 		return nil, "", device, fmt.Errorf("the other side does not speak %s", protocolName)
 	}
-	stream := newStream(secure, output)
-	_, key, err := readFrame(stream.secure, make([]byte, headerBytes+longestPayloadBytes))
+	_, key, err := readFrame(secure, make([]byte, keyBytes))
 	if err != nil {
 		return nil, "", device, err
 	}
@@ -179,6 +207,7 @@ func (s *server) greet(conn *net.TCPConn) (*stream, string, netip.AddrPort, erro
 		return nil, link, device, errors.New("there is no such link")
 	}
 	_ = conn.SetDeadline(time.Time{})
+	stream := newStream(secure, output)
 	// Says that the link is there.
 	return stream, link, device, stream.writeFrame(make([]byte, headerBytes), 0, 0)
 }

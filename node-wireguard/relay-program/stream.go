@@ -14,11 +14,11 @@ import (
 const (
 	// How much may lie in the kernel without having been sent: more would only wait there.
 	unsentBytes     = 128 << 10
-	readBufferBytes = 256 << 10
+	readBufferBytes = 64 << 10
 	// An end that has said nothing for so long says that it lives.
-	signOfLifeAfter = 2 * time.Second
+	signOfLifeAfter = 1500 * time.Millisecond
 	// An end of which nothing was heard for so long is taken for dead.
-	deadAfter = 8 * time.Second
+	deadAfter = 5 * time.Second
 )
 
 // stream is one TLS connection that carries frames.
@@ -35,19 +35,32 @@ type stream struct {
 // flushedConn gathers the records of one frame, so that one call of the kernel sends them, and reads many at once.
 type flushedConn struct {
 	net.Conn
-	reader   *bufio.Reader
-	pending  []byte
-	gathered bool
+	reader  *bufio.Reader
+	pending []byte
+	// Whether the handshake is over: records are gathered then, and silence ends the connection.
+	settled bool
 }
 
 func newFlushedConn(conn net.Conn) *flushedConn {
-	return &flushedConn{Conn: conn, reader: bufio.NewReaderSize(conn, readBufferBytes)}
+	c := &flushedConn{Conn: conn}
+	c.reader = bufio.NewReaderSize(impatient{c}, readBufferBytes)
+	return c
+}
+
+// impatient gives up when nothing at all comes for too long.
+type impatient struct{ conn *flushedConn }
+
+func (i impatient) Read(buffer []byte) (int, error) {
+	if i.conn.settled {
+		_ = i.conn.SetReadDeadline(time.Now().Add(deadAfter))
+	}
+	return i.conn.Conn.Read(buffer)
 }
 
 func (c *flushedConn) Read(buffer []byte) (int, error) { return c.reader.Read(buffer) }
 
 func (c *flushedConn) Write(bytes []byte) (int, error) {
-	if !c.gathered {
+	if !c.settled {
 		return c.Conn.Write(bytes)
 	}
 	c.pending = append(c.pending, bytes...)
@@ -77,9 +90,9 @@ func tune(conn *net.TCPConn) {
 	})
 }
 
-// newStream takes over a connection whose handshake is done.
+// newStream takes over a connection when both sides have shown who they are.
 func newStream(secure *tls.Conn, output *flushedConn) *stream {
-	output.gathered = true
+	output.settled = true
 	s := &stream{secure: secure, output: output}
 	s.wrote.Store(monotonic())
 	return s
@@ -101,7 +114,6 @@ func (s *stream) writeFrame(buffer []byte, segmentBytes, payloadBytes int) error
 
 // readFrame reads the next frame; fails when nothing comes for too long.
 func (s *stream) readFrame(buffer []byte) (int, []byte, error) {
-	_ = s.output.SetReadDeadline(time.Now().Add(deadAfter))
 	segmentBytes, payload, err := readFrame(s.secure, buffer)
 	s.receivedBytes.Add(uint64(len(payload)))
 	return segmentBytes, payload, err

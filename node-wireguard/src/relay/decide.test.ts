@@ -57,12 +57,12 @@ describe('the way of a link', () => {
       },
     },
     {
-      name: 'is UDP again when TLS brings no answer for ten seconds',
-      ...{ memory: long('tls'), facts: silentFor(10_000, { relay: 'connected' }), way: 'udp', relayWanted: true },
+      name: 'gives UDP its turn when TLS brings no answer for ten seconds',
+      ...{ memory: long('tls'), facts: silentFor(10_000, { relay: 'connected' }), way: 'returning', relayWanted: true },
     },
     {
-      name: 'is UDP again when the connection of the relay is lost for three seconds',
-      ...{ memory: long('tls'), facts: silentFor(3000, { relay: 'dialling' }), way: 'udp', relayWanted: true },
+      name: 'gives UDP its turn when the connection of the relay is lost for three seconds',
+      ...{ memory: long('tls'), facts: silentFor(3000, { relay: 'dialling' }), way: 'returning', relayWanted: true },
     },
     {
       name: 'keeps the relay while something passes through it on the way back',
@@ -124,6 +124,19 @@ describe('trying UDP', () => {
     decide({ udpWorks: true })
     now += 10 * minute
     expect(decide({ unansweredSince: now - 3000 }).tryUdpEveryMilliseconds).toBe(2000)
+  })
+
+  it('is as often as ever when UDP only had its turn because TLS brought no answer', () => {
+    const silent = (now: number) => ({
+      ...silentFor(0),
+      now,
+      unansweredSince: start - minute,
+      relay: 'connected' as const,
+    })
+    let { memory } = decideTransport(long('tls'), silent(start))
+    expect(memory.way).toBe('returning')
+    memory = decideTransport(memory, silent(start + 3000)).memory
+    expect(memory).toMatchObject({ way: 'tls', failedReturns: 0 })
   })
 
   it('is rare too when the relay had ended before UDP went away soon after its return', () => {

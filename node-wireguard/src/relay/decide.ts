@@ -9,7 +9,7 @@ export interface TransportMemory {
   readonly way: TransportWay
   /** Instant since which it is so. */
   readonly since: number
-  /** Instant at which UDP last came back; undefined when it never went away. */
+  /** Instant at which UDP last came back because it was seen to work; undefined when it never went away. */
   readonly returnedAt?: number
   /** How often in a row UDP was left again soon after it had come back. */
   readonly failedReturns: number
@@ -55,7 +55,7 @@ const tryLongestMilliseconds = 60_000
 /** Decides how a link's datagrams travel from now on: by UDP whenever that works, by TLS when it does not. */
 export function decideTransport(memory: TransportMemory, facts: TransportFacts): TransportDecision {
   const next = wayAfter(memory, facts)
-  const after = next === memory.way ? memory : enter(memory, next, facts.now)
+  const after = next === memory.way ? memory : enter(memory, next, facts)
   return {
     memory: after,
     relayWanted: after.way !== 'udp' || silence(facts) >= dialAfterMilliseconds,
@@ -69,7 +69,7 @@ function wayAfter({ way, since }: TransportMemory, facts: TransportFacts): Trans
   if (way === 'tls') {
     if (facts.udpWorks) return 'returning'
     const patience = facts.relay === 'connected' ? leaveTlsAfterMilliseconds : leaveUdpAfterMilliseconds
-    return silent >= patience ? 'udp' : 'tls'
+    return silent >= patience ? 'returning' : 'tls'
   }
   if (silent >= leaveUdpAfterMilliseconds && facts.relay === 'connected') return 'tls'
   return way === 'returning' && relayIsIdle(since, facts) && facts.unansweredSince === undefined ? 'udp' : way
@@ -83,9 +83,9 @@ function silence({ now, unansweredSince }: TransportFacts): number {
   return unansweredSince === undefined ? 0 : now - unansweredSince
 }
 
-function enter(memory: TransportMemory, way: TransportWay, now: number): TransportMemory {
+function enter(memory: TransportMemory, way: TransportWay, { now, udpWorks }: TransportFacts): TransportMemory {
   const entered = { ...memory, way, since: now }
-  if (way === 'returning') return { ...entered, returnedAt: now }
+  if (way === 'returning') return udpWorks ? { ...entered, returnedAt: now } : entered
   if (way === 'udp') return entered
   const soon = memory.returnedAt !== undefined && now - memory.returnedAt < soonMilliseconds
   return { ...entered, failedReturns: soon ? memory.failedReturns + 1 : 0 }

@@ -29,9 +29,10 @@ it('counts the connections of each link, and those that were turned away', () =>
     { event: 'closed', link: 'a' },
     { event: 'closed', link: 'b' },
     { event: 'refused', reason: 'there is no such link' },
+    { event: 'refused', count: 7 },
     { event: 'problem', reason: 'no certificate' },
   ] as const
   const state = after.reduce<RelayServerState>(serverStateAfter, fresh)
-  expect(state).toEqual({ connections: new Map([['a', 1]]), refused: 1, problem: 'no certificate' })
+  expect(state).toEqual({ connections: new Map([['a', 1]]), refused: 8, problem: 'no certificate' })
   expect(serverStateAfter(state, { event: 'listening' }).problem).toBeUndefined()
 })

@@ -61,6 +61,8 @@ export interface RelayEvent {
   readonly link?: string
   /** For people. */
   readonly reason?: string
+  /** How many were refused since the last time; the rest of the event is of the last one. */
+  readonly count?: number
   readonly sentBytes?: number
   readonly receivedBytes?: number
   readonly dropped?: number

@@ -56,10 +56,10 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
   const onEvent = (event: RelayEvent) => {
     if (event.event === 'listening' && event.address !== undefined) port = parseEndpoint(event.address).port
     state = serverStateAfter(state, event)
-    const { address, link, reason } = event
+    const { address, link, reason, count } = event
     if (event.event === 'opened') log.info({ address, link }, 'a relay has connected')
     else if (event.event === 'closed') log.info({ address, link, reason }, 'the connection of a relay has ended')
-    else if (event.event === 'refused') log.debug({ address, link, reason }, 'a relay was turned away')
+    else if (event.event === 'refused') log.debug({ address, link, reason, count }, 'relays were turned away')
     else if (event.event === 'problem') log.warn({ reason }, 'what the relay was told is not in force')
   }
   const relay = await startRelayProcess({
@@ -83,7 +83,10 @@ export async function startRelayServer(options: RelayServerOptions): Promise<Rel
 }
 
 /** The state after an event of the program. */
-export function serverStateAfter(state: RelayServerState, { event, link = '', reason }: RelayEvent): RelayServerState {
+export function serverStateAfter(
+  state: RelayServerState,
+  { event, link = '', reason, count = 1 }: RelayEvent,
+): RelayServerState {
   const change = { opened: 1, closed: -1 }[event as 'opened' | 'closed']
   if (change !== undefined) {
     const connections = new Map(state.connections)
@@ -92,7 +95,7 @@ export function serverStateAfter(state: RelayServerState, { event, link = '', re
     else connections.delete(link)
     return { ...state, connections }
   }
-  if (event === 'refused') return { ...state, refused: state.refused + 1 }
+  if (event === 'refused') return { ...state, refused: state.refused + count }
   if (event === 'problem') return { ...state, problem: reason ?? 'unknown' }
   return event === 'listening' ? { ...state, problem: undefined } : state
 }

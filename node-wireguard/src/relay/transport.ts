@@ -88,11 +88,11 @@ export function createTransport(options: TransportOptions): Transport {
   function changed(): void {
     const { way } = memory
     log.info({ way }, 'the transport of the link has changed')
-    udpWorks = false
     relay.carry(way === 'tls' ? 'tls' : 'udp')
     // What TLS has on its way would point the device back: it is pointed straight when that is over.
-    if (way === 'returning') pointedAt = clock.now()
-    else point(way === 'udp')
+    if (way === 'returning' && udpWorks) pointedAt = clock.now()
+    else if (way !== 'udp') point(way === 'returning')
+    udpWorks = false
   }
 
   function point(toOtherDevice: boolean): void {
