@@ -1,5 +1,6 @@
 import { createParser } from '@trellis/foundation/schema'
 import { type Static, Type } from 'typebox'
+import type { TlsLimits } from './tls/tls-door.ts'
 import type { FlowLimits } from './udp/flow-table.ts'
 import type { SortingLimits } from './udp/sorter.ts'
 
@@ -34,6 +35,28 @@ export const configurationSchema = Type.Object(
       },
       closed,
     ),
+    /** Left out: no TCP port is opened. */
+    tls: Type.Optional(
+      Type.Object(
+        {
+          addresses: Type.Optional(addresses),
+          port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+          limits: Type.Optional(
+            Type.Object(
+              {
+                connections: Type.Optional(count),
+                connectionsPerAddress: Type.Optional(count),
+                helloMilliseconds: Type.Optional(count),
+                connectMilliseconds: Type.Optional(count),
+                drainMilliseconds: Type.Optional(count),
+              },
+              closed,
+            ),
+          ),
+        },
+        closed,
+      ),
+    ),
     healthHost: Type.Optional(Type.String()),
     healthPort: port,
     logLevel: Type.Optional(Type.Enum(['debug', 'info', 'warn', 'error'])),
@@ -55,4 +78,13 @@ export const defaultLimits: FlowLimits & SortingLimits = {
   waitingPerDestination: 32,
   answeredMilliseconds: 180_000,
   waitingMilliseconds: 10_000,
+}
+
+/** The same for the TLS side. A connection takes two files, and containers often may open a little over a million. */
+export const defaultTlsLimits: TlsLimits = {
+  connections: 20_000,
+  connectionsPerAddress: 4000,
+  helloMilliseconds: 5000,
+  connectMilliseconds: 3000,
+  drainMilliseconds: 20_000,
 }

@@ -5,13 +5,14 @@ import { type HealthServer, startHealthServer } from '@trellis/foundation/health
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { parseIpAddress } from 'node-wireguard/address'
-import { type Configuration, defaultLimits } from './configuration.ts'
+import { type Configuration, defaultLimits, defaultTlsLimits } from './configuration.ts'
 import { watchDestinationFiles } from './destinations/destination-files.ts'
 import { type Destinations, mergeDestinations } from './destinations/destinations.ts'
 import { forwardedFamilies } from './kernel/forwarding.ts'
 import { type KernelFlows, openKernelFlows } from './kernel/kernel-flows.ts'
 import { createKernelMaps } from './kernel/kernel-maps.ts'
 import { createFrontDoorMetrics } from './metrics.ts'
+import { openTlsDoor, type TlsDoor } from './tls/tls-door.ts'
 import type { SortingLimits } from './udp/sorter.ts'
 import { openUdpDoor, type UdpDoor } from './udp/udp-door.ts'
 
@@ -47,11 +48,18 @@ export async function openFrontDoor(environment: FrontDoorEnvironment, file: Con
       ...(kernel === undefined ? {} : { kernel }),
     }),
   )
-  const leading = leadTo(udp, log)
+  const tls = await openTls(environment, file)
+  if (tls !== undefined) stack.use(tls)
+  const leading = leadTo(udp, tls, log)
   const files = stack.use(
     await watchDestinationFiles({ clock, log, path: file.destinations, onChange: leading.change }),
   )
-  const state = () => ({ udp: udp.counts, flows: udp.flows(), destinations: leading.counts() })
+  const state = () => ({
+    udp: udp.counts,
+    flows: udp.flows(),
+    tls: tls?.counts(),
+    destinations: leading.counts(),
+  })
   const problems = () => files.problem() ?? kernel?.problem()
   const health = stack.use(await startHealth(file, state, problems))
   const resources = stack.move()
@@ -73,7 +81,7 @@ function startHealth(
   })
 }
 
-function leadTo(udp: UdpDoor, log: Log) {
+function leadTo(udp: UdpDoor, tls: TlsDoor | undefined, log: Log) {
   let counts = { tunnels: 0, servers: 0, refused: 0 }
   return {
     counts: () => counts,
@@ -86,8 +94,20 @@ function leadTo(udp: UdpDoor, log: Log) {
         refused: refused.length,
       }
       udp.setDestinations(destinations.tunnels)
+      tls?.setDestinations(destinations.servers)
     },
   }
+}
+
+async function openTls(environment: FrontDoorEnvironment, { tls }: Configuration): Promise<TlsDoor | undefined> {
+  if (tls === undefined) return undefined
+  const limits = { ...defaultTlsLimits, ...tls.limits }
+  const { clock, random } = environment
+  return openTlsDoor({ clock, random, limits, port: tls.port, addresses: addressesOf(tls, 'tls') })
+}
+
+function addressesOf({ addresses = ['0.0.0.0'] }: { readonly addresses?: readonly string[] }, part: 'udp' | 'tls') {
+  return addresses.map((one, index) => parseIpAddress(one, `${part}.addresses[${index}]`))
 }
 
 /** The kernel's part, unless the configuration does not want it, or wants it only where it can be had. */
