@@ -13,8 +13,16 @@ const count = Type.Integer({ minimum: 1 })
 /** The configuration file of the front door. */
 export const configurationSchema = Type.Object(
   {
-    /** A file, or a folder of `*.json` files, that says where it leads; watched. */
-    destinations: Type.String({ minLength: 1 }),
+    /** Where it is told what it leads to: at least one of both. */
+    destinations: Type.Object(
+      {
+        /** A file, or a folder of `*.json` files; watched. */
+        files: Type.Optional(Type.String({ minLength: 1 })),
+        /** Labelled Services of the cluster of this kubeconfig; without one, of this pod's. */
+        services: Type.Optional(Type.Object({ kubeconfig: Type.Optional(Type.String({ minLength: 1 })) }, closed)),
+      },
+      { ...closed, minProperties: 1 },
+    ),
     udp: Type.Object(
       {
         addresses: Type.Optional(addresses),

@@ -1,13 +1,13 @@
 import type { Clock } from '@trellis/foundation/clock'
 import type { CommandRunner } from '@trellis/foundation/command'
 import { describe } from '@trellis/foundation/failure'
-import { type HealthServer, startHealthServer } from '@trellis/foundation/health-server'
+import { startHealthServer } from '@trellis/foundation/health-server'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { parseIpAddress } from 'node-wireguard/address'
 import { type Configuration, defaultLimits, defaultTlsLimits } from './configuration.ts'
-import { watchDestinationFiles } from './destinations/destination-files.ts'
 import { type Destinations, mergeDestinations } from './destinations/destinations.ts'
+import { type FollowedDestinations, followDestinations } from './destinations/follow.ts'
 import { forwardedFamilies } from './kernel/forwarding.ts'
 import { type KernelFlows, openKernelFlows } from './kernel/kernel-flows.ts'
 import { createKernelMaps } from './kernel/kernel-maps.ts'
@@ -22,6 +22,8 @@ export interface FrontDoorEnvironment {
   readonly random: Random
   readonly log: Log
   readonly runner: CommandRunner
+  /** Aborts when the program is asked to end. */
+  readonly signal: AbortSignal
 }
 
 /** An open front door. */
@@ -29,56 +31,48 @@ export interface FrontDoor extends AsyncDisposable {
   readonly healthPort: number
 }
 
-/** Opens the front door. Throws when it cannot listen, or when there are no destinations to read. */
+/**
+ * Opens the front door and follows where it leads. Until that is known it is alive and not ready, and what the kernel forwards goes on. Throws when it cannot listen, when files of destinations
+ * cannot be read at first, and the signal's reason when that aborts before it is ready.
+ */
 export async function openFrontDoor(environment: FrontDoorEnvironment, file: Configuration): Promise<FrontDoor> {
-  const { clock, log } = environment
-  const limits = { ...defaultLimits, ...file.udp.limits }
   await using stack = new AsyncDisposableStack()
-  const kernel = await openKernel(environment, file, limits)
-  if (kernel !== undefined) stack.use(kernel)
-  const udp = stack.use(
-    await openUdpDoor({
-      clock,
-      log,
-      limits,
-      port: file.udp.port,
-      addresses: (file.udp.addresses ?? ['0.0.0.0']).map((one, index) =>
-        parseIpAddress(one, `udp.addresses[${index}]`),
-      ),
-      ...(kernel === undefined ? {} : { kernel }),
-    }),
-  )
-  const tls = await openTls(environment, file)
-  if (tls !== undefined) stack.use(tls)
-  const leading = leadTo(udp, tls, log)
-  const files = stack.use(
-    await watchDestinationFiles({ clock, log, path: file.destinations, onChange: leading.change }),
-  )
+  const { udp, tls, kernel } = await openSides(environment, file, stack)
+  const leading = leadTo(udp, tls, environment.log)
+  let sources: FollowedDestinations | undefined
   const state = () => ({
     udp: udp.counts,
     flows: udp.flows(),
     tls: tls?.counts(),
     destinations: leading.counts(),
   })
-  const problems = () => files.problem() ?? kernel?.problem()
-  const health = stack.use(await startHealth(file, state, problems))
+  const health = await startHealthServer({
+    host: file.healthHost ?? '0.0.0.0',
+    port: file.healthPort,
+    ready: () => (sources === undefined ? 'it is not known yet where the door leads' : undefined),
+    // A door goes on with what it knows when a change cannot be read or made: readiness stays, and this tells.
+    checks: { problemz: () => sources?.problem() ?? kernel?.problem() },
+    metrics: createFrontDoorMetrics(state),
+    status: state,
+  })
+  stack.use(health)
+  sources = stack.use(await followDestinations(environment, file.destinations, leading.change))
   const resources = stack.move()
   return { healthPort: health.port, [Symbol.asyncDispose]: () => resources.disposeAsync() }
 }
 
-/** A door goes on with what it knows when a change cannot be read or made: `/problemz` tells, and readiness stays. */
-function startHealth(
-  file: Configuration,
-  state: Parameters<typeof createFrontDoorMetrics>[0],
-  problems: () => string | undefined,
-): Promise<HealthServer> {
-  return startHealthServer({
-    host: file.healthHost ?? '0.0.0.0',
-    port: file.healthPort,
-    checks: { problemz: problems },
-    metrics: createFrontDoorMetrics(state),
-    status: state,
-  })
+/** The parts that take packets and streams, in the order in which they are opened. */
+async function openSides(environment: FrontDoorEnvironment, file: Configuration, stack: AsyncDisposableStack) {
+  const { clock, log } = environment
+  const limits = { ...defaultLimits, ...file.udp.limits }
+  const kernel = await openKernel(environment, file, limits)
+  if (kernel !== undefined) stack.use(kernel)
+  const place = { addresses: addressesOf(file.udp, 'udp'), port: file.udp.port }
+  const udp = await openUdpDoor({ clock, log, limits, ...place, ...(kernel === undefined ? {} : { kernel }) })
+  stack.use(udp)
+  const tls = await openTls(environment, file)
+  if (tls !== undefined) stack.use(tls)
+  return { udp, tls, kernel }
 }
 
 function leadTo(udp: UdpDoor, tls: TlsDoor | undefined, log: Log) {

@@ -245,7 +245,7 @@ export async function startDoor(
   udp: { readonly forwarding: 'kernel' | 'userspace'; readonly limits?: object },
 ): Promise<RunningDoor> {
   const configuration = {
-    destinations: join(directory, 'destinations.json'),
+    destinations: { files: join(directory, 'destinations.json') },
     udp: { ...udp, addresses: [places.door], port: places.port },
     healthHost: '127.0.0.1',
     healthPort: places.healthPort,

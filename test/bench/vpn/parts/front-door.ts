@@ -179,7 +179,10 @@ async function startDoor(
   await writeFile(destinations, JSON.stringify({ tunnels: list }))
   const file = join(directory, 'config.json')
   const udp = { addresses: [places.door], port: doorPort, forwarding: 'kernel' }
-  await writeFile(file, JSON.stringify({ destinations, udp, healthHost: '127.0.0.1', healthPort }))
+  await writeFile(
+    file,
+    JSON.stringify({ destinations: { files: destinations }, udp, healthHost: '127.0.0.1', healthPort }),
+  )
   const start = await bundleTunnelProgram(directory, 'front-door')
   const door = startProgram(namespace, { ...start, args: [...start.args, '--config', file], confined: true })
   await eventually(`the front door (${door.said()})`, () => statusOf(namespace))
