@@ -71,6 +71,7 @@ const charts: readonly ChartCase[] = [
     lacking: {},
   },
   ...(await Promise.all(knownClouds.map(machineChart))),
+  { chart: 'front-door', values: { images: { 'front-door': 'f:1' }, replicas: 2 }, lacking: { replicas: 2 } },
   { chart: 'cluster-bootstrap', values: { images: ours, seed: { name: 'local' } }, lacking: { images: ours } },
   {
     chart: 'trellis',
@@ -90,6 +91,7 @@ async function helm(verb: 'lint' | 'template', chart: string, values: unknown) {
 const neededCapabilities: Readonly<Record<string, readonly string[]>> = {
   'vpn-seed': ['NET_ADMIN'],
   'vpn-shoot': ['NET_ADMIN'],
+  'front-door': ['NET_ADMIN'],
   'kube-proxy': ['NET_ADMIN'],
   coredns: ['NET_BIND_SERVICE'],
 }
@@ -125,7 +127,7 @@ describe.each(charts)('chart $chart', ({ chart, values, lacking }) => {
         expect(context.privileged, what).toBeUndefined()
         expect(context.capabilities?.add ?? [], what).toEqual(neededCapabilities[container.name] ?? [])
         const user = context.runAsUser ?? pod?.securityContext?.runAsUser
-        const mayBeRoot = ['vpn-seed', 'vpn-shoot', 'kube-proxy', 'etcd'].includes(container.name)
+        const mayBeRoot = ['vpn-seed', 'vpn-shoot', 'front-door', 'kube-proxy', 'etcd'].includes(container.name)
         if (!mayBeRoot) expect(user, what).toBe(65532)
       }
     }

@@ -12,6 +12,7 @@ export const deployables = [
   'cloud-controller-manager',
   'vpn-seed',
   'vpn-shoot',
+  'front-door',
   'node-agent',
 ] as const
 

@@ -19,8 +19,10 @@ describe('the configuration of front-door', () => {
     ['udp.port', { udp: { port: 0 } }],
     ['udp.limits.keyChecks.burst', { udp: { port: 1, limits: { keyChecks: { perSecond: 1, burst: 0 } } } }],
     ['destinations', { destinations: undefined }],
+    ['destinations', { destinations: {} }],
+    ['destinations.services.token', { destinations: { services: { token: 'x' } } }],
   ])('names %s when it is wrong', (field, change) => {
-    const file = { destinations: '/etc/destinations', udp: { port: 51_820 }, healthPort: 9112 }
+    const file = { destinations: { files: '/etc/destinations' }, udp: { port: 51_820 }, healthPort: 9112 }
     expect(configurationParser.fits(file)).toBe(true)
     expect(() => configurationParser.parse(JSON.parse(JSON.stringify({ ...file, ...change })))).toThrow(
       expect.objectContaining({ kind: 'Invalid', field }),

@@ -1,5 +1,6 @@
 import { createParser } from '@trellis/foundation/schema'
 import { type Static, Type } from 'typebox'
+import type { TlsLimits } from './tls/tls-door.ts'
 import type { FlowLimits } from './udp/flow-table.ts'
 import type { SortingLimits } from './udp/sorter.ts'
 
@@ -12,8 +13,16 @@ const count = Type.Integer({ minimum: 1 })
 /** The configuration file of the front door. */
 export const configurationSchema = Type.Object(
   {
-    /** A file, or a folder of `*.json` files, that says where it leads; watched. */
-    destinations: Type.String({ minLength: 1 }),
+    /** Where it is told what it leads to: at least one of both. */
+    destinations: Type.Object(
+      {
+        /** A file, or a folder of `*.json` files; watched. */
+        files: Type.Optional(Type.String({ minLength: 1 })),
+        /** Labelled Services of the cluster of this kubeconfig; without one, of this pod's. */
+        services: Type.Optional(Type.Object({ kubeconfig: Type.Optional(Type.String({ minLength: 1 })) }, closed)),
+      },
+      { ...closed, minProperties: 1 },
+    ),
     udp: Type.Object(
       {
         addresses: Type.Optional(addresses),
@@ -33,6 +42,28 @@ export const configurationSchema = Type.Object(
         ),
       },
       closed,
+    ),
+    /** Left out: no TCP port is opened. */
+    tls: Type.Optional(
+      Type.Object(
+        {
+          addresses: Type.Optional(addresses),
+          port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+          limits: Type.Optional(
+            Type.Object(
+              {
+                connections: Type.Optional(count),
+                connectionsPerAddress: Type.Optional(count),
+                helloMilliseconds: Type.Optional(count),
+                connectMilliseconds: Type.Optional(count),
+                drainMilliseconds: Type.Optional(count),
+              },
+              closed,
+            ),
+          ),
+        },
+        closed,
+      ),
     ),
     healthHost: Type.Optional(Type.String()),
     healthPort: port,
@@ -55,4 +86,13 @@ export const defaultLimits: FlowLimits & SortingLimits = {
   waitingPerDestination: 32,
   answeredMilliseconds: 180_000,
   waitingMilliseconds: 10_000,
+}
+
+/** The same for the TLS side. A connection takes two files, and containers often may open a little over a million. */
+export const defaultTlsLimits: TlsLimits = {
+  connections: 20_000,
+  connectionsPerAddress: 4000,
+  helloMilliseconds: 5000,
+  connectMilliseconds: 3000,
+  drainMilliseconds: 20_000,
 }

@@ -4,6 +4,7 @@ import { type Laboratory, openLaboratory } from 'node-wireguard/testing/namespac
 import { describe, expect, it } from 'vitest'
 import {
   addTunnel,
+  addVersionSix,
   ask,
   buildDoorLandscape,
   dial,
@@ -179,5 +180,25 @@ describe('the front door and the kernel', () => {
     await eventually('both are in its map', async () =>
       (await listing()).match(/counter packets/g)?.length === 2 ? true : undefined,
     )
+  })
+
+  it.each([
+    ['carries version 6 to version 6', places.six.seed, 1],
+    ['leaves version 6 to version 4 to the program', undefined, 0],
+  ])('%s', async (_, seedAddress, carried) => {
+    await using laboratory = openLaboratory()
+    const { landscape, first } = await build(laboratory, 1)
+    await addVersionSix(landscape, laboratory, first)
+    await lead(landscape, [{ ...first, seedAddress: seedAddress ?? first.seedAddress }])
+    const door = await startDoor(landscape, { forwarding: 'kernel', addresses: [places.door, places.six.door] })
+    await dial(first, { door: places.six.door })
+    const asking = ask(first)
+    await asking.next(50)
+    expect((await door.status()).flows.kernel).toBe(carried)
+    const before = (await door.status()).udp.userspace.toDestination.packets
+    await asking.next(50)
+    const passed = (await door.status()).udp.userspace.toDestination.packets - before
+    if (carried === 1) expect(passed).toBe(0)
+    else expect(passed).toBeGreaterThanOrEqual(50)
   })
 })

@@ -17,12 +17,15 @@ try {
     random: createSystemRandom(),
     log,
     runner: createCommandRunner(),
+    signal: stopping,
   }
   await using door = await openFrontDoor(environment, file)
   log.info({ healthPort: door.healthPort }, 'the front door is open')
   await aborted(stopping)
   log.info({}, 'the front door is closing')
 } catch (error) {
-  process.stderr.write(`front-door: ${describe(error)}\n`)
-  process.exitCode = 1
+  if (!stopping.aborted) {
+    process.stderr.write(`front-door: ${describe(error)}\n`)
+    process.exitCode = 1
+  }
 }

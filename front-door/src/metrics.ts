@@ -1,11 +1,14 @@
 import { registerProcessMetrics } from '@trellis/foundation/process-metrics'
 import { Counter, Gauge, Registry } from 'prom-client'
+import type { TlsCounts } from './tls/counts.ts'
 import type { UdpCounts } from './udp/counts.ts'
 
 /** What the metrics show. */
 export interface FrontDoorState {
   readonly udp: UdpCounts
   readonly flows: { readonly kernel: number; readonly userspace: number }
+  /** Undefined when the TLS side is not open. */
+  readonly tls: TlsCounts | undefined
   readonly destinations: { readonly tunnels: number; readonly servers: number; readonly refused: number }
 }
 
@@ -13,6 +16,14 @@ const prefix = 'trellis_front_door_'
 
 /** A row of a metric: its labels and its number. */
 type Row = readonly [labels: Readonly<Record<string, string>>, value: number]
+
+/** Adds one metric. */
+type Define = (
+  kind: 'gauge' | 'counter',
+  name: string,
+  help: string,
+  rows: (now: FrontDoorState) => readonly Row[],
+) => void
 
 /** A registry whose metrics show the door's state at the moment they are scraped. */
 export function createFrontDoorMetrics(state: () => FrontDoorState): Registry {
@@ -40,7 +51,18 @@ export function createFrontDoorMetrics(state: () => FrontDoorState): Registry {
   define('counter', 'bytes_total', 'Bytes passed on; the kernel tells of those from sources only.', ({ udp }) =>
     trafficRows(udp, 'bytes'),
   )
+  if (state().tls !== undefined) addConnections(define)
   return registry
+}
+
+function addConnections(define: Define): void {
+  define('gauge', 'connections', 'Connections of TLS clients that are open.', ({ tls }) => [[{}, tls?.open ?? 0]])
+  define('counter', 'connections_total', 'Connections of TLS clients by what became of them.', ({ tls }) =>
+    byLabel('result', tls?.results ?? {}),
+  )
+  define('counter', 'connection_bytes_total', 'Bytes of TLS connections that have ended.', ({ tls }) =>
+    byLabel('direction', { to_server: tls?.bytes.toServer ?? 0, to_client: tls?.bytes.toClient ?? 0 }),
+  )
 }
 
 function byLabel(label: string, values: Readonly<Record<string, number>>): readonly Row[] {

@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { hostCidr, parseIpAddress } from 'node-wireguard/address'
 import type { WireGuardDevice } from 'node-wireguard/device'
-import { parseResolvedEndpoint } from 'node-wireguard/endpoint'
 import { generatePrivateKey, type PrivateKey, type PublicKey, publicKeyOf } from 'node-wireguard/key'
 import { eventually } from 'node-wireguard/testing/eventually'
 import { testProgram as tunnelTestProgram } from 'node-wireguard/testing/landscape'
@@ -15,7 +14,14 @@ import type { Laboratory, Namespace } from 'node-wireguard/testing/namespaces'
 import { startUserspaceDevice } from 'node-wireguard/testing/userspace-device'
 
 /** Where things are: the door is `198.18.0.10`, the shoots' gateway is `198.18.0.20`. */
-export const places = { door: '198.18.0.10', gateway: '198.18.0.20', port: 51_820, healthPort: 9110 } as const
+export const places = {
+  door: '198.18.0.10',
+  gateway: '198.18.0.20',
+  port: 51_820,
+  healthPort: 9110,
+  /** Where a shoot of version 6 finds the door, and a seed's end of version 6 is. */
+  six: { door: 'fd00:18::10', shoot: 'fd00:18::20', seedSide: 'fd00:1::1', seed: 'fd00:1::2' },
+} as const
 
 /** Namespaces of a seed with a front door, and of shoots behind a gateway that translates their addresses. */
 export interface DoorLandscape {
@@ -95,6 +101,29 @@ export async function addTunnel(laboratory: Laboratory, landscape: DoorLandscape
   return { name, publicKey: publicKeyOf(keys.seed), seedAddress: seed.outerAddress, seed, shoot, keys }
 }
 
+/** Lets the tunnel's ends speak to the door by version 6, too: the shoot's without any translation on the way, as is usual there. */
+export async function addVersionSix(
+  { door }: DoorLandscape,
+  laboratory: Laboratory,
+  tunnel: TestTunnel,
+): Promise<void> {
+  const { seed, shoot } = tunnel
+  for (const { name, run } of [door, seed.namespace, shoot.namespace]) {
+    // An address that is still looked for elsewhere cannot be used; here nobody else has it.
+    for (const scope of ['all', 'default']) await run('sysctl', '-qw', `net.ipv6.conf.${scope}.accept_dad=0`)
+    // A pod's sysctl: its network namespace is set up by somebody else.
+    if (name === door.name) await run('sysctl', '-qw', 'net.ipv6.conf.all.forwarding=1')
+  }
+  await laboratory.cable(
+    { in: seed.namespace, interfaceName: 'six', address: `${places.six.seed}/64` },
+    { in: door, interfaceName: 'seedsix', address: `${places.six.seedSide}/64` },
+  )
+  await laboratory.cable(
+    { in: shoot.namespace, interfaceName: 'six', address: `${places.six.shoot}/64` },
+    { in: door, interfaceName: 'shootsix', address: `${places.six.door}/64` },
+  )
+}
+
 /** Starts a seed's end in a new pod; `pod` tells apart several of one tunnel. */
 export async function startSeedEnd(
   laboratory: Laboratory,
@@ -135,6 +164,8 @@ export interface Dialling {
   readonly to?: PublicKey
   /** Forgets its session first, as the tunnel's own watch does when questions go unanswered. */
   readonly anew?: boolean
+  /** Address of the door. */
+  readonly door?: string
 }
 
 /** Has the shoot's end dial the door. */
@@ -146,7 +177,7 @@ export async function dial({ publicKey, seed, shoot, keys }: TestTunnel, options
     peers: [
       {
         publicKey: options.to ?? publicKey,
-        endpoint: parseResolvedEndpoint(`${places.door}:${places.port}`),
+        endpoint: { host: parseIpAddress(options.door ?? places.door), port: places.port },
         persistentKeepaliveSeconds: 1,
         allowedAddresses: [hostCidr(parseIpAddress(seed.address))],
       },
@@ -242,11 +273,15 @@ export async function lead(
 /** Starts the door as its container does, and waits until it is ready. */
 export async function startDoor(
   { door, directory }: DoorLandscape,
-  udp: { readonly forwarding: 'kernel' | 'userspace'; readonly limits?: object },
+  udp: {
+    readonly forwarding: 'kernel' | 'userspace'
+    readonly limits?: object
+    readonly addresses?: readonly string[]
+  },
 ): Promise<RunningDoor> {
   const configuration = {
-    destinations: join(directory, 'destinations.json'),
-    udp: { ...udp, addresses: [places.door], port: places.port },
+    destinations: { files: join(directory, 'destinations.json') },
+    udp: { addresses: [places.door], ...udp, port: places.port },
     healthHost: '127.0.0.1',
     healthPort: places.healthPort,
   }

@@ -9,10 +9,15 @@ export async function cpuSecondsOf(processId: number): Promise<number> {
   return cpuSecondsIn(await readFile(`/proc/${processId}/stat`, 'utf8'))
 }
 
-/** Reads the text of `/proc/<pid>/stat`. The program's name in it may hold blanks and parentheses. */
-export function cpuSecondsIn(stat: string): number {
+/** The same together with what the programs that it has started and seen end have used. */
+export async function cpuSecondsWithChildrenOf(processId: number): Promise<number> {
+  return cpuSecondsIn(await readFile(`/proc/${processId}/stat`, 'utf8'), [11, 12, 13, 14])
+}
+
+/** Reads the text of `/proc/<pid>/stat`, its own CPU times unless told which. The program's name in it may hold blanks and parentheses. */
+export function cpuSecondsIn(stat: string, places: readonly number[] = [11, 12]): number {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const ticks = Number(fields[11]) + Number(fields[12])
+  const ticks = places.reduce((sum, place) => sum + Number(fields[place]), 0)
   if (!Number.isFinite(ticks)) throw new Failure('Invalid', '/proc/<pid>/stat has no CPU times')
   return ticks / ticksPerSecond
 }

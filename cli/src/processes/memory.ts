@@ -34,6 +34,7 @@ const ourPrograms = [
   'cloud-controller-manager',
   'vpn-seed',
   'vpn-shoot',
+  'front-door',
   'trellis',
 ]
 const mebibyte = 1024 * 1024

@@ -106,7 +106,7 @@ test('OpenTofu, its providers and modules are in an image of their own, and in n
 
 test('only images that need the network run as root among ours', () => {
   const roots = deployables.filter((name) => name !== 'node-agent' && imageDefinitions[name].user === '0')
-  expect(roots).toEqual(['vpn-seed', 'vpn-shoot'])
+  expect(roots).toEqual(['vpn-seed', 'vpn-shoot', 'front-door'])
 })
 
 test('machines bring every image that runs on them', () => {

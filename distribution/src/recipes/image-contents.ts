@@ -97,6 +97,8 @@ export const imageDefinitions: Readonly<Record<ImageName, ImageDefinition>> = {
   'cloud-controller-manager': ourImage('cloud-controller-manager', [], nobody),
   'vpn-seed': ourImage('vpn-seed', ['tunnel-tools'], '0', smallTunnelEnd),
   'vpn-shoot': ourImage('vpn-shoot', ['tunnel-tools'], '0', smallTunnelEnd),
+  // Its rules need `nft` and `ip`; the layer is the one that vpn-seed brings along.
+  'front-door': ourImage('front-door', ['tunnel-tools'], '0'),
 }
 
 const seedImages: readonly ImageName[] = [
@@ -111,6 +113,7 @@ const seedImages: readonly ImageName[] = [
   'cluster-bootstrap',
   'cloud-controller-manager',
   'vpn-seed',
+  'front-door',
 ]
 
 /** Sets of images: what each kind of machine brings along, a seed with OpenTofu too, and `upstream` for tests that need nothing of ours. */

@@ -114,9 +114,9 @@ describe('activity', () => {
 describe('the rules', () => {
   it('keep out of conntrack what is for the program, and forward nothing but what was translated', () => {
     const text = rulesetText({ port: 51_820, perNetwork: { perSecond: 7, burst: 9 } })
-    expect(text).toContain('update @networks4 { ip saddr & 255.255.255.0 limit rate over 7/second burst 9 packets }')
+    expect(text).toContain('update @askers4 { ip saddr & 255.255.255.0 limit rate over 7/second burst 9 packets }')
     expect(text).toContain(
-      'update @networks6 { ip6 saddr & ffff:ffff:ffff:: limit rate over 7/second burst 9 packets }',
+      'update @strangers6 { ip6 saddr & ffff:ffff:ffff:: limit rate over 7/second burst 9 packets }',
     )
     expect(text).toContain('udp sport 51820 notrack')
     expect(text).toContain('policy drop;\n    ct status dnat meta l4proto udp accept')

@@ -8,7 +8,7 @@ export const tableName = 'trellis_front_door'
 export interface RulesetOptions {
   /** UDP port of the door. */
   readonly port: number
-  /** Packets of one network that may reach the program: handshakes, and packets of unknown sources. */
+  /** How many handshakes of one network may reach the program, and how many packets of its unknown sources besides. */
   readonly perNetwork: Rate
 }
 
@@ -26,9 +26,9 @@ const networksWatched = 16_384
 export function rulesetText({ port, perNetwork }: RulesetOptions): string {
   const limit = `limit rate over ${perNetwork.perSecond}/second burst ${perNetwork.burst} packets`
   const toDoor = `fib daddr type local udp dport ${port}`
-  const meter = (family: 4 | 6, type: string) => `
-  set networks${family} {
-    type ${type}
+  const meter = (name: string, family: 4 | 6) => `
+  set ${name}${family} {
+    type ipv${family}_addr
     flags dynamic,timeout
     timeout 1m
     size ${networksWatched}
@@ -51,20 +51,26 @@ table inet ${tableName} {
   }
   map backends6 {
     typeof ct original zone : ip6 daddr . udp dport
-  }${meter(4, 'ipv4_addr')}${meter(6, 'ipv6_addr')}
+  }${(['askers', 'strangers'] as const).flatMap((name) => [meter(name, 4), meter(name, 6)]).join('')}
   counter flooding {
   }
-  chain for_the_program {
-    update @networks4 { ip saddr & ${mask4} ${limit} } counter name flooding drop
-    update @networks6 { ip6 saddr & ${mask6} ${limit} } counter name flooding drop
+  chain asking {
+    update @askers4 { ip saddr & ${mask4} ${limit} } counter name flooding drop
+    update @askers6 { ip6 saddr & ${mask6} ${limit} } counter name flooding drop
+    notrack
+    accept
+  }
+  chain strange {
+    update @strangers4 { ip saddr & ${mask4} ${limit} } counter name flooding drop
+    update @strangers6 { ip6 saddr & ${mask6} ${limit} } counter name flooding drop
     notrack
     accept
   }
   chain arriving {
-    @th,64,32 0x01000000 goto for_the_program
+    @th,64,32 0x01000000 goto asking
     ct original zone set ip saddr . udp sport map @flows4 accept
     ct original zone set ip6 saddr . udp sport map @flows6 accept
-    goto for_the_program
+    goto strange
   }
   chain before_tracking {
     type filter hook prerouting priority raw; policy accept;

@@ -18,7 +18,7 @@ export type Verdict =
 
 /** How much looking there may be. */
 export interface SortingLimits {
-  /** Handshakes, and packets of sources that are not known, from one network. */
+  /** Handshakes from one network, and packets of its sources that are not known besides: whoever lost his flow and goes on sending keeps nobody from a handshake. */
   readonly perNetwork: Rate
   /** Keys that are tried on handshakes of sources and addresses that were not answered before. */
   readonly keyChecks: Rate
@@ -53,7 +53,8 @@ export function createSorter(options: {
 }): Sorter {
   const { flows, sessions, limits } = options
   let { keys } = options
-  const networks = createTokenBuckets(limits.perNetwork, networksKept)
+  const askers = createTokenBuckets(limits.perNetwork, networksKept)
+  const strangers = createTokenBuckets(limits.perNetwork, networksKept)
   const work = createTokenBucket(limits.keyChecks, options.now)
   const addresses = createAddressMemory()
 
@@ -77,7 +78,8 @@ export function createSorter(options: {
       flows.touch(known, now)
       return { flow: known, message, ended: [] }
     }
-    if (!networks.take(sourceNetworkOf(source.address), now)) return { drop: 'network-limit' }
+    const bucket = message.kind === 'initiation' ? askers : strangers
+    if (!bucket.take(sourceNetworkOf(source.address), now)) return { drop: 'network-limit' }
     if (message.kind === 'initiation') {
       const found = destinationOf(source, bytes, now)
       return 'drop' in found ? found : begun(source, found.name, message, now)

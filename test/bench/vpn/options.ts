@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { chosenNames, countOf } from '../arguments.ts'
 
 /** The parts of the benchmark, in the order in which they run. */
-export const partNames = ['streams', 'recovery'] as const
+export const partNames = ['streams', 'recovery', 'frontDoor'] as const
 export type PartName = (typeof partNames)[number]
 
 /** What is compared, in the order of a round. */
@@ -22,13 +22,32 @@ export interface BenchOptions {
   readonly settleSeconds: number
   /** How often each end dies in each way. */
   readonly deaths: number
+  /** How many tunnels go through the front door, and how long it is watched while they are idle: longer than the two minutes after which each begins a new session. */
+  readonly shoots: number
+  readonly idleSeconds: number
 }
 
-const full = { rounds: 7, streamSeconds: 4, roundTripSeconds: 1, settleSeconds: 20, deaths: 5 }
-const quick = { rounds: 2, streamSeconds: 1, roundTripSeconds: 0.3, settleSeconds: 3, deaths: 1 }
+const full = {
+  rounds: 7,
+  streamSeconds: 4,
+  roundTripSeconds: 1,
+  settleSeconds: 20,
+  deaths: 5,
+  shoots: 200,
+  idleSeconds: 130,
+}
+const quick = {
+  rounds: 2,
+  streamSeconds: 1,
+  roundTripSeconds: 0.3,
+  settleSeconds: 3,
+  deaths: 1,
+  shoots: 40,
+  idleSeconds: 15,
+}
 
 /** What `--help` prints. */
-export const benchHelp = `npm run bench:vpn -- [--quick] [--parts ${partNames.join(',')}] [--variants ${variantNames.join(',')}] [--rounds N]
+export const benchHelp = `npm run bench:vpn -- [--quick] [--parts ${partNames.join(',')}] [--variants ${variantNames.join(',')}] [--rounds N] [--shoots N]
 Prints one JSON object on standard output and progress on standard error; see test/bench/vpn/README.md.
 `
 
@@ -42,12 +61,14 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
       parts: { type: 'string', default: partNames.join(',') },
       variants: { type: 'string', default: variantNames.join(',') },
       rounds: { type: 'string' },
+      shoots: { type: 'string' },
     },
   })
   if (values.help === true) return undefined
   const size = values.quick ? quick : full
   return {
     ...size,
+    shoots: values.shoots === undefined ? size.shoots : countOf(values.shoots, '--shoots', 'shoots'),
     rounds: values.rounds === undefined ? size.rounds : countOf(values.rounds, '--rounds', 'rounds'),
     parts: chosenNames(values.parts, partNames, '--parts'),
     variants: chosenNames(values.variants, variantNames, '--variants'),

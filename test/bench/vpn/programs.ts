@@ -32,7 +32,7 @@ export async function partDirectory({ ensureParts }: BenchContext, part: string)
 /** Bundles one of our tunnel's programs and says how its image starts it; the configuration's flag comes after. */
 export async function bundleTunnelProgram(
   directory: string,
-  deployable: Extract<Deployable, 'vpn-seed' | 'vpn-shoot'>,
+  deployable: Extract<Deployable, 'vpn-seed' | 'vpn-shoot' | 'front-door'>,
 ): Promise<Required<Pick<ProgramStart, 'program' | 'args' | 'environment'>>> {
   const script = join(directory, `${deployable}.mjs`)
   await bundleDeployable(repositoryDirectory, await entryOf(repositoryDirectory, deployable), script)
