@@ -6,6 +6,7 @@ import { nodes } from '@trellis/api/core/node'
 import { endpointSlices, services } from '@trellis/api/core/service'
 import { daemonSets, deployments } from '@trellis/api/core/workload'
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
+import { tunnelReportPlace } from '@trellis/api/tunnel-report'
 import { createCertificateRequest } from '@trellis/certificates/certificate-request'
 import { defineFlow } from '@trellis/flow/define-flow'
 import { createMemoryJournal } from '@trellis/flow/journal'
@@ -170,6 +171,20 @@ describe('the add-ons', () => {
     ])
     const dns = await real.client.get(services, { namespace: 'kube-system', name: 'kube-dns' })
     expect(dns.spec?.clusterIP).toBe('100.64.0.10')
+  })
+
+  it("let the shoot's end of the tunnel report, which lasts, and do nothing else", async () => {
+    const path = '/api/v1/namespaces/kube-system/serviceaccounts/vpn-shoot/token'
+    const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: { expirationSeconds: 3600 } }
+    const answer = await real.client.request({ method: 'POST', path, body })
+    const end = await bearer(JSON.parse(answer.body).status.token)
+    await end.patch(configMaps, tunnelReportPlace, { data: { 'vpn-shoot': 'all is well' } })
+    await install()
+    expect((await real.client.get(configMaps, tunnelReportPlace)).data).toEqual({ 'vpn-shoot': 'all is well' })
+    const other = { namespace: 'kube-system', name: 'coredns' }
+    await expect(end.patch(configMaps, other, { data: {} })).rejects.toMatchObject({ kind: 'Forbidden' })
+    await expect(end.get(configMaps, tunnelReportPlace)).rejects.toMatchObject({ kind: 'Forbidden' })
+    await expect(end.list(secrets, { namespace: 'kube-system' })).rejects.toMatchObject({ kind: 'Forbidden' })
   })
 
   it('let the user do everything, and our controllers what they need and no more', async () => {

@@ -17,6 +17,8 @@ export interface CallerOptions {
   /** PEM; no certificate at all when null. */
   readonly certificate?: { readonly certificate: string; readonly privateKey: string } | null
   readonly versions?: { readonly minVersion: SecureVersion; readonly maxVersion: SecureVersion }
+  /** The name by which the endpoint must prove itself; its address unless told. */
+  readonly serverName?: string
   /** The request; `CONNECT target` unless told. */
   readonly request?: string
 }
@@ -24,14 +26,14 @@ export interface CallerOptions {
 /** Asks the endpoint on this port for a stream, as an API server does. Rejects when the connection ends before there is an answer. */
 export async function call(
   port: number,
-  { authority, caller }: Identities,
+  { authority, caller }: Pick<Identities, 'authority' | 'caller'>,
   target: string,
   options: CallerOptions = {},
 ): Promise<Answer> {
-  const { certificate = caller, versions = {} } = options
+  const { certificate = caller, versions = {}, serverName } = options
   const identity = certificate === null ? {} : { cert: certificate.certificate, key: certificate.privateKey }
   // Its types lack what it hands on to the connection below: each way ends by itself.
-  const tcp = { host: '127.0.0.1', port, allowHalfOpen: true }
+  const tcp = { host: '127.0.0.1', port, allowHalfOpen: true, ...(serverName && { servername: serverName }) }
   const socket = connect({ ...tcp, ca: authority, ...identity, ...versions })
   const answered = readHead(socket)
   socket.once('secureConnect', () => socket.write(options.request ?? requestFor(target)))

@@ -1,3 +1,4 @@
+import { configMaps } from '@trellis/api/core/configuration'
 import { nodes } from '@trellis/api/core/node'
 import { daemonSets, deployments, statefulSets } from '@trellis/api/core/workload'
 import type { GardenCondition } from '@trellis/api/garden/common'
@@ -5,6 +6,7 @@ import { type Shoot, shoots } from '@trellis/api/garden/shoot'
 import { machines } from '@trellis/api/machine/machine'
 import { machineDeployments } from '@trellis/api/machine/machine-deployment'
 import type { KubernetesObject, ObjectKey, Resource } from '@trellis/api/meta'
+import { tunnelReportPlace } from '@trellis/api/tunnel-report'
 import type { Clock } from '@trellis/foundation/clock'
 import { describe, isFailure } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
@@ -20,6 +22,7 @@ import { assess, type CareObservation, mergeConditions, type ProbeAnswer } from 
 import { certificateSigningRequests } from './certificate-signing-request.ts'
 import { createServerFinder } from './find-server.ts'
 import { createKubeletServingApprover } from './kubelet-serving-approver.ts'
+import { shootEndSays } from './shoot-end-says.ts'
 
 /** What looking after one shoot needs. */
 export interface CareOptions {
@@ -105,7 +108,7 @@ function createCareState(options: CareOptions, watched: Watched): CareState {
     const ready = watched.nodes.list().filter(isNodeReady)
     const first = ready[0]
     if (first === undefined) tunnel = undefined
-    else tunnel = await ask(options, signal, (own) => checkTunnel(options.client, first.metadata.name, own))
+    else tunnel = await askForTunnel(options, first.metadata.name, signal)
   }
 
   async function judge(): Promise<void> {
@@ -169,6 +172,14 @@ async function ask(
   } finally {
     timer.cancel()
   }
+}
+
+/** Whether the API server reaches a kubelet. If not, what the shoot's end of the tunnel says: it needs no tunnel to say it. */
+async function askForTunnel(options: CareOptions, node: string, signal: AbortSignal): Promise<ProbeAnswer> {
+  const answer = await ask(options, signal, (own) => checkTunnel(options.client, node, own))
+  if (answer === undefined || answer.ok) return answer
+  const reports = await options.client.find(configMaps, tunnelReportPlace).catch(() => undefined)
+  return { ok: false, error: `${answer.error}; ${shootEndSays(reports?.data ?? {}, options.clock.now())}` }
 }
 
 function observe(watched: Watched, answers: Pick<CareObservation, 'apiServer' | 'tunnel'>): CareObservation {

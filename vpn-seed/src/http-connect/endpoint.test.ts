@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSystemClock } from '@trellis/foundation/clock'
@@ -36,6 +36,7 @@ async function start(options: Partial<HttpConnectOptions> = {}): Promise<HttpCon
     identity: await identityIn(directory, identities),
     networks: [parseCidr('127.0.0.2')],
     connectMilliseconds: 5_000,
+    introductionMilliseconds: 5_000,
     idleMilliseconds: undefined,
     drainMilliseconds: 0,
     maximumStreams: 100,
@@ -185,6 +186,16 @@ describe('a caller', () => {
     const options = { certificate: other.caller }
     await expect(call(endpoint.port, identities, '127.0.0.2:1', options)).rejects.toThrow()
     expect(await metric(endpoint, 'failed_total{reason="handshake"}')).toMatch(/ 1$/)
+  })
+
+  it('who says nothing is sent away, with a certificate or without', async () => {
+    const endpoint = await start({ introductionMilliseconds: 100 })
+    const silent = connect(endpoint.port, '127.0.0.1').resume()
+    await once(silent, 'close')
+    expect(await metric(endpoint, 'failed_total{reason="handshake"}')).toMatch(/ 1$/)
+    const answer = await call(endpoint.port, identities, '', { request: 'CONNECT 127.0.0.2:1 HTTP/1.1\r\n' })
+    expect(answer.statusLine).toContain('408')
+    expect(await metric(endpoint, 'failed_total{reason="silent"}')).toMatch(/ 1$/)
   })
 
   it('beyond the limit is closed, others are not', async () => {

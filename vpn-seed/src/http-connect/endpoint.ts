@@ -26,6 +26,8 @@ export interface HttpConnectOptions {
   /** What may be reached; nothing else is. */
   readonly networks: readonly Cidr[]
   readonly connectMilliseconds: number
+  /** Whoever has not shown his certificate within this time, or after that not said what he wants, is sent away. */
+  readonly introductionMilliseconds: number
   /** Streams on which nothing came or went for so long are broken; none when undefined. */
   readonly idleMilliseconds: number | undefined
   readonly drainMilliseconds: number
@@ -46,10 +48,6 @@ export interface HttpConnect extends AsyncDisposable {
   refusedIdentity(): void
 }
 
-/** Whoever has not said what he wants within this time is sent away. */
-const introductionMilliseconds = 10_000
-/** How often those are looked for. */
-const checkMilliseconds = 2_000
 /** A request to connect has a line and a few headers. */
 const maximumHeaderBytes = 8192
 
@@ -72,7 +70,7 @@ export async function startHttpConnect(options: HttpConnectOptions): Promise<Htt
     if (draining) refuse(metrics, client, 'draining')
     else void openStream({ ...options, metrics, streams }, client, request.url ?? '', head)
   })
-  refuseOthers(server, metrics)
+  refuseOthers(server, clients, metrics)
   server.listen(options.port, options.host)
   await once(server, 'listening')
   return {
@@ -93,7 +91,7 @@ export async function startHttpConnect(options: HttpConnectOptions): Promise<Htt
   }
 }
 
-function createHttpsServer({ identity, maximumStreams }: HttpConnectOptions): Server {
+function createHttpsServer({ identity, introductionMilliseconds, maximumStreams }: HttpConnectOptions): Server {
   const server = createServer({
     ...contextOf(identity),
     requestCert: true,
@@ -101,7 +99,8 @@ function createHttpsServer({ identity, maximumStreams }: HttpConnectOptions): Se
     handshakeTimeout: introductionMilliseconds,
     headersTimeout: introductionMilliseconds,
     requestTimeout: introductionMilliseconds,
-    connectionsCheckingInterval: checkMilliseconds,
+    // How often late requests are looked for.
+    connectionsCheckingInterval: introductionMilliseconds / 5,
     maxHeaderSize: maximumHeaderBytes,
   })
   server.maxConnections = maximumStreams
@@ -132,9 +131,14 @@ function keepClients(server: Server): ReadonlySet<Socket> {
   return clients
 }
 
-function refuseOthers(server: Server, metrics: HttpConnectMetrics): void {
+function refuseOthers(server: Server, clients: ReadonlySet<Socket>, metrics: HttpConnectMetrics): void {
   server.on('request', ({ socket }: IncomingMessage) => refuse(metrics, socket, 'method'))
-  server.on('clientError', (_error, client) => refuse(metrics, client as Socket, 'malformed'))
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, client) => {
+    const socket = client as Socket
+    // Node hands on what failed before the end of the handshake too, where nothing can be answered, and leaves it open.
+    if (clients.has(socket)) refuse(metrics, socket, code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 'silent' : 'malformed')
+    else socket.destroy()
+  })
   server.on('tlsClientError', () => metrics.failed('handshake'))
   server.on('drop', () => metrics.failed('limit'))
 }

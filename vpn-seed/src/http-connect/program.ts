@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { readFile } from 'node:fs/promises'
+import { networkInterfaces } from 'node:os'
 import { parseArgs } from 'node:util'
 import { type Clock, createSystemClock } from '@trellis/foundation/clock'
 import { describe, Failure } from '@trellis/foundation/failure'
@@ -25,17 +26,18 @@ export async function runHttpConnectProgram(args: readonly string[], signal: Abo
     clock,
     log,
     resolve: resolveName,
-    host: file.host ?? '::',
+    host: file.host ?? everyAddress(),
     port: file.port,
     identity,
     networks: networksOf(file),
     connectMilliseconds: (file.connectSeconds ?? 10) * 1000,
+    introductionMilliseconds: 10_000,
     idleMilliseconds: file.idleSeconds === undefined ? undefined : file.idleSeconds * 1000,
     drainMilliseconds: (file.drainSeconds ?? 10) * 1000,
     maximumStreams: file.maximumStreams ?? 20_000,
   })
   await using _health = await startHealthServer({
-    host: file.healthHost ?? '::',
+    host: file.healthHost ?? everyAddress(),
     port: file.healthPort,
     ready: () => (endpoint.draining() ? 'the endpoint is stopping' : undefined),
     metrics: endpoint.registry,
@@ -61,6 +63,12 @@ export function networksOf({ networks }: HttpConnectConfiguration): readonly Cid
     field: 'networks',
     remedy: 'name the networks of the nodes, pods and services of the shoot',
   })
+}
+
+/** All addresses of this host, of both families where it has IPv6: where that is switched off, listening on it fails. */
+function everyAddress(): string {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  return all.some(({ family }) => family === 'IPv6') ? '::' : '0.0.0.0'
 }
 
 const resolveName: Resolve = async (name) => (await lookup(name, { all: true })).map(({ address }) => address)

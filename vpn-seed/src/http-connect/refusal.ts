@@ -4,6 +4,7 @@ import { STATUS_CODES } from 'node:http'
 export const refusalReasons = [
   'malformed',
   'method',
+  'silent',
   'forbidden',
   'unresolved',
   'refused',
@@ -27,6 +28,7 @@ interface Answer {
 const answers: Readonly<Partial<Record<RefusalReason, Answer>>> = {
   malformed: { status: 400, sentence: 'the destination must be host:port' },
   method: { status: 405, sentence: 'only CONNECT is served here' },
+  silent: { status: 408, sentence: 'no request has come' },
   forbidden: { status: 403, sentence: 'the destination is in none of the networks of the shoot' },
   unresolved: { status: 502, sentence: 'the name of the destination does not resolve' },
   refused: { status: 502, sentence: 'the destination refuses connections on this port' },

@@ -73,6 +73,7 @@ async function startOne(request: TunnelEndRequest): Promise<void> {
     peerAddress: parseIpAddress(peerAddress),
     port: probePort,
     intervalMilliseconds: probeMilliseconds,
+    own: () => ({ carries: true, leaving: false }),
     onChange: (state) => {
       if (state.up === up.has(interfaceName)) return
       if (state.up) up.add(interfaceName)
