@@ -1,5 +1,5 @@
 import type { Static, TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile } from 'typebox/schema'
 import { Failure } from './failure.ts'
 
 /** Turns unknown input into a checked value. */
@@ -17,7 +17,7 @@ export function createParser<Schema extends TSchema>(schema: Schema, what: strin
     fits: (input): input is Static<Schema> => validator.Check(input),
     parse: (input) => {
       if (validator.Check(input)) return input as Static<Schema>
-      const [first] = validator.Errors(input)
+      const [, [first]] = validator.Errors(input)
       throw new Failure('Invalid', `${what}: ${first?.message ?? 'does not fit its schema'}`, {
         field: fieldPath(first?.instancePath ?? '', first?.params),
       })

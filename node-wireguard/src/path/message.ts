@@ -1,6 +1,11 @@
-/** A question whether the path lives, or the answer to one. */
+import { Failure } from '@trellis/foundation/failure'
+
+/**
+ * A question whether the path lives, one that is filled up to a size, or the answer to either. Answers are always small, so that each end tests the direction in which it sends.
+ * An end that does not know filled questions ignores them.
+ */
 export interface ProbeMessage {
-  readonly kind: 'question' | 'answer'
+  readonly kind: 'question' | 'answer' | 'filled-question'
   /** Who asks: a new value for each process, so that answers to an earlier one are told apart. */
   readonly asker: string
   readonly sequence: number
@@ -17,14 +22,23 @@ export interface EndState {
 }
 
 const magic = Buffer.from('WGP1')
-const kinds = ['question', 'answer'] as const
+const kinds = ['question', 'answer', 'filled-question'] as const
 const flagsOffset = 4 + 1 + 8 + 4
 const carriesFlag = 1
 const leavingFlag = 2
 
-/** The message as a datagram of 18 bytes. */
-export function encodeProbe(message: ProbeMessage): Buffer {
-  const bytes = Buffer.alloc(flagsOffset + 1)
+/** Bytes of a message that is not filled. */
+export const probeBytes = flagsOffset + 1
+/** The most that one UDP datagram carries, over IPv4. */
+const largestBytes = 65_507
+
+/** The message as a datagram of 18 bytes; a filled question of `length`, with zeros at its end. Throws `Invalid` for a length that it cannot have. */
+export function encodeProbe(message: ProbeMessage, length: number = probeBytes): Buffer {
+  const longest = message.kind === 'filled-question' ? largestBytes : probeBytes
+  if (!Number.isInteger(length) || length < probeBytes || length > longest) {
+    throw new Failure('Invalid', `a ${message.kind} cannot be ${length} bytes long`, { field: 'length' })
+  }
+  const bytes = Buffer.alloc(length)
   magic.copy(bytes)
   bytes.writeUInt8(kinds.indexOf(message.kind), 4)
   bytes.write(message.asker, 5, 8, 'hex')
@@ -36,8 +50,9 @@ export function encodeProbe(message: ProbeMessage): Buffer {
 
 /** Reads a datagram; undefined when it is not exactly a probe. Never throws. */
 export function decodeProbe(bytes: Buffer): ProbeMessage | undefined {
-  const kind = bytes.length === flagsOffset + 1 ? kinds[bytes.readUInt8(4)] : undefined
-  if (kind === undefined || !bytes.subarray(0, 4).equals(magic)) return undefined
+  if (bytes.length < probeBytes || !bytes.subarray(0, 4).equals(magic)) return undefined
+  const kind = kinds[bytes.readUInt8(4)]
+  if (kind === undefined || !mayFollow(kind, bytes.subarray(probeBytes))) return undefined
   const flags = bytes.readUInt8(flagsOffset)
   return {
     kind,
@@ -45,4 +60,8 @@ export function decodeProbe(bytes: Buffer): ProbeMessage | undefined {
     sequence: bytes.readUInt32BE(13),
     sender: { carries: (flags & carriesFlag) !== 0, leaving: (flags & leavingFlag) !== 0 },
   }
+}
+
+function mayFollow(kind: ProbeMessage['kind'], rest: Buffer): boolean {
+  return kind === 'filled-question' ? rest.every((byte) => byte === 0) : rest.length === 0
 }

@@ -5,14 +5,14 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../testing/eventually.ts'
 import { parseIpAddress } from '../address.ts'
-import { decodeProbe, encodeProbe } from './message.ts'
+import { decodeProbe, encodeProbe, probeBytes } from './message.ts'
 import { startPathProbe } from './probe.ts'
 import { lossRatio, type PathState, pathAfter, unknownPath } from './state.ts'
 
 describe('a probe on the wire', () => {
   it('is read back', () => {
     const messages = fc.record({
-      kind: fc.constantFrom('question' as const, 'answer' as const),
+      kind: fc.constantFrom('question' as const, 'answer' as const, 'filled-question' as const),
       asker: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('hex')),
       sequence: fc.nat(0xffff_ffff),
       sender: fc.record({ carries: fc.boolean(), leaving: fc.boolean() }),
@@ -22,6 +22,25 @@ describe('a probe on the wire', () => {
         expect(decodeProbe(encodeProbe(message))).toEqual(message)
       }),
     )
+  })
+
+  it('may be filled when it is a question about sizes', () => {
+    const [asker, sender] = ['00112233aabbccdd', { carries: true, leaving: false }]
+    fc.assert(
+      fc.property(fc.integer({ min: probeBytes, max: 9000 }), fc.nat(0xffff_ffff), (length, sequence) => {
+        const bytes = encodeProbe({ kind: 'filled-question', asker, sequence, sender }, length)
+        expect(bytes).toHaveLength(length)
+        expect(decodeProbe(bytes)).toEqual({ kind: 'filled-question', asker, sequence, sender })
+      }),
+    )
+    const question = { kind: 'question', asker, sequence: 1, sender } as const
+    for (const wrong of [probeBytes - 1, probeBytes + 1, 70_000, 20.5]) {
+      expect(() => encodeProbe(question, wrong)).toThrow(expect.objectContaining({ kind: 'Invalid', field: 'length' }))
+    }
+    expect(decodeProbe(Buffer.concat([encodeProbe(question), Buffer.alloc(1)]))).toBeUndefined()
+    const filled = encodeProbe({ ...question, kind: 'filled-question' }, 100)
+    filled[99] = 1
+    expect(decodeProbe(filled)).toBeUndefined()
   })
 
   it('is told from anything else', () => {
@@ -109,6 +128,24 @@ describe('a path probe', () => {
     here.ask()
     await eventually('news', () => (there.other()?.leaving ? true : undefined))
     expect(heard).toEqual([{ carries: false, leaving: false }, mine])
+  })
+
+  it('finds the size that passes, and asks for it again when told', async () => {
+    const clock = createVirtualClock()
+    const ask = { ...options, port: options.port + 2, clock, intervalMilliseconds: 500 }
+    await using _ = await startPathProbe({ ...ask, localAddress: pair.b, peerAddress: pair.a })
+    const found: number[] = []
+    await using here = await startPathProbe({
+      ...ask,
+      localAddress: pair.a,
+      peerAddress: pair.b,
+      sizes: { limits: { floor: 576, start: 1420, ceiling: 8920 }, onSize: (size) => found.push(size) },
+    })
+    await eventually('the largest size', () => (here.size() === 8920 ? true : undefined))
+    expect(found.at(-1)).toBe(8920)
+    here.resize({ floor: 576, start: 1280, ceiling: 1380 })
+    expect(here.size()).toBe(1380)
+    expect(found.at(-1)).toBe(1380)
   })
 
   it('says so when its address is not there', async () => {

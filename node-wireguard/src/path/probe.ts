@@ -5,7 +5,9 @@ import { Failure } from '@trellis/foundation/failure'
 import { childSignal } from '@trellis/foundation/lifetime'
 import type { Random } from '@trellis/foundation/random'
 import { familyOf, type IpAddress } from '../address.ts'
-import { decodeProbe, type EndState, encodeProbe, type ProbeMessage } from './message.ts'
+import { decodeProbe, type EndState, encodeProbe, type ProbeMessage, probeBytes } from './message.ts'
+import { type SizeProber, startSizeProber } from './size-prober.ts'
+import type { SizeLimits } from './size-search.ts'
 import { type PathEvent, type PathState, pathAfter, unknownPath } from './state.ts'
 
 /** What probing a path takes. */
@@ -24,8 +26,20 @@ export interface PathProbeOptions {
   readonly onOther?: (other: EndState) => void
   /** Called after each question and each answer. */
   readonly onChange?: (state: PathState, event: PathEvent) => void
+  /** Also looks for the largest packet that passes in the direction of the other end. Left out: does not. */
+  readonly sizes?: PathSizeOptions
   /** Time with fractions of a millisecond, for round trips; the machine's own unless told. */
   readonly preciseNow?: () => number
+}
+
+/**
+ * Between which sizes to look, and who is told. The interface, and the route to the peer's address, must take packets of `limits.ceiling` bytes: larger ones would be cut up and pass in pieces.
+ * So what is found belongs into the other routes through the link (`ip route … mtu`), not on the interface.
+ */
+export interface PathSizeOptions {
+  readonly limits: SizeLimits
+  /** Called with each size that packets may have from now on; until the first call it is `limits.start`. */
+  readonly onSize: (size: number) => void
 }
 
 /** A running probe that also answers the other end's. */
@@ -35,7 +49,16 @@ export interface PathProbe extends AsyncDisposable {
   other(): EndState | undefined
   /** Asks at once, which tells the other end how this one is now. */
   ask(): void
+  /** The largest packet to send; undefined when sizes are not looked for. */
+  size(): number | undefined
+  /** Looks again at once: the link has changed its endpoint or transport, and with it what its packets may be. */
+  resize(limits: SizeLimits): void
 }
+
+/** Bytes of the headers of IP and UDP. */
+const headerBytes = { 4: 20 + 8, 6: 40 + 8 } as const
+/** Answers to questions further back are not waited for. */
+const openQuestions = 30
 
 /** Starts asking the other end once per interval and answering its questions. Throws `Unavailable` when the address cannot be used. */
 export async function startPathProbe(options: PathProbeOptions): Promise<PathProbe> {
@@ -51,14 +74,18 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
   const socket = await openSocket(localAddress, port)
   socket.on('message', (bytes, from) => {
     const message = decodeProbe(bytes)
-    if (message !== undefined) hear(message.sender)
-    if (message?.kind === 'question') send({ ...message, kind: 'answer' }, from.port, from.address)
-    else if (message?.kind === 'answer' && message.asker === asker) answered(message.sequence)
+    if (message === undefined) return
+    hear(message.sender)
+    if (message.kind !== 'answer') send({ ...message, kind: 'answer' }, from)
+    else if (message.asker === asker) answered(message.sequence)
   })
 
   function happen(event: PathEvent): void {
+    const wasUp = state.up
     state = pathAfter(state, event)
     options.onChange?.(state, event)
+    // Whoever answers again may be reached another way than before.
+    if (!wasUp && state.up) sizes?.changed()
   }
 
   function hear(now: EndState): void {
@@ -68,36 +95,63 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
   }
 
   function answered(number: number): void {
+    if (sizes?.answered(number) === true) return
     const at = askedAt.get(number)
     if (at === undefined) return
     askedAt.delete(number)
     happen({ kind: 'answered', sequence: number, now: clock.now(), roundTripMilliseconds: preciseNow() - at })
   }
 
-  function ask(): void {
+  function nextSequence(): number {
     sequence = (sequence + 1) >>> 0
-    askedAt.set(sequence, preciseNow())
-    askedAt.delete(sequence - 30)
-    happen({ kind: 'asked', sequence })
-    send({ kind: 'question', asker, sequence }, port, peerAddress)
+    return sequence
   }
 
-  function send(message: Omit<ProbeMessage, 'sender'>, toPort: number, toAddress: string): void {
-    const bytes = encodeProbe({ ...message, sender: options.own() })
-    if (!life.signal.aborted) socket.send(bytes, toPort, toAddress, () => {})
+  function ask(): void {
+    const number = nextSequence()
+    askedAt.set(number, preciseNow())
+    const [oldest] = askedAt.keys()
+    if (oldest !== undefined && askedAt.size > openQuestions) askedAt.delete(oldest)
+    happen({ kind: 'asked', sequence: number })
+    send({ kind: 'question', asker, sequence: number })
   }
 
+  function askFilled(size: number | undefined): number {
+    const number = nextSequence()
+    const length = size === undefined ? probeBytes : size - headerBytes[familyOf(peerAddress)]
+    send({ kind: 'filled-question', asker, sequence: number }, { port, address: peerAddress }, length)
+    return number
+  }
+
+  function send(
+    message: Omit<ProbeMessage, 'sender'>,
+    to: Recipient = { port, address: peerAddress },
+    length?: number,
+  ) {
+    const bytes = encodeProbe({ ...message, sender: options.own() }, length)
+    if (!life.signal.aborted) socket.send(bytes, to.port, to.address, () => {})
+  }
+
+  const sizes: SizeProber | undefined =
+    options.sizes && startSizeProber({ clock, ...options.sizes, ask: askFilled, signal: life.signal })
   const asking = repeat(clock, intervalMilliseconds, life.signal, ask)
   return {
     state: () => state,
     other: () => other,
     ask,
+    size: () => sizes?.size(),
+    resize: (limits) => sizes?.changed(limits),
     [Symbol.asyncDispose]: async () => {
       life.abort()
-      await asking
+      await Promise.all([asking, sizes?.ended])
       await new Promise<void>((resolve) => socket.close(resolve))
     },
   }
+}
+
+interface Recipient {
+  readonly port: number
+  readonly address: string
 }
 
 async function openSocket(localAddress: IpAddress, port: number): Promise<Socket> {
