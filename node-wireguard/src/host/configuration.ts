@@ -30,6 +30,8 @@ export interface HostRoute {
   readonly destination: Cidr
   /** Source address of packets that this host sends there. */
   readonly source?: IpAddress | undefined
+  /** Largest packet that goes this way; what the link takes unless told. */
+  readonly maximumTransmissionUnit?: number | undefined
   /** The link that leads there; the first unless told. */
   readonly interfaceName?: string | undefined
   /** Number of the routing table; 254, the main one, unless told. */

@@ -4,7 +4,7 @@ import type { HostConfiguration } from './configuration.ts'
 import { rulesetOf } from './firewall.ts'
 import { planHost } from './plan.ts'
 import type { PresentRoute } from './routing-snapshot.ts'
-import { sizeWithin } from './size.ts'
+import { sizesWithin } from './size.ts'
 import type { HostSnapshot, LinkSnapshot } from './snapshot.ts'
 
 const own = parseIpAddress('192.168.123.2')
@@ -124,6 +124,11 @@ describe('the plan of a host', () => {
       ['ip -4 route replace 192.168.123.1/32 dev wg0 src 192.168.123.2'],
     ],
     [
+      'a route lets smaller packets through only',
+      { routes: [{ ...doneRoute, maximumTransmissionUnit: 1300 }] },
+      ['ip -4 route replace 192.168.123.1/32 dev wg0 src 192.168.123.2'],
+    ],
+    [
       'a route has a metric that nobody asked for',
       { routes: [doneRoute, { ...doneRoute, metric: 50 }] },
       ['ip -4 route delete 192.168.123.1/32 dev wg0 metric 50'],
@@ -226,7 +231,7 @@ describe('the size of packets in a tunnel', () => {
     [9000, 1420],
     [1300, 1280],
   ])('through %j is %i', (carrier, size) => {
-    expect(sizeWithin(carrier)).toBe(size)
+    expect(sizesWithin(carrier).start).toBe(size)
   })
 })
 
@@ -294,6 +299,12 @@ table inet tunnel_wg0 {
     iifname "wg0" oifname != "wg0" masquerade
   }
 `)
+  })
+
+  it('limits the size of packets by the route, not by the link', () => {
+    const sized = { ...wanted, routes: wanted.routes.map((route) => ({ ...route, maximumTransmissionUnit: 1340 })) }
+    const steps = planHost(done, sized).flatMap((step) => (step.kind === 'ip' ? [step.args.join(' ')] : []))
+    expect(steps).toEqual(['-4 route replace 192.168.123.1/32 dev wg0 src 192.168.123.2 mtu 1340'])
   })
 
   it('leaves probes the address of their link when sources are changed', () => {

@@ -54,7 +54,7 @@ export function ruleSteps(
 
 function resolved(route: HostRoute, { links }: HostConfiguration): PresentRoute {
   const { destination, source, interfaceName = links[0]?.interfaceName ?? '', table = mainTable } = route
-  return { destination, source, interfaceName, table }
+  return { destination, source, interfaceName, table, maximumTransmissionUnit: route.maximumTransmissionUnit }
 }
 
 function samePlace(a: PresentRoute, b: PresentRoute): boolean {
@@ -62,16 +62,18 @@ function samePlace(a: PresentRoute, b: PresentRoute): boolean {
 }
 
 function same(a: PresentRoute, b: PresentRoute): boolean {
-  return samePlace(a, b) && a.interfaceName === b.interfaceName && a.source === b.source && a.metric === b.metric
+  const fields = ['interfaceName', 'source', 'metric', 'maximumTransmissionUnit'] as const
+  return samePlace(a, b) && fields.every((field) => a[field] === b[field])
 }
 
 function routeStep(verb: 'delete' | 'replace', route: PresentRoute): HostStep {
-  const { destination, interfaceName, source, table, metric } = route
+  const { destination, interfaceName, source, table, metric, maximumTransmissionUnit: size } = route
   return {
     kind: 'ip',
     args: [
       ...[`-${familyOf(destination)}`, 'route', verb, destination, 'dev', interfaceName],
       ...(verb === 'delete' || source === undefined ? [] : ['src', source]),
+      ...(verb === 'delete' || size === undefined ? [] : ['mtu', String(size)]),
       ...(table === mainTable ? [] : ['table', String(table)]),
       ...(metric === undefined ? [] : ['metric', String(metric)]),
     ],

@@ -14,6 +14,8 @@ export interface PresentRoute {
   readonly interfaceName: string
   readonly source?: IpAddress | undefined
   readonly table: number
+  /** Largest packet that goes this way, when it is smaller than what the interface takes. */
+  readonly maximumTransmissionUnit?: number | undefined
   /** Metric, when it is another than routes get that are made without one. */
   readonly metric?: number | undefined
 }
@@ -71,10 +73,17 @@ function routeOf(row: Readonly<Record<string, unknown>>): (PresentRoute & { read
       interfaceName: dev,
       source: prefsrc === undefined ? undefined : parseIpAddress(prefsrc, 'route'),
       table: table === undefined ? mainTable : Number(table),
+      maximumTransmissionUnit: sizeOf(row.metrics),
       metric: usualMetrics.includes(metric) ? undefined : metric,
       ofKernel: row.protocol === kernelProtocol,
     },
   ]
+}
+
+/** Shown as a list of one object, as in `[{"mtu":1300}]`. */
+function sizeOf(metrics: unknown): number | undefined {
+  const [first] = Array.isArray(metrics) ? (metrics as readonly unknown[]) : []
+  return typeof first === 'object' && first !== null ? number((first as Record<string, unknown>).mtu) : undefined
 }
 
 async function rulesOf(runner: CommandRunner, family: 4 | 6, ruleProtocol: number): Promise<HostRule[]> {

@@ -7,17 +7,24 @@ const overheadBytes = 80
 /** The least that IPv6 works with. */
 const leastSize = 1280
 
-/** Largest packet for a tunnel whose own packets leave by the default route: the usual size, less where that route's interface carries less. */
-export async function tunnelSize(runner: CommandRunner): Promise<number> {
-  const [route] = await json<{ readonly dev?: string }>(runner, ['route', 'show', 'default'])
-  if (route?.dev === undefined) return usualSize
-  const [link] = await json<{ readonly mtu?: number }>(runner, ['link', 'show', 'dev', route.dev])
-  return sizeWithin(link?.mtu)
+/** How large packets inside a tunnel may be: what is sent until something is known, and the most that is worth trying. */
+export interface TunnelSizes {
+  readonly start: number
+  readonly ceiling: number
 }
 
-/** Largest packet for a tunnel through an interface that carries packets of `carrierSize` bytes. */
-export function sizeWithin(carrierSize: number | undefined): number {
-  return Math.max(leastSize, Math.min(usualSize, (carrierSize ?? usualSize + overheadBytes) - overheadBytes))
+/** Sizes for a tunnel whose own packets leave by the default route. */
+export async function tunnelSizes(runner: CommandRunner): Promise<TunnelSizes> {
+  const [route] = await json<{ readonly dev?: string }>(runner, ['route', 'show', 'default'])
+  if (route?.dev === undefined) return sizesWithin(undefined)
+  const [link] = await json<{ readonly mtu?: number }>(runner, ['link', 'show', 'dev', route.dev])
+  return sizesWithin(link?.mtu)
+}
+
+/** Sizes for a tunnel through an interface that carries packets of `carrierSize` bytes. Beyond that interface nothing is known, so it begins with no more than the usual. */
+export function sizesWithin(carrierSize: number | undefined): TunnelSizes {
+  const ceiling = Math.max(leastSize, (carrierSize ?? usualSize + overheadBytes) - overheadBytes)
+  return { start: Math.min(usualSize, ceiling), ceiling }
 }
 
 async function json<Row>(runner: CommandRunner, args: readonly string[]): Promise<readonly Row[]> {

@@ -27,7 +27,7 @@ export interface PathProbeOptions {
   /** Called after each question and each answer. */
   readonly onChange?: (state: PathState, event: PathEvent) => void
   /** Also looks for the largest packet that passes in the direction of the other end. Left out: does not. */
-  readonly sizes?: PathSizeOptions
+  readonly sizes?: PathSizeOptions | undefined
   /** Time with fractions of a millisecond, for round trips; the machine's own unless told. */
   readonly preciseNow?: () => number
 }

@@ -6,7 +6,7 @@ import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import type { Resolve } from '../endpoint.ts'
 import { createHost } from '../host/host.ts'
-import { tunnelSize } from '../host/size.ts'
+import { type TunnelSizes, tunnelSizes } from '../host/size.ts'
 import { removeLink } from '../link.ts'
 import { openLink, type RunningLink } from './link/running-link.ts'
 import { createLinkSet, type LinkSet } from './link-set.ts'
@@ -57,7 +57,7 @@ const leaveSettleMilliseconds = 250
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const { clock } = options
   const life = childSignal(new AbortController().signal)
-  const end = createEnd(options, await tunnelSize(options.runner), life.signal)
+  const end = createEnd(options, await tunnelSizes(options.runner), life.signal)
   // Settings are taken and links are closed one at a time.
   const turn = createGate(1)
   const stop = async () => {
@@ -90,7 +90,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
 /** What the parts of a running end share. */
 interface End {
   readonly options: TunnelOptions
-  readonly guessedSize: number
+  readonly sizes: TunnelSizes
   readonly links: LinkSet
   readonly host: Upkeep
   readonly relay: RelayUpkeep
@@ -103,7 +103,7 @@ interface End {
   report(): void
 }
 
-function createEnd(options: TunnelOptions, guessedSize: number, signal: AbortSignal): End {
+function createEnd(options: TunnelOptions, sizes: TunnelSizes, signal: AbortSignal): End {
   const { clock, random, log, runner } = options
   const links = createLinkSet(log)
   let reported: string | undefined
@@ -117,7 +117,7 @@ function createEnd(options: TunnelOptions, guessedSize: number, signal: AbortSig
     },
   })
   const end: End = {
-    ...{ options, guessedSize, links, host, leaving: false },
+    ...{ options, sizes, links, host, leaving: false },
     relay: createRelayUpkeep({ clock, random, log }),
     settings: options.settings,
     status: () =>
@@ -168,8 +168,8 @@ async function open(end: End, link: LinkSettings): Promise<RunningLink> {
   const { settings, options } = end
   const running = await openLink({
     ...options,
-    ...{ settings, link, onTurn: end.onTurn, leaving: () => end.leaving },
-    maximumTransmissionUnit: settings.maximumTransmissionUnit ?? end.guessedSize,
+    ...{ settings, link, sizes: end.sizes, onTurn: end.onTurn, leaving: () => end.leaving },
+    onSize: () => void end.host.restore(),
   })
   try {
     await running.configure()

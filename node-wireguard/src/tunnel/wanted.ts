@@ -31,10 +31,13 @@ export function deviceConfiguration(
   }
 }
 
-/** One link of a host: with what it is and how large its packets may be. */
+/** One link of a host. */
 export interface WantedLink {
   readonly link: LinkSettings
+  /** The largest packet that the interface takes. */
   readonly maximumTransmissionUnit: number
+  /** The largest packet that is sent by it, apart from the probes that look for it. */
+  readonly size: number
 }
 
 /** What the network namespace should be. `carriers` says by which link each destination is reached. */
@@ -58,6 +61,7 @@ export function hostConfiguration(
         destination,
         interfaceName,
         source: ofFamily(tunnelAddresses, destination),
+        maximumTransmissionUnit: sizeBy(links, interfaceName),
       })),
     ],
     firewall: {
@@ -72,6 +76,12 @@ export function hostConfiguration(
     },
     forwarding: ([4, 6] as const).filter((family) => forwardTo.some((cidr) => familyOf(cidr) === family)),
   }
+}
+
+/** Undefined where the interface says it already. */
+function sizeBy(links: readonly WantedLink[], interfaceName: string): number | undefined {
+  const found = links.find(({ link }) => link.interfaceName === interfaceName)
+  return found === undefined || found.size === found.maximumTransmissionUnit ? undefined : found.size
 }
 
 /** Probes go by their own link, whichever carries. */

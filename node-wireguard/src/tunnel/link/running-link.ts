@@ -5,9 +5,12 @@ import { describe, Failure } from '@trellis/foundation/failure'
 import { childSignal } from '@trellis/foundation/lifetime'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
+import { familyOf } from '../../address.ts'
 import type { Resolve } from '../../endpoint.ts'
+import type { TunnelSizes } from '../../host/size.ts'
 import type { EndState } from '../../path/message.ts'
-import { type PathProbe, startPathProbe } from '../../path/probe.ts'
+import { type PathProbe, type PathProbeOptions, startPathProbe } from '../../path/probe.ts'
+import type { SizeLimits } from '../../path/size-search.ts'
 import { isSteady, type PathEvent, type PathState } from '../../path/state.ts'
 import type { RankedLink } from '../ranking.ts'
 import type { LinkSettings, TunnelSettings } from '../settings.ts'
@@ -27,7 +30,9 @@ export interface RunningLinkOptions {
   readonly runner: CommandRunner
   readonly settings: TunnelSettings
   readonly link: LinkSettings
-  readonly maximumTransmissionUnit: number
+  readonly sizes: TunnelSizes
+  /** Called when packets may have another size than before. */
+  readonly onSize: () => void
   /** Looks names up; the machine's resolver unless told. */
   readonly resolve?: Resolve | undefined
   /** Whether this end is about to stop. */
@@ -113,6 +118,9 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
     way.onPath(event)
     watch.onPath(state)
   }
+  // Told in the configuration, or found by probes, which the interface must let through.
+  const interfaceSize = () => settings.maximumTransmissionUnit ?? options.sizes.ceiling
+  const size = () => settings.maximumTransmissionUnit ?? probe?.size() ?? options.sizes.start
   const own = (): EndState => ({ carries, leaving: options.leaving() })
   const outgoing = () => outgoingSince !== undefined || probe?.other()?.leaving === true
 
@@ -124,7 +132,13 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
       started = true
     },
     beginProbes: async () => {
-      probe ??= await probeOf(options, settings, link, { own, onOther: onTurn, onChange: onPath })
+      probe ??= await probeOf(options, settings, link, {
+        ...{ own, onOther: onTurn, onChange: onPath },
+        sizes:
+          settings.maximumTransmissionUnit === undefined
+            ? { limits: limitsOf(settings, options.sizes), onSize: options.onSize }
+            : undefined,
+      })
     },
     change: async (nextSettings, nextLink) => {
       const samePlaces = JSON.stringify(placesOf(link)) === JSON.stringify(placesOf(nextLink))
@@ -143,7 +157,7 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
     },
     restore: upkeep.restore,
     look: watch.look,
-    wanted: () => ({ link, maximumTransmissionUnit: options.maximumTransmissionUnit }),
+    wanted: () => ({ link, maximumTransmissionUnit: interfaceSize(), size: size() }),
     ranked: () => ({
       interfaceName: link.interfaceName,
       up: watch.path().up && problemOf(device, upkeep) === undefined,
@@ -167,7 +181,7 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
       linkStatusOf({
         settings: link,
         implementation: device.implementation,
-        maximumTransmissionUnit: options.maximumTransmissionUnit,
+        maximumTransmissionUnit: size(),
         path: watch.path(),
         observation: watch.observation(),
         problem: problemOf(device, upkeep),
@@ -201,7 +215,12 @@ function placesOf({ addresses, peer }: LinkSettings): readonly unknown[] {
   return [addresses[0], peer.addresses[0]]
 }
 
-type ProbeListeners = Pick<Parameters<typeof startPathProbe>[0], 'own' | 'onOther' | 'onChange'>
+/** IPv6 works with no less than 1,280 bytes. */
+function limitsOf({ tunnelAddresses }: TunnelSettings, sizes: TunnelSizes): SizeLimits {
+  return { ...sizes, floor: tunnelAddresses.some((address) => familyOf(address) === 6) ? 1280 : 576 }
+}
+
+type ProbeListeners = Pick<PathProbeOptions, 'own' | 'onOther' | 'onChange' | 'sizes'>
 
 function probeOf(
   { clock, random }: RunningLinkOptions,
