@@ -15,6 +15,7 @@ import { knownClouds } from './clouds/known-clouds.ts'
 import { localCloud } from './clouds/local.ts'
 import { openstackCloud } from './clouds/openstack/cloud.ts'
 import { parseConfiguration } from './configuration.ts'
+import { relayPort, relayTargetPort } from './shoot/tunnel-ports.ts'
 import { addOnValues } from './tasks/add-ons.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
 import { frontDoorService } from './tasks/front-door.ts'
@@ -298,7 +299,8 @@ describe('http-connect', () => {
 
   it.each([true, false])('has each port of the front door lead to one pod: %s', async (enabled) => {
     const manifests = await manifestsFor(enabled)
-    const { selector = {}, ports = [] } = frontDoorService(blueprint.technicalId, enabled).spec ?? {}
+    const { selector = {}, ports = [] } =
+      frontDoorService(blueprint.technicalId, blueprint.tunnelReplicas, enabled).spec ?? {}
     const pods = manifests.flatMap(({ spec }) => (spec?.template === undefined ? [] : [spec.template]))
     const behind = pods.filter(({ metadata }) =>
       Object.entries(selector).every(([key, value]) => metadata?.labels?.[key] === value),
@@ -306,7 +308,9 @@ describe('http-connect', () => {
     const found = behind.flatMap(({ spec }) => (spec?.containers ?? []).flatMap((container) => container.ports ?? []))
     for (const { targetPort, port, protocol } of ports) {
       const meant = found.filter((one) => [one.name, one.containerPort].includes(targetPort))
-      expect(meant.map((one) => [one.containerPort, one.protocol ?? 'TCP'])).toEqual([[port, protocol]])
+      // What comes in inside TLS has port 443 outside, which nobody may open without privileges.
+      const inside = port === relayPort ? relayTargetPort : port
+      expect(meant.map((one) => [one.containerPort, one.protocol ?? 'TCP'])).toEqual([[inside, protocol]])
     }
   })
 

@@ -108,7 +108,13 @@ const metrics = [
   'prometheus -> machine-controller-manager TCP/10258',
 ]
 const api = [...controllers, ...strangers.map(({ name }) => name)].map((from) => `${from} -> kube-apiserver TCP/6443`)
-const tunnel = (end: string) => strangers.map(({ name }) => `${name} -> ${end} UDP/51820`)
+// Those that may call clouds anywhere reach what is public of the tunnel as well.
+const tunnel = (end: string) => [
+  ...strangers.flatMap(({ name }) => ['UDP/51820', 'UDP/51821'].map((port) => `${name} -> ${end} ${port}`)),
+  ...[...strangers.map(({ name }) => name), 'cloud-controller-manager', 'machine-controller-manager'].map(
+    (from) => `${from} -> ${end} TCP/8443`,
+  ),
+]
 
 describe('the policies of a control namespace', () => {
   it('let in what each port is for, and nothing else', async () => {

@@ -24,3 +24,8 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
+
+{{/* Name of a replica of vpn-shoot: vpn-shoot, vpn-shoot-1. Each is a Deployment of its own, since each has keys and addresses of its own. */}}
+{{- define "vpn-shoot.name" -}}
+vpn-shoot{{ if gt (int .) 0 }}-{{ . }}{{ end }}
+{{- end }}

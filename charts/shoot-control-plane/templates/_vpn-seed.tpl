@@ -7,7 +7,10 @@ because the front door must be open before that can dial in.
   image: {{ include "image" (dict "root" . "name" "vpn-seed") }}
   args: [--config, /etc/vpn-seed/config.json]
   ports:
-    - { name: tunnel, containerPort: {{ .Values.frontDoor.tunnelPort }}, protocol: UDP }
+    {{- range .Values.frontDoor.tunnelPorts }}
+    - { name: tunnel-{{ . }}, containerPort: {{ . }}, protocol: UDP }
+    {{- end }}
+    - { name: relay, containerPort: {{ .Values.frontDoor.relayPort }} }
     - { name: vpn-health, containerPort: 9110 }
   readinessProbe:
     httpGet: { path: /readyz, port: vpn-health }

@@ -120,25 +120,57 @@ describe('keys', () => {
   })
 
   it('configures both ends of the tunnel for each other', () => {
-    const read = (name: string) => {
-      const file = seedParser.parse(JSON.parse(made.get(name)?.['config.json'] ?? ''))
+    const read = (secret: string, config: string) => {
+      const data = made.get(secret) ?? {}
+      const file = seedParser.parse(JSON.parse(data[config] ?? ''))
       const [link] = file.links
       if (link === undefined) throw new RangeError('a tunnel has a link')
-      return { file, link, key: publicKeyOf(parsePrivateKey(made.get(name)?.['private.key'] ?? '')) }
+      const content = (path = '') => data[path.slice(path.lastIndexOf('/') + 1)] ?? ''
+      return { file, link, content, key: publicKeyOf(parsePrivateKey(content(link.privateKeyFile))) }
     }
-    const [seed, shoot] = [read('vpn-seed'), read('vpn-shoot')]
+    const [seed, shoot] = [read('vpn-seed', 'config.json'), read('vpn-shoot', 'config-0.json')]
     for (const [one, other] of [
       [seed, shoot],
       [shoot, seed],
     ] as const) {
+      expect(one.file.links).toHaveLength(1)
       expect(one.link.peer.publicKey).toBe(other.key)
       expect(one.link.peer.addresses).toEqual(other.link.addresses)
       expect(one.link.peer.tunnelAddresses).toEqual(other.file.tunnelAddresses)
+      const preshared = one.content(one.link.peer.presharedKeyFile)
+      expect(preshared).toMatch(/=$/)
+      expect(preshared).toBe(other.content(other.link.peer.presharedKeyFile))
     }
-    expect(made.get('vpn-seed')?.['preshared.key']).toBe(made.get('vpn-shoot')?.['preshared.key'])
     expect(shoot.link.peer.endpoint).toBe('198.18.0.10:51820')
     expect(seed.link.listenPort).toBe(51820)
     expect(seed.file.networks).toEqual(shoot.file.networks)
+    const { fallback } = shoot.link.peer
+    expect(fallback?.endpoint).toBe('198.18.0.10:443')
+    const certificate = new X509Certificate(seed.content(seed.file.relay?.certificateFile))
+    expect(certificate.checkHost(fallback?.serverName ?? '')).toBe(fallback?.serverName)
+    for (const [one, other, file] of [
+      [seed, shoot, fallback?.certificateFile],
+      [shoot, seed, seed.file.relay?.certificateFile],
+    ] as const) {
+      const authority = new X509Certificate(one.content('relay-ca.crt'))
+      expect(new X509Certificate(other.content(file)).verify(authority.publicKey)).toBe(true)
+    }
+  })
+
+  it('joins each of two ends in the shoot with the seed', async () => {
+    const other = createShootWorld()
+    await ensureSecrets(other.services, { ...other.services.blueprint, tunnelReplicas: 2 }, frontDoor)
+    const secret = async (name: string) => (await read(other.garden)).get(name) ?? {}
+    const parse = (text: string | undefined) => seedParser.parse(JSON.parse(text ?? ''))
+    const seed = parse((await secret('vpn-seed'))['config.json'])
+    const shoots = ['config-0.json', 'config-1.json'].map(async (name) => parse((await secret('vpn-shoot'))[name]))
+    const files = await Promise.all(shoots)
+    expect(seed.links.map(({ listenPort }) => listenPort)).toEqual([51820, 51822])
+    expect(files.map((file) => file.links.map(({ peer }) => peer.endpoint))).toEqual([
+      ['198.18.0.10:51820'],
+      ['198.18.0.10:51822'],
+    ])
+    expect(new Set(files.flatMap((file) => file.tunnelAddresses)).size).toBe(2)
   })
 })
 
@@ -201,12 +233,32 @@ describe('a repeat', () => {
     const { ensure, garden, before, clock } = await fresh()
     await clock.advance(500 * 24 * 3600 * 1000)
     await ensure()
-    expect(await read(garden)).toEqual(before)
+    expect(changed(before, await read(garden))).toEqual(['vpn-keys', 'vpn-seed', 'vpn-shoot'])
     await clock.advance(200 * 24 * 3600 * 1000)
     await ensure()
     const renewed = changed(before, await read(garden))
     expect(renewed).toContain('kube-apiserver-server')
     expect(renewed.filter((name) => name.startsWith('ca'))).toEqual([])
+  })
+
+  it('changes the tunnel’s keys in time, by links beside the old ones, and replaces no pod for that', async () => {
+    const { ensure, garden, first, clock } = await fresh()
+    const links = async (secret: string, config: string) => {
+      const { links } = seedParser.parse(JSON.parse((await read(garden)).get(secret)?.[config] ?? ''))
+      return links.map((link) => link.interface)
+    }
+    const both = async () => [await links('vpn-seed', 'config.json'), await links('vpn-shoot', 'config-0.json')]
+    expect(await both()).toEqual([['vpn0-0'], ['vpn0-0']])
+    await clock.advance(90 * 24 * 3600 * 1000)
+    const second = await ensure()
+    expect(await both()).toEqual([
+      ['vpn0-0', 'vpn0-1'],
+      ['vpn0-0', 'vpn0-1'],
+    ])
+    await clock.advance(30 * 60 * 1000)
+    const third = await ensure()
+    expect(await both()).toEqual([['vpn0-1'], ['vpn0-1']])
+    expect([second.checksum, third.checksum]).toEqual([first.checksum, first.checksum])
   })
 
   it('replaces what somebody has spoilt', async () => {

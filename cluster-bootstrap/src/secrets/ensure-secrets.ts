@@ -1,18 +1,15 @@
 import { X509Certificate } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { type CertificateMaker, expiresAt, type KeyPair } from '@trellis/certificates/authority'
 import type { Clock } from '@trellis/foundation/clock'
 import type { Random } from '@trellis/foundation/random'
 import type { Client } from '@trellis/kubernetes/client'
 import { kubeconfigText } from '../kubeconfig-text.ts'
 import type { Blueprint } from '../shoot/blueprint.ts'
-import {
-  makeBootstrapTokenKey,
-  makeServiceAccountKey,
-  makeTunnelKeys,
-  tunnelSeedSecret,
-  tunnelShootSecret,
-} from './keys.ts'
+import { makeBootstrapTokenKey, makeServiceAccountKey } from './keys.ts'
 import { digestOf, openSecretStore, type SecretData, type SecretStore } from './secret-store.ts'
+import { type TunnelFilesInputs, tunnelSeedSecret, tunnelShootSecret } from './tunnel-files.ts'
+import { generationsIn, makeTunnelKeys, planGenerations } from './tunnel-generations.ts'
 import { type AuthorityName, wantedAuthorities, wantedCertificates, wantedKubeconfigs } from './wanted.ts'
 
 /** What making secrets needs. */
@@ -48,14 +45,17 @@ export async function ensureSecrets(
   const store = await openSecretStore(ports.seed, blueprint.technicalId)
   const authorities = await ensureAuthorities(ports, store, blueprint)
   const authority = (name: AuthorityName) => keyPairOf(authorities.get(name) ?? {}, 'ca')
+  const issued = new Map<string, SecretData>()
   for (const wanted of wantedCertificates(blueprint, frontDoor, ports.httpConnect)) {
     const issuer = authority(wanted.authority)
-    await store.ensure({
+    const data = await store.ensure({
       name: wanted.secret,
+      followed: wanted.followed,
       purpose: { request: wanted.request, issuer: issuer.certificate },
       usable: (data) => isUsableCertificate(ports.clock, keyPairOf(data, 'tls')),
       make: async () => secretOf(await ports.certificates.issue(issuer, wanted.request), 'tls'),
     })
+    issued.set(wanted.secret, data)
   }
   for (const wanted of wantedKubeconfigs(frontDoor)) {
     const issuer = authority('ca-client')
@@ -72,7 +72,13 @@ export async function ensureSecrets(
       },
     })
   }
-  await ensureKeys(ports, store, blueprint, frontDoor)
+  await ensureKeys(ports, store)
+  await ensureTunnel(ports, store, {
+    ...{ blueprint, frontDoor },
+    authority: authority('ca-vpn').certificate,
+    serverCertificate: issued.get('vpn-relay-server') ?? {},
+    clientCertificate: issued.get('vpn-relay-client') ?? {},
+  })
   return { checksum: store.checksum(), certificateAuthority: authority('ca').certificate }
 }
 
@@ -94,19 +100,32 @@ async function ensureAuthorities(
   return made
 }
 
-async function ensureKeys(
-  { random }: SecretsPorts,
-  store: SecretStore,
-  blueprint: Blueprint,
-  frontDoor: string,
-): Promise<void> {
+async function ensureKeys({ random }: SecretsPorts, store: SecretStore): Promise<void> {
   await store.ensure({ name: 'service-account-key', purpose: 'ES256', make: makeServiceAccountKey })
   await store.ensure({ name: 'bootstrap-token-key', purpose: 1, make: () => makeBootstrapTokenKey(random) })
-  const keys = await store.ensure({ name: 'vpn-keys', purpose: 1, make: () => makeTunnelKeys(random) })
-  const seed = tunnelSeedSecret(blueprint, keys)
-  const shoot = tunnelShootSecret(blueprint, keys, frontDoor)
-  await store.ensure({ name: 'vpn-seed', purpose: digestOf(seed), make: () => seed })
-  await store.ensure({ name: 'vpn-shoot', purpose: digestOf(shoot), make: () => shoot })
+}
+
+/** Keys of the tunnel, which change in time, and what both ends read. They follow changes, so no pod is replaced for one. */
+async function ensureTunnel(
+  { clock, random }: SecretsPorts,
+  store: SecretStore,
+  inputs: Omit<TunnelFilesInputs, 'keys' | 'generations'>,
+): Promise<void> {
+  const followed = true
+  let present: SecretData = {}
+  const planned = () => planGenerations(generationsIn(present), clock.now())
+  const keys = await store.ensure({
+    ...{ name: 'vpn-keys', purpose: 2, followed },
+    usable: (data) => {
+      present = data
+      return isDeepStrictEqual(planned(), generationsIn(data))
+    },
+    make: () => makeTunnelKeys(random, planned(), present),
+  })
+  const files = { ...inputs, keys, generations: generationsIn(keys) }
+  const [seed, shoot] = [tunnelSeedSecret(files), tunnelShootSecret(files)]
+  await store.ensure({ name: 'vpn-seed', purpose: digestOf(seed), followed, make: () => seed })
+  await store.ensure({ name: 'vpn-shoot', purpose: digestOf(shoot), followed, make: () => shoot })
 }
 
 function keyPairOf(data: SecretData, prefix: 'ca' | 'tls'): KeyPair {

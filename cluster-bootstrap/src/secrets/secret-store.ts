@@ -10,6 +10,8 @@ export interface WantedSecret {
   readonly name: string
   /** What the contents were made for: contents made for the same are kept. */
   readonly purpose: unknown
+  /** Whether its readers see changes by themselves, so that no pod has to be replaced; no unless told. */
+  readonly followed?: boolean | undefined
   /** Whether contents that were made for the same purpose may stay; true unless told. */
   readonly usable?: (data: SecretData) => boolean
   readonly make: () => Promise<SecretData> | SecretData
@@ -18,7 +20,7 @@ export interface WantedSecret {
 /** The Secrets of one control namespace: what is there and fits is kept, what is missing or no longer fits is made. */
 export interface SecretStore {
   ensure(wanted: WantedSecret): Promise<SecretData>
-  /** Changes whenever the contents of any Secret of this store change. */
+  /** Changes whenever the contents of a Secret of this store change whose readers do not see that by themselves. */
   checksum(): string
 }
 
@@ -38,7 +40,7 @@ export async function openSecretStore(client: Client, namespace: string): Promis
       const found = present.get(wanted.name)
       const kept = found === undefined ? undefined : keepable(found, purpose, wanted)
       const data = kept ?? (await write(client, namespace, wanted, purpose, found))
-      digests.set(wanted.name, digestOf(data))
+      if (wanted.followed !== true) digests.set(wanted.name, digestOf(data))
       return data
     },
     checksum: () => digestOf([...digests.entries()].sort(([a], [b]) => (a < b ? -1 : 1))),

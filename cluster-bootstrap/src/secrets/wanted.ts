@@ -1,5 +1,5 @@
 import type { CertificateRequest } from '@trellis/certificates/authority'
-import { apiServerPort, type Blueprint, clusterDomain, frontDoorUrl } from '../shoot/blueprint.ts'
+import { apiServerPort, type Blueprint, clusterDomain, frontDoorUrl, relayServerName } from '../shoot/blueprint.ts'
 
 /** Names of the authorities, each for one use. Their Secrets have the same names, keys `ca.crt` and `ca.key`. */
 export const authorityNames = [
@@ -9,6 +9,7 @@ export const authorityNames = [
   'ca-front-proxy',
   'ca-kubelet',
   'ca-metrics-server',
+  'ca-vpn',
   'ca-http-connect',
 ] as const
 
@@ -25,6 +26,8 @@ export interface WantedCertificate {
   readonly secret: string
   readonly authority: AuthorityName
   readonly request: CertificateRequest
+  /** Whether its readers see changes by themselves, so that no pod has to be replaced. */
+  readonly followed?: boolean
 }
 
 /** A kubeconfig in a Secret of its own, key `kubeconfig`, with a client certificate of `ca-client`. */
@@ -55,6 +58,7 @@ export function wantedCertificates(
 ): readonly WantedCertificate[] {
   const { technicalId } = blueprint
   return [
+    ...tunnelCertificates(technicalId),
     ...(httpConnect ? httpConnectCertificates(technicalId) : []),
     {
       secret: 'kube-apiserver-server',
@@ -109,6 +113,24 @@ export function wantedCertificates(
         validityDays,
       },
     },
+  ]
+}
+
+/** The two ends of the tunnel, for where it goes inside TLS. */
+function tunnelCertificates(technicalId: string): readonly WantedCertificate[] {
+  const common = { authority: 'ca-vpn', followed: true } as const
+  return [
+    {
+      ...common,
+      secret: 'vpn-relay-server',
+      request: {
+        commonName: 'vpn-seed',
+        dnsNames: [relayServerName(technicalId)],
+        usages: ['server'],
+        validityDays,
+      },
+    },
+    { ...common, secret: 'vpn-relay-client', request: { commonName: 'vpn-shoot', usages: ['client'], validityDays } },
   ]
 }
 

@@ -9,8 +9,8 @@ import { type ZoneBlueprint, zonesOf } from './zones.ts'
 
 /** Port of every front door's API. */
 export const apiServerPort = 6443
-/** Port of every front door's tunnel. */
-export const tunnelPort = 51820
+/** With the value `true`: the tunnel has two ends in the shoot, which stand in for each other. The name is the reference's. */
+const highAvailabilityAnnotation = 'alpha.control-plane.shoot.gardener.cloud/high-availability-vpn'
 /** Domain of the DNS in every shoot. */
 export const clusterDomain = 'cluster.local'
 
@@ -52,6 +52,8 @@ export interface Blueprint extends ShootIdentity {
   readonly region: string
   readonly networks: NetworksBlueprint
   readonly pools: readonly PoolBlueprint[]
+  /** How many replicas of the tunnel's end run in the shoot. */
+  readonly tunnelReplicas: number
   /** `spec.providerConfig` of the cloud profile: the cloud's own part. */
   readonly providerConfig: unknown
 }
@@ -85,6 +87,7 @@ export function makeBlueprint(inputs: BlueprintInputs): Blueprint {
     region: shoot.spec.region,
     networks: networksOf(defaulted),
     pools: workers.map((worker, index) => poolOf(worker, index, inputs)),
+    tunnelReplicas: shoot.metadata.annotations?.[highAvailabilityAnnotation] === 'true' ? 2 : 1,
     providerConfig: cloudProfile.spec.providerConfig,
   }
 }
@@ -142,4 +145,9 @@ function poolOf(
 /** URL of an API server behind a front door. */
 export function frontDoorUrl(address: string): string {
   return `https://${address}:${apiServerPort}`
+}
+
+/** Name by which the tunnel's end of a shoot is meant where it comes in inside TLS. */
+export function relayServerName(technicalId: string): string {
+  return `vpn.${technicalId}.trellis.internal`
 }

@@ -1,7 +1,7 @@
 import { parseCidr } from '@trellis/api/cidr'
 import { type FieldError, fieldError } from '@trellis/api/validation/field-error'
 import { type Flow, unreadOutputs } from '@trellis/flow/define-flow'
-import { tunnelAddresses } from '../secrets/keys.ts'
+import { tunnelAddresses } from '../secrets/tunnel-files.ts'
 import type { ShootServices } from '../tasks/services.ts'
 import type { Blueprint } from './blueprint.ts'
 
@@ -45,7 +45,7 @@ function imageErrors(images: Plan['images']): FieldError[] {
 function tunnelErrors({ networks }: Blueprint): FieldError[] {
   return (['nodes', 'pods', 'services'] as const).flatMap((kind) => {
     const range = parseCidr(networks[kind])
-    const taken = Object.values(tunnelAddresses).find((address) => {
+    const taken = tunnelAddresses.find((address) => {
       const own = parseCidr(`${address}/32`)
       return range !== undefined && own !== undefined && range.first <= own.first && own.last <= range.last
     })

@@ -81,7 +81,7 @@ describe('a run', () => {
     await run(world)
     expect(world.installed.get('control-plane')?.values).toMatchObject({
       technicalId: 'shoot--local--first',
-      frontDoor: { address: '198.18.0.10', port: 6443, tunnelPort: 51820 },
+      frontDoor: { address: '198.18.0.10', port: 6443, tunnelPorts: [51820, 51821], relayPort: 8443 },
       networks: { pods: '100.96.0.0/16', services: '100.64.0.0/16', nodeCidrMaskSize: 24 },
     })
     const text = JSON.stringify([...world.installed.values()])

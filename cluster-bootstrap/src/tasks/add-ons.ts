@@ -3,7 +3,8 @@ import { type DaemonSet, type Deployment, daemonSets, deployments } from '@trell
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
 import type { Task } from '@trellis/flow/task'
 import { decodeSecret, encodeSecret } from '../secrets/secret-store.ts'
-import { apiServerPort, type Blueprint, clusterDomain, tunnelPort } from '../shoot/blueprint.ts'
+import { apiServerPort, type Blueprint, clusterDomain } from '../shoot/blueprint.ts'
+import { relayPort, tunnelPorts } from '../shoot/tunnel-ports.ts'
 import { isDaemonSetAvailable, isDeploymentAvailable } from '../shoot/workloads.ts'
 import { waitFor } from '../wait.ts'
 import { frontDoorAddress } from './front-door.ts'
@@ -28,7 +29,13 @@ export function addOnValues(
   const { kubeProxy } = shoot.spec.kubernetes
   return {
     images: pickImages(images, 'kube-proxy', 'coredns', 'vpn-shoot', 'metrics-server'),
-    apiServer: { host: state.frontDoor, port: apiServerPort, tunnelPort },
+    apiServer: {
+      host: state.frontDoor,
+      port: apiServerPort,
+      tunnelPorts: tunnelPorts(blueprint.tunnelReplicas),
+      relayPort,
+    },
+    vpnShoot: { replicas: blueprint.tunnelReplicas },
     networks: {
       nodes: networks.nodes,
       pods: networks.pods,

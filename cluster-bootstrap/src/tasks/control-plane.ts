@@ -1,6 +1,7 @@
 import type { Task } from '@trellis/flow/task'
 import type { ShootCloud } from '../clouds/cloud.ts'
-import { apiServerPort, type Blueprint, tunnelPort } from '../shoot/blueprint.ts'
+import { apiServerPort, type Blueprint } from '../shoot/blueprint.ts'
+import { relayTargetPort, tunnelPorts } from '../shoot/tunnel-ports.ts'
 import { credentialsVersion } from './cloud-credentials.ts'
 import { frontDoorAddress } from './front-door.ts'
 import { secretsSummary } from './secrets.ts'
@@ -39,7 +40,12 @@ export function controlPlaneValues(
       'vpn-seed',
     ),
     technicalId,
-    frontDoor: { address: state.frontDoor, port: apiServerPort, tunnelPort },
+    frontDoor: {
+      address: state.frontDoor,
+      port: apiServerPort,
+      tunnelPorts: tunnelPorts(blueprint.tunnelReplicas),
+      relayPort: relayTargetPort,
+    },
     networks: {
       nodes: networks.nodes,
       pods: networks.pods,

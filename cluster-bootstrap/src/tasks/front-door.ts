@@ -3,7 +3,8 @@ import { defineOutput } from '@trellis/flow/output'
 import type { Task } from '@trellis/flow/task'
 import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
-import { apiServerPort, tunnelPort } from '../shoot/blueprint.ts'
+import { apiServerPort } from '../shoot/blueprint.ts'
+import { relayPort, relayTargetPort, tunnelPorts } from '../shoot/tunnel-ports.ts'
 import { waitForObject } from '../wait.ts'
 import { patiently, type ShootServices, waitLimitMilliseconds } from './services.ts'
 
@@ -21,7 +22,7 @@ const frontDoorLabel = { 'trellis.internal/front-door': 'true' } as const
 /**
  * The Service through which everything reaches the shoot's control plane. With http-connect the tunnel ends in another pod than the API server; then each port leads to the pod that has one of that name.
  */
-export function frontDoorService(technicalId: string, httpConnect = false): Service {
+export function frontDoorService(technicalId: string, tunnelReplicas: number, httpConnect = false): Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -31,7 +32,11 @@ export function frontDoorService(technicalId: string, httpConnect = false): Serv
       selector: httpConnect ? frontDoorLabel : { app: frontDoorName },
       ports: [
         { name: 'api', protocol: 'TCP', port: apiServerPort, targetPort: httpConnect ? 'https' : apiServerPort },
-        { name: 'tunnel', protocol: 'UDP', port: tunnelPort, targetPort: httpConnect ? 'tunnel' : tunnelPort },
+        ...tunnelPorts(tunnelReplicas).map((port) => {
+          const name = `tunnel-${port}`
+          return { name, protocol: 'UDP' as const, port, targetPort: httpConnect ? name : port }
+        }),
+        { name: 'relay', protocol: 'TCP', port: relayPort, targetPort: httpConnect ? 'relay' : relayTargetPort },
       ],
     },
   }
@@ -45,7 +50,7 @@ export const frontDoor: Task<ShootServices> = {
   retry: patiently,
   timeoutMilliseconds: waitLimitMilliseconds,
   run: async ({ services: { seed, blueprint, httpConnect }, signal, note }) => {
-    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, httpConnect))
+    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, blueprint.tunnelReplicas, httpConnect))
     return waitForObject<Service, string>({
       client: seed,
       resource: serviceResource,
