@@ -92,6 +92,8 @@ describe('destinations of Services', () => {
       slice('api', [endpoint('api.example')], { addressType: 'FQDN' }),
       slice('api', [endpoint('10.1.0.2')], { ports: [{ name: 'metrics', port: 1 }] }),
       slice('other', [endpoint('10.1.0.2')]),
+      // What a Service without pods has: null where the type says a list.
+      JSON.parse(JSON.stringify({ ...slice('api', []), endpoints: null, ports: null })) as EndpointSlice,
     ]
     expect(destinationsOfServices([service('api', keys)], slices)).toEqual([
       { ok: true, destinations: { tunnels: [], servers: [] } },

@@ -54,11 +54,15 @@ function destinationsOf(service: Service, slices: readonly EndpointSlice[]): Des
  * all the same where no other one is.
  */
 function targetsOf(slices: readonly EndpointSlice[], portName: string): readonly Target[] {
-  const found = slices.flatMap(({ addressType, endpoints, ports = [] }) => {
-    const port = ports.find(({ name }) => name === portName)?.port
+  const found = slices.flatMap(({ addressType, endpoints, ports }) => {
+    // A Service without pods has a slice whose lists are null.
+    const port = ports?.find(({ name }) => name === portName)?.port
     if (port === undefined || addressType === 'FQDN') return []
-    return endpoints.flatMap(({ addresses, conditions = {} }) =>
-      addresses.map((address) => ({ rank: rankOf(conditions), target: { address: parseIpAddress(address), port } })),
+    return (endpoints ?? []).flatMap(({ addresses, conditions }) =>
+      addresses.map((address) => ({
+        rank: rankOf(conditions ?? {}),
+        target: { address: parseIpAddress(address), port },
+      })),
     )
   })
   const best = Math.min(...found.map(({ rank }) => rank))

@@ -8,7 +8,7 @@ export interface Sessions {
 const sessionMilliseconds = 180_000
 
 /**
- * Remembers sessions for at least three minutes and less than six, at most `limit` of them twice over. Indices are drawn by the destinations from four thousand million; where two draw
+ * Remembers sessions for at least three minutes and less than nine, at most `limit` of them twice over. Indices are drawn by the destinations from four thousand million; where two draw
  * the same, the later one counts, and the other's clients begin a new handshake after they moved.
  */
 export function createSessions(limit: number): Sessions {
