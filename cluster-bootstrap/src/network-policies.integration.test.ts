@@ -145,6 +145,18 @@ describe('the policies of a control namespace', () => {
     )
   })
 
+  it.each([false, true])(
+    'leave no port of the charts that nobody may reach (http-connect: %s)',
+    async (httpConnect) => {
+      const manifests = await controlPlane(httpConnect)
+      const openings = openingsOf(manifests, namespace)
+      const reached = reachable(policiesOf(manifests), openings).map((line) => line.replace(/.* -> /, ''))
+      const open = openings.map(({ to, protocol, port }) => `${to.name} ${protocol}/${port}`)
+      expect(open.length).toBeGreaterThan(8)
+      expect(open.filter((one) => !reached.includes(one))).toEqual([])
+    },
+  )
+
   it('let out to DNS, to clouds who needs them, and the API server to webhooks in public', async () => {
     const manifests = await controlPlane(true)
     const cloud = [

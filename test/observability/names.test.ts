@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { createFrontDoorMetrics } from '@trellis/front-door/metrics'
+import { createConnectionResults } from '@trellis/front-door/tls/counts'
+import { createUdpCounts } from '@trellis/front-door/udp/counts'
 import { httpConnectMetricNames } from '@trellis/vpn-seed/http-connect/metrics'
 import { tunnelMetricNames } from 'node-wireguard/tunnel/metrics'
 import { describe, expect, it } from 'vitest'
@@ -7,17 +10,28 @@ import { repository } from '../architecture/sources.ts'
 
 const read = (name: string) => readFileSync(join(repository, 'charts/cluster-bootstrap/files', name), 'utf8')
 
-/** What the transport of a link will be shown by; here already, so that nobody has to think of dashboards then. */
-const announced = ['trellis_vpn_link_transport']
+/** A front door that is open on both sides shows all that it has. */
+const frontDoor = createFrontDoorMetrics(() => ({
+  udp: createUdpCounts(),
+  flows: { kernel: 0, userspace: 0 },
+  tls: { open: 0, results: createConnectionResults(), bytes: { toServer: 0, toClient: 0 } },
+  destinations: { tunnels: 0, servers: 0, refused: 0 },
+}))
+const ofFrontDoor = frontDoor
+  .getMetricsAsArray()
+  .map(({ name }) => name)
+  .filter((name) => name.startsWith('trellis_'))
 
 const known = new Set([
   ...tunnelMetricNames.map((name) => `trellis_vpn_${name}`),
   ...Object.values(httpConnectMetricNames),
-  ...announced,
+  ...ofFrontDoor,
 ])
 
 describe.each(['vpn-rules.yaml', 'vpn-dashboard.json'])('%s', (name) => {
-  const used = [...new Set(read(name).match(/\btrellis_vpn_\w+/g))].map((one) => one.replace(/_bucket$/, ''))
+  const used = [...new Set(read(name).match(/\btrellis_(vpn|front_door)_\w+/g))].map((one) =>
+    one.replace(/_bucket$/, ''),
+  )
 
   it('asks for metrics that there are', () => {
     expect(used.length).toBeGreaterThan(10)
@@ -26,7 +40,7 @@ describe.each(['vpn-rules.yaml', 'vpn-dashboard.json'])('%s', (name) => {
 })
 
 describe('the dashboard', () => {
-  const used = new Set(read('vpn-dashboard.json').match(/\btrellis_vpn_\w+/g))
+  const used = new Set(read('vpn-dashboard.json').match(/\btrellis_(vpn|front_door)_\w+/g))
 
   it('shows whatever the tunnel and http-connect tell', () => {
     // Told by the others, or of use only to alerts and to people who ask for the state of a link.

@@ -37,6 +37,7 @@ async function run(args: readonly string[], content?: object): Promise<string> {
 // One sample in 15 s for 25 minutes. Trouble begins after ten.
 const end = `{namespace="shoot--local--first",pod="kube-apiserver-0"}`
 const link = `{namespace="shoot--local--first",pod="kube-apiserver-0",link="wg-0",peer="vpn-shoot-0"}`
+const door = `{namespace="trellis-system",pod="front-door-0"}`
 const of = (labels: string, more: string) => labels.replace('}', `,${more}}`)
 const healthy: Readonly<Record<string, string>> = {
   [`trellis_vpn_tunnel_up${end}`]: '1x100',
@@ -53,6 +54,11 @@ const healthy: Readonly<Record<string, string>> = {
   [`trellis_vpn_connect_failed_total${of(end, 'reason="timeout"')}`]: '0x100',
   [`trellis_vpn_connect_certificate_expiry_timestamp_seconds${end}`]: '7776000x100',
   [`trellis_vpn_connect_certificate_reloads_total${of(end, 'result="refused"')}`]: '0x100',
+  [`trellis_front_door_dropped_packets_total${of(door, 'reason="network-limit"')}`]: '0x100',
+  [`trellis_front_door_dropped_packets_total${of(door, 'reason="unknown-key"')}`]: '0+900x100',
+  [`trellis_front_door_destinations${of(door, 'sort="tunnels"')}`]: '200x100',
+  [`trellis_front_door_destinations${of(door, 'sort="refused"')}`]: '0x100',
+  [`trellis_front_door_connections_total${of(door, 'result="unreachable"')}`]: '0x100',
 }
 
 /** Alert, series, its values from the beginning, and when it must have fired. */
@@ -77,6 +83,19 @@ const troubles: readonly (readonly [string, string, string, string])[] = [
     'TrellisVpnCertificateRefused',
     `trellis_vpn_connect_certificate_reloads_total${of(end, 'result="refused"')}`,
     '0x40 1x60',
+    '12m',
+  ],
+  [
+    'TrellisFrontDoorLimiting',
+    `trellis_front_door_dropped_packets_total${of(door, 'reason="network-limit"')}`,
+    '0x40 0+60x60',
+    '12m',
+  ],
+  ['TrellisFrontDoorDisputed', `trellis_front_door_destinations${of(door, 'sort="refused"')}`, '0x40 1x60', '12m'],
+  [
+    'TrellisFrontDoorServerUnreachable',
+    `trellis_front_door_connections_total${of(door, 'result="unreachable"')}`,
+    '0x40 0+2x60',
     '12m',
   ],
 ]

@@ -3,7 +3,7 @@ import { createServer } from 'node:https'
 import { text } from 'node:stream/consumers'
 
 /**
- * A program for tests: what an API server calls in a shoot, over HTTPS at each address given: a webhook that denies what is named `forbidden`, an aggregated API, and a kubelet.
+ * A program for tests: what an API server calls in a shoot, over HTTPS at each address given: a webhook that denies what is named `forbidden`, an aggregated API, and a kubelet with a long log.
  * Arguments: certificate file, key file, `address:port`… Prints `ready`.
  */
 const [certificateFile = '', keyFile = '', ...places] = process.argv.slice(2)
@@ -38,18 +38,22 @@ const pages: Readonly<Record<string, object>> = {
   },
 }
 
+const log = Array.from({ length: 100_000 }, (_, line) => `line ${line}\n`).join('')
+
+function answerTo(url: string, body: string): { readonly type: string; readonly text: string } {
+  const page = url.startsWith('/webhook') ? judge(JSON.parse(body) as Review) : pages[url]
+  if (page !== undefined) return { type: 'application/json', text: JSON.stringify(page) }
+  return { type: 'text/plain', text: url === '/log' ? log : `a kubelet was asked for ${url}` }
+}
+
 let listening = 0
 for (const place of places) {
   const [address = '', port = ''] = place.split(':')
-  createServer(identity, async (request, response) => {
-    const body = await text(request)
-    const page =
-      request.url === '/webhook' || request.url?.startsWith('/webhook?')
-        ? judge(JSON.parse(body))
-        : pages[request.url ?? '']
-    response.setHeader('content-type', page === undefined ? 'text/plain' : 'application/json')
-    response.end(page === undefined ? `a kubelet was asked for ${request.url}` : JSON.stringify(page))
-  }).listen(Number(port), address, () => {
+  const server = createServer(identity, async (request, response) => {
+    const answer = answerTo(request.url ?? '', await text(request))
+    response.setHeader('content-type', answer.type).end(answer.text)
+  })
+  server.listen(Number(port), address, () => {
     listening += 1
     if (listening === places.length) process.stdout.write('ready\n')
   })

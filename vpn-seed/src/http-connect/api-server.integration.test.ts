@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { createCertificateMaker } from '@trellis/certificates/authority'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { describe as textOf } from '@trellis/foundation/failure'
+import { createGate } from '@trellis/foundation/gate'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { startTestControlPlane, type TestControlPlane } from '@trellis/kubernetes/testing/control-plane'
 import { freePort } from '@trellis/kubernetes/testing/free-port'
@@ -65,9 +66,9 @@ async function startEndpoint(): Promise<string> {
   const networks = { services: ['10.0.0.0/24'], pods: ['100.96.0.0/24'] }
   const prepared = await prepareEndpoint({ directory, port: 9443, healthPort: 9111, networks })
   seed.start(process.execPath, prepared.args)
-  seed.start('socat', ['-t60', `UNIX-LISTEN:${socket},fork`, 'TCP:127.0.0.1:9443'])
+  seed.start('socat', ['-t2', `UNIX-LISTEN:${socket},fork`, 'TCP:127.0.0.1:9443'])
   const listen = `TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr`
-  stack.use(startProgram(clock, 'socat', ['-t60', listen, `UNIX-CONNECT:${socket}`]))
+  stack.use(startProgram(clock, 'socat', ['-t2', listen, `UNIX-CONNECT:${socket}`]))
   const { authority: ca, caller } = prepared.identities
   const files = { caBundle: 'egress-ca.crt', clientCert: 'egress.crt', clientKey: 'egress.key' }
   for (const [file, text] of [
@@ -189,6 +190,28 @@ describe('an API server outside the tunnel', () => {
   it('asks kubelets', async () => {
     await addNode('inside', node)
     expect(await send('GET', '/api/v1/nodes/inside/proxy/golden')).toBe('a kubelet was asked for /golden')
+  })
+
+  it('asks them a thousand times at once, and webhooks too', async () => {
+    const gate = createGate(100)
+    const storm = <Value>(ask: (index: number) => Promise<Value>) =>
+      Promise.all(Array.from({ length: 1000 }, (_, index) => gate(() => ask(index))))
+    const kinds = await storm(async (index) => {
+      const metadata = { name: `storm-${index}` }
+      const path = '/api/v1/namespaces/default/configmaps?dryRun=All'
+      return JSON.parse(await send('POST', path, { apiVersion: 'v1', kind: 'ConfigMap', metadata })).kind
+    })
+    expect(new Set(kinds)).toEqual(new Set(['ConfigMap']))
+    const said = await storm((index) => send('GET', `/api/v1/nodes/inside/proxy/golden-${index}`))
+    expect(said).toEqual(said.map((_, index) => `a kubelet was asked for /golden-${index}`))
+  })
+
+  it('reads 100,000 lines of a log, again and again', async () => {
+    const whole = Array.from({ length: 100_000 }, (_, line) => `line ${line}\n`).join('')
+    for (let count = 0; count < 5; count++) {
+      const log = await send('GET', '/api/v1/nodes/inside/proxy/log')
+      expect(log === whole, `${log.length} of ${whole.length} characters`).toBe(true)
+    }
   })
 
   it('is told why a destination is refused, and shows it', async () => {

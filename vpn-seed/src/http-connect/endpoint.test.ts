@@ -162,11 +162,13 @@ describe('a request that opens nothing', () => {
     expect((await call(endpoint.port, identities, '', { request })).statusLine).toContain(status)
   })
 
-  it('shows nothing of what was asked', async () => {
-    const endpoint = await start()
+  it('shows nothing of what was asked, and logs who asked for what without what proves him', async () => {
+    const lines: object[] = []
+    const endpoint = await start({ log: { ...createSilentLog(), info: (fields) => void lines.push(fields) } })
     const request = 'CONNECT 192.0.2.1:443 HTTP/1.1\r\nProxy-Authorization: Basic c2VjcmV0\r\n\r\n'
     const answer = await call(endpoint.port, identities, '', { request })
     expect(answer.text).not.toMatch(/192\.0\.2\.1|c2VjcmV0/)
+    expect(lines).toEqual([{ destination: '192.0.2.1:443', reason: 'forbidden', caller: 'CN=kube-apiserver' }])
   })
 })
 

@@ -109,6 +109,27 @@ describe('the endpoint as a process', () => {
     await eventually('the end', async () => ((await openNow()) === 0 ? true : undefined))
   })
 
+  it('keeps little of what hundreds do not read, and lets the next through', async () => {
+    const gate = createGate(50)
+    const before = await residentMebibytes()
+    const stalled = await Promise.all(Array.from({ length: 500 }, () => gate(() => call(port, identities, flood))))
+    let last = -1
+    await eventually('the standstill', async () => {
+      const text = await (await fetch(`${health}/metrics`)).text()
+      const [, carried] = /bytes_total\{direction="from_shoot"\} (\S+)/.exec(text) ?? []
+      const stands = Number(carried) === last
+      last = Number(carried)
+      return stands ? true : undefined
+    })
+    const each = (((await residentMebibytes()) - before) * 1024) / stalled.length
+    process.stderr.write(`500 streams that nobody reads: ${Math.round(each)} KiB of memory each\n`)
+    expect(each).toBeLessThan(1024)
+    const { socket } = await call(port, identities, flood)
+    await take(socket, 100_000_000)
+    for (const one of [socket, ...stalled.map((answer) => answer.socket)]) one.destroy()
+    await eventually('the end of all', async () => ((await openNow()) === 0 ? true : undefined))
+  })
+
   it('carries 3,000 streams at once', async () => {
     const gate = createGate(50)
     const before = await residentMebibytes()
