@@ -1,7 +1,10 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createCertificateMaker } from '@trellis/certificates/authority'
 import { createCloudClient } from '@trellis/cloudprovider/local/client'
 import { createSystemClock } from '@trellis/foundation/clock'
-import { createCommandRunner } from '@trellis/foundation/command'
+import { createCommandRunner, runOrThrow } from '@trellis/foundation/command'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Clusters, controlNamespace, createClusters } from './support/clusters.ts'
@@ -97,6 +100,42 @@ describe('pods of the shoot', () => {
       lines.filter((line) => spoken.test(line)).length >= count
     await clusters.follow(['kubectl', 'logs', '--follow', 'talker'], heard(20))
     await clusters.follow(['kubectl', 'attach', 'talker'], heard(3))
+  })
+
+  it('hand out a hundred thousand lines of log, again and again', async () => {
+    const container = { name: 'lines', image, command: ['sh', '-c', 'seq 100000; exec sleep 3600'] }
+    await clusters.apply([agnhostPod('lines', image, [], { containers: [container] })])
+    await clusters.shoot(['wait', 'pod/lines', '--for=condition=Ready', '--timeout=60s'])
+    const whole = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('')
+    await eventually(30, async () => expect(await clusters.shoot(['logs', 'lines', '--tail=1'])).toBe('100000\n'))
+    for (let count = 0; count < 5; count++) expect((await clusters.shoot(['logs', 'lines'])) === whole).toBe(true)
+  })
+
+  it('take 500 MB by copy, and give them back', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'trellis-copy-'))
+    try {
+      const file = join(directory, 'large')
+      // Blocks that differ, so that one too few or too many shows.
+      await runOrThrow(runner, 'sh', ['-c', 'seq -w 62500000 | head -c 500000000 > "$1"', 'sh', file])
+      const startedAt = clock.now()
+      await clusters.shoot(['cp', '--retries=0', file, 'client:/tmp/large'])
+      await clusters.shoot(['cp', '--retries=0', 'client:/tmp/large', `${file}.back`])
+      report({ copiedBytes: 1_000_000_000, seconds: (clock.now() - startedAt) / 1000 })
+      expect((await runner.run('cmp', [file, `${file}.back`])).code).toBe(0)
+      await clusters.shoot(['exec', 'client', '--', 'rm', '/tmp/large'])
+    } finally {
+      await rm(directory, { recursive: true, force: true })
+    }
+  })
+
+  it('answer exec by the tunnel in a time that is told', async () => {
+    const seconds: number[] = []
+    for (let count = 0; count < 10; count++) {
+      const startedAt = performance.now()
+      await clusters.shoot(['exec', 'client', '--', 'true'])
+      seconds.push((performance.now() - startedAt) / 1000)
+    }
+    report({ execSeconds: seconds.sort((a, b) => a - b)[5] })
   })
 
   it('can be forwarded to', async () => {
@@ -267,3 +306,7 @@ describe('deleting the shoot', () => {
     expect(seconds).toBeLessThanOrEqual(60)
   })
 })
+
+function report(figures: object): void {
+  process.stdout.write(`${JSON.stringify(figures)}\n`)
+}

@@ -204,7 +204,22 @@ const mayBindLowPorts = Buffer.from('0100000200040000000000000000000000000000', 
 
 const shellTools = [
   ...['cat', 'chmod', 'cp', 'cut', 'date', 'dd', 'df', 'echo', 'env', 'false', 'head', 'id', 'ln', 'ls', 'mkdir', 'mv'],
-  ...['printenv', 'rm', 'seq', 'sha256sum', 'sleep', 'sort', 'stat', 'tail', 'tee', 'test', 'timeout', 'touch', 'tr'],
+  ...[
+    'printenv',
+    'rm',
+    'seq',
+    'sha256sum',
+    'sleep',
+    'sort',
+    'stat',
+    'tail',
+    'tar',
+    'tee',
+    'test',
+    'timeout',
+    'touch',
+    'tr',
+  ],
   ...[
     'true',
     'tty',
