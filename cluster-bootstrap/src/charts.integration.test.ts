@@ -300,7 +300,7 @@ describe('http-connect', () => {
   it.each([true, false])('has each port of the front door lead to one pod: %s', async (enabled) => {
     const manifests = await manifestsFor(enabled)
     const { selector = {}, ports = [] } =
-      frontDoorService(blueprint.technicalId, blueprint.tunnelReplicas, enabled).spec ?? {}
+      frontDoorService(blueprint.technicalId, blueprint.tunnelReplicas, { httpConnect: enabled }).spec ?? {}
     const pods = manifests.flatMap(({ spec }) => (spec?.template === undefined ? [] : [spec.template]))
     const behind = pods.filter(({ metadata }) =>
       Object.entries(selector).every(([key, value]) => metadata?.labels?.[key] === value),

@@ -77,6 +77,13 @@ export const configurationSchema = Type.Object(
               description: 'Where the DNS of shoots asks for names outside; the resolv.conf of the node unless told.',
             }),
           ),
+          tunnelDoor: Type.Optional(
+            Type.String({
+              pattern: '^[A-Za-z0-9.-]{1,253}$',
+              description:
+                'Name or IPv4 address of the front door of the seed (chart front-door), which the tunnels of all shoots dial; each has a load balancer of its own unless told.',
+            }),
+          ),
           httpConnect: Type.Optional(
             Type.Boolean({
               description:

@@ -128,6 +128,7 @@ async function work(context: ProcessContext, carers: Carers, signal: AbortSignal
       agent: configuration.nodeAgent,
       dnsUpstream: configuration.features?.dnsUpstream,
       httpConnect: configuration.features?.httpConnect ?? false,
+      tunnelDoor: configuration.features?.tunnelDoor,
       connectToShoot: () => connections.connect(blueprint.technicalId),
       beginCare: () => beginCare(shoot),
     }),

@@ -127,6 +127,7 @@ export function createShootWorld(growth: Growth = {}): ShootWorld {
       helm,
       dnsUpstream: undefined,
       httpConnect: false,
+      tunnelDoor: undefined,
       connectToShoot: async () => ({ client: shootApi, kubeconfig: 'kubeconfig of the shoot' }),
       beginCare: async () => {
         cared.count++

@@ -20,6 +20,8 @@ export interface SecretsPorts {
   readonly certificates: CertificateMaker
   /** Whether the certificates of http-connect are wanted too. */
   readonly httpConnect: boolean
+  /** Where the tunnels of all shoots are dialled; undefined when each shoot has a load balancer for its own. */
+  readonly tunnelDoor?: string | undefined
 }
 
 /** What later steps need to know of the secrets. Nothing in it is secret. */
@@ -74,7 +76,7 @@ export async function ensureSecrets(
   }
   await ensureKeys(ports, store)
   await ensureTunnel(ports, store, {
-    ...{ blueprint, frontDoor },
+    ...{ blueprint, frontDoor, tunnelDoor: ports.tunnelDoor },
     authority: authority('ca-vpn').certificate,
     serverCertificate: issued.get('vpn-relay-server') ?? {},
     clientCertificate: issued.get('vpn-relay-client') ?? {},

@@ -1,5 +1,5 @@
 import { type Blueprint, relayServerName } from '../shoot/blueprint.ts'
-import { linkPort, relayPort, relayTargetPort } from '../shoot/tunnel-ports.ts'
+import { linkPort, relayPort, relayTargetPort, tunnelDoorPort } from '../shoot/tunnel-ports.ts'
 import type { SecretData } from './secret-store.ts'
 import { type LinkKeys, linkKeysIn, linkName, mostTunnelReplicas, type TunnelGeneration } from './tunnel-generations.ts'
 
@@ -28,6 +28,8 @@ export interface TunnelFilesInputs {
   readonly generations: readonly TunnelGeneration[]
   /** Address that the shoot dials. */
   readonly frontDoor: string
+  /** What it dials instead for the tunnel: a door of all shoots, with one port for all links. */
+  readonly tunnelDoor?: string | undefined
   /** PEM of the authority of both ends' certificates for TLS, and their certificates. */
   readonly authority: string
   readonly serverCertificate: SecretData
@@ -53,13 +55,13 @@ export function tunnelSeedSecret(inputs: TunnelFilesInputs): SecretData {
 /** Contents of the Secret `vpn-shoot`: the whole directory of the ends in the shoot, which dial the front door, with one configuration for each replica. */
 export function tunnelShootSecret(inputs: TunnelFilesInputs): SecretData {
   const links = linksOf(inputs)
-  const { blueprint, frontDoor } = inputs
+  const { blueprint } = inputs
   const configurations = replicas(blueprint.tunnelReplicas).map((replica): [string, string] => [
     `config-${replica}.json`,
     JSON.stringify({
       ...common(blueprint),
       tunnelAddresses: [shootAddress(replica)],
-      links: links.filter((link) => link.replica === replica).map((link) => dialling(link, blueprint, frontDoor)),
+      links: links.filter((link) => link.replica === replica).map((link) => dialling(link, inputs)),
     }),
   ])
   return {
@@ -107,14 +109,16 @@ function entryOf({ replica, generation, keys }: Link, own: Side) {
   }
 }
 
-function dialling(link: Link, blueprint: Blueprint, frontDoor: string) {
+function dialling(link: Link, { blueprint, frontDoor, tunnelDoor }: TunnelFilesInputs) {
   const entry = entryOf(link, 'shoot')
+  const host = tunnelDoor ?? frontDoor
+  const port = tunnelDoor === undefined ? link.port : tunnelDoorPort
   const fallback = {
-    endpoint: `${frontDoor}:${relayPort}`,
+    endpoint: `${host}:${relayPort}`,
     serverName: relayServerName(blueprint.technicalId),
     ...relayFiles(directories.shoot),
   }
-  return { ...entry, peer: { ...entry.peer, endpoint: `${frontDoor}:${link.port}`, fallback } }
+  return { ...entry, peer: { ...entry.peer, endpoint: `${host}:${port}`, fallback } }
 }
 
 /** Between which a link's ends probe. Generations that are there at once differ. */

@@ -14,6 +14,7 @@ import { nodesReady } from '../tasks/nodes-ready.ts'
 import { secrets } from '../tasks/secrets.ts'
 import type { ShootServices } from '../tasks/services.ts'
 import { tunnel } from '../tasks/tunnel.ts'
+import { tunnelDoor } from '../tasks/tunnel-door.ts'
 
 /**
  * The graph that grows a shoot, and brings one up to its spec. Machines wait for nothing but the address, the secrets and the network, so
@@ -26,6 +27,7 @@ export function makeCreateFlow(): Flow<ShootServices> {
     frontDoor,
     cloudCredentials,
     secrets,
+    tunnelDoor,
     machineController,
     machines,
     controlPlane,

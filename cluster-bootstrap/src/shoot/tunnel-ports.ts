@@ -1,6 +1,9 @@
 /** First UDP port of every front door's tunnel. */
 const firstPort = 51_820
 
+/** UDP port of a front door for all shoots. */
+export const tunnelDoorPort = firstPort
+
 /** TCP port of every front door by which the tunnel comes in where UDP is blocked. */
 export const relayPort = 443
 /** TCP port of the tunnel's end in the seed for that. */

@@ -23,6 +23,7 @@ export function addOnValues(
     readonly checksum: string
     readonly metricsAuthority: string
     readonly dnsUpstream: string | undefined
+    readonly tunnelDoor?: string | undefined
   },
 ): Readonly<Record<string, unknown>> {
   const { networks, shoot } = blueprint
@@ -32,6 +33,7 @@ export function addOnValues(
     apiServer: {
       host: state.frontDoor,
       port: apiServerPort,
+      tunnelHost: state.tunnelDoor ?? state.frontDoor,
       tunnelPorts: tunnelPorts(blueprint.tunnelReplicas),
       relayPort,
     },
@@ -64,6 +66,7 @@ export const addOns: Task<ShootServices> = {
       checksum: read(secretsSummary).checksum,
       metricsAuthority,
       dnsUpstream: services.dnsUpstream,
+      tunnelDoor: services.tunnelDoor,
     }
     await services.helm.install(
       { client, kubeconfig },

@@ -1,4 +1,4 @@
-import { type Service, services as serviceResource } from '@trellis/api/core/service'
+import { type Service, type ServicePort, services as serviceResource } from '@trellis/api/core/service'
 import { defineOutput } from '@trellis/flow/output'
 import type { Task } from '@trellis/flow/task'
 import { createParser } from '@trellis/foundation/schema'
@@ -20,9 +20,14 @@ export const frontDoorName = 'kube-apiserver'
 const frontDoorLabel = { 'trellis.internal/front-door': 'true' } as const
 
 /**
- * The Service through which everything reaches the shoot's control plane. With http-connect the tunnel ends in another pod than the API server; then each port leads to the pod that has one of that name.
+ * The Service through which everything reaches the shoot's control plane; the tunnel too, unless the seed has a front door for the tunnels of all shoots. With http-connect the tunnel ends in another pod than the API server; then each port leads to the pod that has one of that name.
  */
-export function frontDoorService(technicalId: string, tunnelReplicas: number, httpConnect = false): Service {
+export function frontDoorService(
+  technicalId: string,
+  tunnelReplicas: number,
+  { httpConnect = false, tunnelDoor }: Partial<Pick<ShootServices, 'httpConnect' | 'tunnelDoor'>> = {},
+): Service {
+  const tunnel = tunnelDoor === undefined ? tunnelEntries(tunnelReplicas, httpConnect) : []
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -32,14 +37,21 @@ export function frontDoorService(technicalId: string, tunnelReplicas: number, ht
       selector: httpConnect ? frontDoorLabel : { app: frontDoorName },
       ports: [
         { name: 'api', protocol: 'TCP', port: apiServerPort, targetPort: httpConnect ? 'https' : apiServerPort },
-        ...tunnelPorts(tunnelReplicas).map((port) => {
-          const name = `tunnel-${port}`
-          return { name, protocol: 'UDP' as const, port, targetPort: httpConnect ? name : port }
-        }),
-        { name: 'relay', protocol: 'TCP', port: relayPort, targetPort: httpConnect ? 'relay' : relayTargetPort },
+        ...tunnel,
       ],
     },
   }
+}
+
+/** Ports of the tunnel: one for each link, and the one inside TLS. */
+function tunnelEntries(tunnelReplicas: number, httpConnect: boolean): readonly ServicePort[] {
+  return [
+    ...tunnelPorts(tunnelReplicas).map((port) => {
+      const name = `tunnel-${port}`
+      return { name, protocol: 'UDP' as const, port, targetPort: httpConnect ? name : port }
+    }),
+    { name: 'relay', protocol: 'TCP', port: relayPort, targetPort: httpConnect ? 'relay' : relayTargetPort },
+  ]
 }
 
 /** Makes the front door and waits until the cloud has given it an address. */
@@ -49,8 +61,9 @@ export const frontDoor: Task<ShootServices> = {
   produces: frontDoorAddress,
   retry: patiently,
   timeoutMilliseconds: waitLimitMilliseconds,
-  run: async ({ services: { seed, blueprint, httpConnect }, signal, note }) => {
-    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, blueprint.tunnelReplicas, httpConnect))
+  run: async ({ services, signal, note }) => {
+    const { seed, blueprint } = services
+    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, blueprint.tunnelReplicas, services))
     return waitForObject<Service, string>({
       client: seed,
       resource: serviceResource,

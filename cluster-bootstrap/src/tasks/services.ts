@@ -40,6 +40,8 @@ export interface ShootServices {
   readonly dnsUpstream: string | undefined
   /** Whether the tunnel ends in a pod of its own, and the API server comes in by http-connect. */
   readonly httpConnect: boolean
+  /** Where the tunnels of all shoots are dialled; undefined when each shoot has a load balancer for its own. */
+  readonly tunnelDoor: string | undefined
   /** Connects to the shoot through its front door with the kubeconfig in its control namespace; `NotFound` when there is none. */
   connectToShoot(): Promise<ShootConnection>
   /** Starts what looks after a shoot as long as it lives: serving certificates of kubelets, health. Repeats are harmless. */

@@ -1,0 +1,61 @@
+import { secrets } from '@trellis/api/core/configuration'
+import { createSeededRandom } from '@trellis/foundation/random'
+import { publicKeyOf } from 'node-wireguard/key'
+import { describe, expect, it } from 'vitest'
+import { createShootWorld } from '../../testing/shoot-world.ts'
+import { ensureSecrets } from '../secrets/ensure-secrets.ts'
+import { decodeSecret } from '../secrets/secret-store.ts'
+import { makeTunnelKeys } from '../secrets/tunnel-generations.ts'
+import { frontDoorService } from './front-door.ts'
+import { tunnelDoorServices } from './tunnel-door.ts'
+
+const { blueprint } = createShootWorld().services
+const namespace = blueprint.technicalId
+
+describe('what leads a front door of all shoots to a tunnel', () => {
+  const generations = [
+    { number: 6, madeAt: 0 },
+    { number: 7, madeAt: 1 },
+  ]
+  const keys = makeTunnelKeys(createSeededRandom('door'), generations)
+  const services = tunnelDoorServices({ ...blueprint, tunnelReplicas: 2 }, keys, false)
+
+  it('is a Service for each link, with the port and the key that its end waits with', () => {
+    const found = services.map(({ metadata, spec }) => [
+      spec?.ports?.find(({ name }) => name === 'tunnel')?.targetPort,
+      metadata.annotations?.['trellis.internal/tunnel-public-keys'],
+    ])
+    const key = (name: string) => publicKeyOf((keys[name] ?? '') as Parameters<typeof publicKeyOf>[0])
+    expect(found).toEqual([
+      [51820, key('link-0-6.seed')],
+      [51821, key('link-0-7.seed')],
+      [51822, key('link-1-6.seed')],
+      [51823, key('link-1-7.seed')],
+    ])
+    for (const { metadata, spec } of services) {
+      expect(metadata.labels).toMatchObject({ 'trellis.internal/front-door': 'true' })
+      expect(spec).toMatchObject({ type: 'ClusterIP', publishNotReadyAddresses: true })
+      expect(JSON.stringify(metadata)).not.toContain(keys['link-0-6.seed'])
+    }
+  })
+
+  it('names the server for streams inside TLS once', () => {
+    const named = services.filter(({ metadata }) => metadata.annotations?.['trellis.internal/server-names'])
+    expect(named).toHaveLength(1)
+    expect(named[0]?.metadata.annotations?.['trellis.internal/server-names']).toBe(`vpn.${namespace}.trellis.internal`)
+    expect(named[0]?.spec?.ports).toContainEqual({ name: 'tls', protocol: 'TCP', port: 443, targetPort: 8443 })
+  })
+})
+
+describe('a shoot whose tunnel goes by a front door of all shoots', () => {
+  it('dials it by one port, and keeps its own load balancer for the API alone', async () => {
+    const { services, garden } = createShootWorld()
+    await ensureSecrets({ ...services, tunnelDoor: '203.0.113.7' }, blueprint, '198.18.0.10')
+    const data = decodeSecret(await garden.get(secrets, { namespace, name: 'vpn-shoot' }))
+    const file = JSON.parse(data['config-0.json'] ?? '')
+    expect(file.links[0].peer.endpoint).toBe('203.0.113.7:51820')
+    expect(file.links[0].peer.fallback.endpoint).toBe('203.0.113.7:443')
+    const ports = frontDoorService(namespace, 1, { tunnelDoor: '203.0.113.7' }).spec?.ports ?? []
+    expect(ports.map(({ name }) => name)).toEqual(['api'])
+  })
+})
