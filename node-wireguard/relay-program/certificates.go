@@ -80,12 +80,12 @@ type serverIdentity struct {
 	stamp    string
 	lookedAt time.Time
 	current  *tls.Config
-	problem  func(error)
+	report   func(error)
 }
 
 const lookAgainAfter = time.Second
 
-func newServerIdentity(files identityFiles, problem func(error)) (*serverIdentity, error) {
+func newServerIdentity(files identityFiles, report func(error)) (*serverIdentity, error) {
 	if files.CertificateFile == "" || files.KeyFile == "" {
 		return nil, errNoIdentity
 	}
@@ -94,7 +94,7 @@ func newServerIdentity(files identityFiles, problem func(error)) (*serverIdentit
 	if err != nil {
 		return nil, err
 	}
-	return &serverIdentity{files: files, stamp: stamp, lookedAt: time.Now(), current: current, problem: problem}, nil
+	return &serverIdentity{files: files, stamp: stamp, lookedAt: time.Now(), current: current, report: report}, nil
 }
 
 func serverConfiguration(files identityFiles) (*tls.Config, error) {
@@ -129,9 +129,10 @@ func (identity *serverIdentity) configuration() *tls.Config {
 	next, err := serverConfiguration(identity.files)
 	if err != nil {
 		// Perhaps half of the files are written: they are looked at again.
-		identity.problem(err)
+		identity.report(err)
 		return identity.current
 	}
 	identity.stamp, identity.current = stamp, next
+	identity.report(nil)
 	return next
 }

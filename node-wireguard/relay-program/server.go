@@ -82,22 +82,42 @@ func (r *refusals) tell() {
 	}
 }
 
-func (s *server) obey(command serverCommand) error {
-	identity, err := newServerIdentity(command.identityFiles, func(err error) {
-		say(event{Event: "problem", Reason: err.Error()})
-	})
-	if err != nil {
-		return err
+// report tells what is not in force, and that all is in force (nil).
+func report(err error) {
+	if err == nil {
+		say(event{Event: "resolved"})
+		return
 	}
+	say(event{Event: "problem", Reason: err.Error()})
+}
+
+// obey does what the command says. Once there is a listener, what cannot be done is told, and what was stays.
+func (s *server) obey(command serverCommand) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.identity, s.links = identity, command.Links
+	err := s.change(command)
+	if s.listener == nil {
+		return err
+	}
+	report(err)
+	return nil
+}
+
+func (s *server) change(command serverCommand) error {
+	s.links = command.Links
 	for link, connections := range s.open {
 		for _, connection := range connections {
 			if s.links[link] != connection.device {
 				_ = connection.conn.Close()
 			}
 		}
+	}
+	if s.identity == nil || s.identity.files != command.identityFiles {
+		identity, err := newServerIdentity(command.identityFiles, report)
+		if err != nil {
+			return err
+		}
+		s.identity = identity
 	}
 	if s.listen == command.Listen {
 		return nil
@@ -218,6 +238,9 @@ func (s *server) enter(link string, me *served) error {
 	s.known(me.conn)
 	if s.count >= mostOpen {
 		return errors.New("there are too many connections")
+	}
+	if s.links[link] != me.device {
+		return errors.New("the link has just gone")
 	}
 	s.count++
 	s.open[link] = append(s.open[link], me)

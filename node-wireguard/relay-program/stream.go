@@ -35,7 +35,9 @@ type stream struct {
 // flushedConn gathers the records of one frame, so that one call of the kernel sends them, and reads many at once.
 type flushedConn struct {
 	net.Conn
-	reader  *bufio.Reader
+	reader *bufio.Reader
+	// Whoever reads may have to answer for TLS itself, while another writes.
+	lock    sync.Mutex
 	pending []byte
 	// Whether the handshake is over: records are gathered then, and silence ends the connection.
 	settled bool
@@ -63,11 +65,15 @@ func (c *flushedConn) Write(bytes []byte) (int, error) {
 	if !c.settled {
 		return c.Conn.Write(bytes)
 	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
 	c.pending = append(c.pending, bytes...)
 	return len(bytes), nil
 }
 
 func (c *flushedConn) flush() error {
+	c.lock.Lock()
+	defer c.lock.Unlock()
 	_, err := c.Conn.Write(c.pending)
 	c.pending = c.pending[:0]
 	return err

@@ -75,41 +75,13 @@ export interface RelayClient extends AsyncDisposable {
  * Throws `Unavailable` when the program does not start.
  */
 export async function startRelayClient(options: RelayClientOptions): Promise<RelayClient> {
-  const { clock, log, target } = options
-  let state: RelayClientState = {
-    ...{ connected: false, since: clock.now(), reason: 'it has just begun', usedAt: clock.now() },
-    ...{ sentBytes: 0, receivedBytes: 0, dropped: 0 },
-  }
-  let endpoint = loopback(0)
   let way: RelayWay = 'tls'
   let tryEveryMilliseconds = 0
   let udpTarget = options.udpTarget
   let addresses = await lookUp(options)
+  const told = createReport(options, () => void lookAgain())
 
-  const connection = (connected: boolean, reason?: string) => {
-    if (connected !== state.connected) log.info({ connected, reason }, 'the connection of the relay has changed')
-    state = { ...state, connected, reason, since: connected === state.connected ? state.since : clock.now() }
-  }
-
-  const onEvent = (event: RelayEvent) => {
-    if (event.event === 'listening' && event.address !== undefined) endpoint = parseResolvedEndpoint(event.address)
-    else if (event.event === 'connected') connection(true)
-    else if (event.event === 'disconnected') {
-      connection(false, event.reason)
-      void lookAgain()
-    } else if (event.event === 'udpWorks') options.onUdpWorks?.()
-    else if (event.event === 'quiet') options.onQuiet?.()
-    else if (event.event === 'counters') state = counted(state, event, clock.now())
-  }
-
-  const configuration = (): RelayClientConfiguration => ({
-    ...identityOf(target),
-    addresses,
-    serverName: target.serverName,
-    link: target.link,
-    udp: udpTarget === undefined ? undefined : formatEndpoint(udpTarget),
-  })
-
+  const configuration = () => configurationOf(options.target, addresses, udpTarget)
   async function lookAgain(): Promise<void> {
     const found = await lookUp(options)
     if (found.length === 0 || String(found) === String(addresses)) return
@@ -119,14 +91,14 @@ export async function startRelayClient(options: RelayClientOptions): Promise<Rel
 
   const relay = await startRelayProcess({
     ...options,
-    args: () => ['client', String(endpoint.port)],
+    args: () => ['client', String(told.endpoint().port)],
     greeting: () => [{ configure: configuration(), carry: way, tryEveryMilliseconds }],
-    onEvent,
-    onEnd: () => connection(false, 'the program ended'),
+    onEvent: told.onEvent,
+    onEnd: told.onEnd,
   })
   return {
-    endpoint: () => endpoint,
-    state: () => state,
+    endpoint: told.endpoint,
+    state: told.state,
     carry: (wanted) => {
       way = wanted
       relay.send({ carry: way })
@@ -143,8 +115,51 @@ export async function startRelayClient(options: RelayClientOptions): Promise<Rel
   }
 }
 
-function identityOf({ certificateFile, keyFile, caFile }: RelayIdentity): RelayIdentity {
-  return { certificateFile, keyFile, caFile }
+/** What a program has told so far. */
+interface Report {
+  state(): RelayClientState
+  endpoint(): ResolvedEndpoint
+  onEvent(event: RelayEvent): void
+  /** Takes note that the program has ended. */
+  onEnd(): void
+}
+
+function createReport({ clock, log, onUdpWorks, onQuiet }: RelayClientOptions, onDisconnect: () => void): Report {
+  let endpoint = loopback(0)
+  let state: RelayClientState = {
+    ...{ connected: false, since: clock.now(), reason: 'it has just begun', usedAt: clock.now() },
+    ...{ sentBytes: 0, receivedBytes: 0, dropped: 0 },
+  }
+  const connection = (connected: boolean, reason?: string) => {
+    const changed = connected !== state.connected
+    if (changed) log.info({ connected, reason }, 'the connection of the relay has changed')
+    state = { ...state, connected, reason, since: changed ? clock.now() : state.since }
+  }
+  return {
+    state: () => state,
+    endpoint: () => endpoint,
+    onEvent: (event) => {
+      if (event.event === 'listening' && event.address !== undefined) endpoint = parseResolvedEndpoint(event.address)
+      else if (event.event === 'connected') connection(true)
+      else if (event.event === 'disconnected') {
+        connection(false, event.reason)
+        onDisconnect()
+      } else if (event.event === 'udpWorks') onUdpWorks?.()
+      else if (event.event === 'quiet') onQuiet?.()
+      else if (event.event === 'counters') state = counted(state, event, clock.now())
+    },
+    onEnd: () => connection(false, 'the program ended'),
+  }
+}
+
+function configurationOf(
+  target: RelayTarget,
+  addresses: readonly string[],
+  udpTarget: ResolvedEndpoint | undefined,
+): RelayClientConfiguration {
+  const { certificateFile, keyFile, caFile, serverName, link } = target
+  const udp = udpTarget === undefined ? undefined : formatEndpoint(udpTarget)
+  return { certificateFile, keyFile, caFile, addresses, serverName, link, udp }
 }
 
 function counted(state: RelayClientState, event: RelayEvent, now: number): RelayClientState {

@@ -34,5 +34,5 @@ it('counts the connections of each link, and those that were turned away', () =>
   ] as const
   const state = after.reduce<RelayServerState>(serverStateAfter, fresh)
   expect(state).toEqual({ connections: new Map([['a', 1]]), refused: 8, problem: 'no certificate' })
-  expect(serverStateAfter(state, { event: 'listening' }).problem).toBeUndefined()
+  expect(serverStateAfter(state, { event: 'resolved' }).problem).toBeUndefined()
 })

@@ -52,9 +52,10 @@ const eventNames = [
   'closed',
   'refused',
   'problem',
+  'resolved',
 ] as const
 
-/** What a relay program tells. A client: `listening`, `connected`, `disconnected`, `udpWorks`, `quiet`, `counters`; a server: `listening`, `opened`, `closed`, `refused`, `problem`. */
+/** What a relay program tells. A client: `listening`, `connected`, `disconnected`, `udpWorks`, `quiet`, `counters`; a server: `listening`, `opened`, `closed`, `refused`, `problem`, `resolved`. */
 export interface RelayEvent {
   readonly event: (typeof eventNames)[number]
   readonly address?: string

@@ -77,6 +77,11 @@ describe('a relay', () => {
       expect(await serial()).toBe(after)
       return server.state().problem
     })
+    await certificates.issue('server', 'server')
+    await eventually('no problem', async () => {
+      await serial()
+      return server.state().problem === undefined || undefined
+    })
     const sender = await openSocket()
     sender.send('still here', client.endpoint().port, '127.0.0.1')
     const [bytes] = await once(device, 'message')

@@ -97,5 +97,5 @@ export function serverStateAfter(
   }
   if (event === 'refused') return { ...state, refused: state.refused + count }
   if (event === 'problem') return { ...state, problem: reason ?? 'unknown' }
-  return event === 'listening' ? { ...state, problem: undefined } : state
+  return event === 'listening' || event === 'resolved' ? { ...state, problem: undefined } : state
 }
