@@ -67,11 +67,12 @@ async function openSides(environment: FrontDoorEnvironment, file: Configuration,
   const limits = { ...defaultLimits, ...file.udp.limits }
   const kernel = await openKernel(environment, file, limits)
   if (kernel !== undefined) stack.use(kernel)
-  const place = { addresses: addressesOf(file.udp, 'udp'), port: file.udp.port }
-  const udp = await openUdpDoor({ clock, log, limits, ...place, ...(kernel === undefined ? {} : { kernel }) })
-  stack.use(udp)
   const tls = await openTls(environment, file)
   if (tls !== undefined) stack.use(tls)
+  const place = { addresses: addressesOf(file.udp, 'udp'), port: file.udp.port }
+  const neighbours: TlsDoor['serversOf'] = (address) => tls?.serversOf(address) ?? []
+  const extra = kernel === undefined ? {} : { kernel }
+  const udp = stack.use(await openUdpDoor({ clock, log, limits, neighbours, ...place, ...extra }))
   return { udp, tls, kernel }
 }
 

@@ -73,6 +73,19 @@ describe('destinations of Services', () => {
     })
   })
 
+  it('are a tunnel for each port that keys are of', () => {
+    const two = service('api', { [publicKeysAnnotation]: `${golden.responder},tunnel-b: ${golden.initiator}` })
+    const ports = [
+      { name: 'tunnel', port: 51_820 },
+      { name: 'tunnel-b', port: 51_821 },
+    ]
+    const [part] = destinationsOfServices([two], [slice('api', [endpoint('10.1.0.2')], { ports })])
+    expect(part?.ok && part.destinations.tunnels).toEqual([
+      { name: 'one/api', publicKeys: [golden.responder], target: { address: '10.1.0.2', port: 51_820 } },
+      { name: 'one/api/tunnel-b', publicKeys: [golden.initiator], target: { address: '10.1.0.2', port: 51_821 } },
+    ])
+  })
+
   it.each([
     ['those that are ready', [endpoint('10.1.0.2', { ready: false, serving: true }), endpoint('10.1.0.3')], '10.1.0.3'],
     [

@@ -1,12 +1,15 @@
 import type { EndpointSlice, Service } from '@trellis/api/core/service'
 import { describe } from '@trellis/foundation/failure'
 import { familyOf, parseIpAddress } from 'node-wireguard/address'
-import { parsePublicKey } from 'node-wireguard/key'
+import { type PublicKey, parsePublicKey } from 'node-wireguard/key'
 import type { Destinations, Target } from './destinations.ts'
 
 /** Services and their slices with this label (value `true`) are destinations. */
 export const doorLabel = 'trellis.internal/front-door'
-/** Public keys of the tunnel's end behind the Service's port `tunnel`, with commas between them. Each end has a Service of its own. */
+/**
+ * Public keys of the tunnel's end behind the Service, with commas between them. Each end has a Service of its own. A key belongs to the port named `tunnel`, or to the one whose name stands before it, as in
+ * `tunnel-b:<key>`: links of one end listen on ports of their own.
+ */
 export const publicKeysAnnotation = 'trellis.internal/tunnel-public-keys'
 /** Names that TLS clients ask for, with commas between them, of the servers behind the Service's port `tls`. */
 export const serverNamesAnnotation = 'trellis.internal/server-names'
@@ -39,14 +42,27 @@ export function destinationsOfServices(
 
 function destinationsOf(service: Service, slices: readonly EndpointSlice[]): Destinations {
   const name = nameOf(service)
-  const publicKeys = listOf(service, publicKeysAnnotation).map((key) => parsePublicKey(key, publicKeysAnnotation))
   const serverNames = listOf(service, serverNamesAnnotation).map((one) => one.toLowerCase())
-  const [tunnelTarget] = publicKeys.length === 0 ? [] : targetsOf(slices, 'tunnel')
+  const keysOfPorts = Map.groupBy(listOf(service, publicKeysAnnotation).map(keyOfPort), ({ port }) => port)
+  const tunnels = [...keysOfPorts].flatMap(([port, keys]) => {
+    const [target] = targetsOf(slices, port)
+    return target === undefined
+      ? []
+      : [{ name: port === defaultPort ? name : `${name}/${port}`, publicKeys: keys.map(({ key }) => key), target }]
+  })
   const targets = serverNames.length === 0 ? [] : targetsOf(slices, 'tls')
   return {
-    tunnels: tunnelTarget === undefined ? [] : [{ name, publicKeys, target: tunnelTarget }],
+    tunnels,
     servers: targets.length === 0 ? [] : [{ serverNames, targets }],
   }
+}
+
+const defaultPort = 'tunnel'
+
+function keyOfPort(entry: string): { readonly port: string; readonly key: PublicKey } {
+  const end = entry.indexOf(':')
+  const port = end < 0 ? defaultPort : entry.slice(0, end).trim()
+  return { port, key: parsePublicKey(entry.slice(end + 1), publicKeysAnnotation) }
 }
 
 /**

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import type { Random } from '@trellis/foundation/random'
-import type { IpAddress } from 'node-wireguard/address'
+import { type IpAddress, parseIpAddress } from 'node-wireguard/address'
 import type { ServerDestination, Target } from '../destinations/destinations.ts'
 import { type AdmissionLimits, createAdmission } from './admission.ts'
 import { alertRecord } from './alert.ts'
@@ -32,6 +32,8 @@ export interface TlsDoorOptions {
 /** The TLS side of the front door. Disposing of it takes no new connections and waits for those there are, up to a limit. */
 export interface TlsDoor extends AsyncDisposable {
   counts(): TlsCounts
+  /** Addresses of the servers that have connections from a client's address now. */
+  serversOf(clientAddress: string): readonly IpAddress[]
   readonly ports: readonly number[]
   /** Leads to these servers from now on; connections stay where they are. */
   setDestinations(servers: readonly ServerDestination[]): void
@@ -57,6 +59,7 @@ export async function openTlsDoor(options: TlsDoorOptions): Promise<TlsDoor> {
   const resources = stack.move()
   return {
     counts: porter.counts,
+    serversOf: porter.serversOf,
     ports: listening.map((server) => (server.address() as { readonly port: number }).port),
     setDestinations: porter.setDestinations,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
@@ -69,6 +72,7 @@ function createPorter({ clock, random, limits }: TlsDoorOptions) {
   const bytes = { toServer: 0, toClient: 0 }
   const admission = createAdmission(limits)
   const sockets = new Set<Socket>()
+  const joined = createJoined()
   let servers: ReadonlyMap<string, readonly Target[]> = new Map()
 
   function track(socket: Socket): void {
@@ -98,6 +102,7 @@ function createPorter({ clock, random, limits }: TlsDoorOptions) {
       bytes.toServer += server.bytesWritten
       bytes.toClient += server.bytesRead
     })
+    joined.add(client, server)
     server.write(first)
     join(client, server)
   }
@@ -112,9 +117,28 @@ function createPorter({ clock, random, limits }: TlsDoorOptions) {
   return {
     serve,
     sockets,
+    serversOf: joined.serversOf,
     counts: () => ({ open: admission.open(), results, bytes }),
     setDestinations: (list: readonly ServerDestination[]) => {
       servers = new Map(list.flatMap(({ serverNames, targets }) => serverNames.map((name) => [name, targets] as const)))
+    },
+  }
+}
+
+/** Which servers' addresses have connections from which clients' addresses. */
+function createJoined() {
+  const pairs = new Map<string, Map<Socket, IpAddress>>()
+  return {
+    serversOf: (clientAddress: string) => [...new Set(pairs.get(clientAddress)?.values())],
+    add: (client: Socket, server: Socket) => {
+      const address = client.remoteAddress
+      if (address === undefined || server.remoteAddress === undefined) return
+      const mine = pairs.get(address) ?? new Map<Socket, IpAddress>()
+      pairs.set(address, mine.set(server, parseIpAddress(server.remoteAddress)))
+      server.once('close', () => {
+        mine.delete(server)
+        if (mine.size === 0) pairs.delete(address)
+      })
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { IpAddress } from 'node-wireguard/address'
 import type { TunnelDestination } from '../destinations/destinations.ts'
 import { isMeantFor, type Mac1Key, mac1KeyOf } from '../wireguard/mac1.ts'
 
@@ -8,6 +9,8 @@ export interface KeyRing {
   /** The same among all. */
   find(initiation: Buffer): { readonly name: string | undefined; readonly checks: number }
   get(name: string): TunnelDestination | undefined
+  /** Names of the destinations at these addresses. */
+  namesAt(addresses: readonly IpAddress[]): readonly string[]
 }
 
 /** A ring of the keys of these destinations. The cost of one check is some microseconds, so whoever calls bounds them. */
@@ -26,5 +29,11 @@ export function createKeyRing(tunnels: readonly TunnelDestination[]): KeyRing {
     }
     return { name: undefined, checks }
   }
-  return { findAmong, find: (initiation) => findAmong(initiation, keys.keys()), get: (name) => destinations.get(name) }
+  const byAddress = Map.groupBy(tunnels, ({ target }) => target.address)
+  return {
+    findAmong,
+    find: (initiation) => findAmong(initiation, keys.keys()),
+    get: (name) => destinations.get(name),
+    namesAt: (addresses) => addresses.flatMap((address) => (byAddress.get(address) ?? []).map(({ name }) => name)),
+  }
 }

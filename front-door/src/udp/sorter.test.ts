@@ -22,7 +22,7 @@ const keyOf = (name: string, index = 0) =>
   destinations.find((one) => one.name === name)?.publicKeys[index] ?? publicKeyOf(generatePrivateKey(random))
 const source = (port: number, address = '192.0.2.1') => ({ address: parseIpAddress(address), port })
 
-function sorterWith(limits: Partial<typeof defaultLimits> = {}): Sorter {
+function sorterWith(limits: Partial<typeof defaultLimits> = {}, neighbours: readonly string[] = []): Sorter {
   const all = { ...defaultLimits, ...limits }
   const sorter = createSorter({
     flows: createFlowTable(all),
@@ -30,6 +30,7 @@ function sorterWith(limits: Partial<typeof defaultLimits> = {}): Sorter {
     keys: createKeyRing(destinations),
     limits: all,
     now: 0,
+    neighbours: () => neighbours.map((address) => parseIpAddress(address)),
   })
   return sorter
 }
@@ -63,6 +64,15 @@ describe('packets are sorted', () => {
     expect(outcome(sorter.sort(source(2), data(5), 0))).toBe('b')
     expect(outcome(sorter.sort(source(3), data(6), 0))).toBe('unknown-session')
     expect(outcome(sorter.sort(source(4), data(5), 400_000))).toBe('unknown-session')
+  })
+
+  it('by the servers that their address has TLS connections to, each in turn until one answers', () => {
+    const sorter = sorterWith({}, ['10.0.0.1'])
+    const tries = [1, 2, 3].map(() => sorter.sort(source(1), data(9), 0))
+    expect(tries.map(outcome)).toEqual(['a', 'b', 'a'])
+    const [, second] = tries
+    if (second !== undefined && 'flow' in second) sorter.answered(second.flow, data(1), 0)
+    expect(outcome(sorterWith({}, ['10.0.0.9']).sort(source(1), data(9), 0))).toBe('unknown-session')
   })
 
   it('to another destination when a source proves its key, once that has answered', () => {

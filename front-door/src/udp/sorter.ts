@@ -1,3 +1,4 @@
+import type { IpAddress } from 'node-wireguard/address'
 import { type Message, readMessage } from '../wireguard/message.ts'
 import type { Flow, FlowTable } from './flow-table.ts'
 import type { KeyRing } from './key-ring.ts'
@@ -50,6 +51,8 @@ export function createSorter(options: {
   readonly keys: KeyRing
   readonly limits: SortingLimits
   readonly now: number
+  /** Addresses of servers that have TLS connections from an address now: where its tunnels go inside TLS. */
+  readonly neighbours?: (address: IpAddress) => readonly IpAddress[]
 }): Sorter {
   const { flows, sessions, limits } = options
   let { keys } = options
@@ -74,7 +77,7 @@ export function createSorter(options: {
     const message = readMessage(bytes)
     if (message === undefined) return { drop: 'malformed' }
     const known = flows.find(sourceKeyOf(source))
-    if (message.kind !== 'initiation' && known !== undefined) {
+    if (message.kind !== 'initiation' && known?.answered === true) {
       flows.touch(known, now)
       return { flow: known, message, ended: [] }
     }
@@ -84,9 +87,19 @@ export function createSorter(options: {
       const found = destinationOf(source, bytes, now)
       return 'drop' in found ? found : begun(source, found.name, message, now)
     }
-    const name = sessions.find(message.receiver, now)
-    if (name === undefined || keys.get(name) === undefined) return { drop: 'unknown-session' }
-    return begun(source, name, message, now)
+    const session = sessions.find(message.receiver, now)
+    const name = session !== undefined && keys.get(session) !== undefined ? session : guess(source, known)
+    return name === undefined ? { drop: 'unknown-session' } : begun(source, name, message, now)
+  }
+
+  /**
+   * A tunnel that began inside TLS has shown its session to nobody here. When it tries UDP it is for a destination beside a server that its address has connections to: each
+   * of them in turn, one for each packet, until one answers.
+   */
+  function guess(source: Source, tried: Flow | undefined): string | undefined {
+    const names = keys.namesAt(options.neighbours?.(source.address) ?? [])
+    const last = tried === undefined ? -1 : names.indexOf(tried.destination)
+    return names.length === 0 ? tried?.destination : names[(last + 1) % names.length]
   }
 
   function begun(source: Source, name: string, message: Message, now: number): Verdict {

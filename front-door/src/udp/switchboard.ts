@@ -1,4 +1,5 @@
 import type { Log } from '@trellis/foundation/log'
+import type { IpAddress } from 'node-wireguard/address'
 import { type Target, type TunnelDestination, targetText } from '../destinations/destinations.ts'
 import { activityBetween, type Look } from '../kernel/activity.ts'
 import type { KernelFlows } from '../kernel/kernel-flows.ts'
@@ -33,6 +34,8 @@ export interface SwitchboardOptions {
   readonly limits: FlowLimits & SortingLimits
   /** Forwards what it can by itself; without it everything passes this program. */
   readonly kernel?: KernelFlows
+  /** Addresses of servers that have TLS connections from an address now. */
+  readonly neighbours?: (address: IpAddress) => readonly IpAddress[]
 }
 
 const sessionsKept = 100_000
@@ -50,6 +53,7 @@ export function createSwitchboard(options: SwitchboardOptions): Switchboard {
     keys: ring.current,
     limits: options.limits,
     now: options.now(),
+    ...(options.neighbours === undefined ? {} : { neighbours: options.neighbours }),
   })
   const counts = createUdpCounts()
   const paths = createPaths(options.log, onAnswer)

@@ -20,6 +20,8 @@ export interface UdpDoorOptions {
   readonly limits: FlowLimits & SortingLimits
   /** Forwards what it can by itself; without it everything passes this program. */
   readonly kernel?: KernelFlows
+  /** Addresses of servers that have TLS connections from an address now. */
+  readonly neighbours: (address: IpAddress) => readonly IpAddress[]
 }
 
 /** The UDP side of the front door. */
@@ -38,8 +40,9 @@ const sweepsBetweenLooks = 3
 
 /** Opens the door, which leads nowhere yet. Throws `Unavailable` that names the field when it cannot listen. */
 export async function openUdpDoor(options: UdpDoorOptions): Promise<UdpDoor> {
-  const { clock, log, kernel, limits } = options
-  const switchboard = createSwitchboard({ log, limits, now: clock.now, ...(kernel === undefined ? {} : { kernel }) })
+  const { clock, log, kernel, limits, neighbours } = options
+  const extra = kernel === undefined ? {} : { kernel }
+  const switchboard = createSwitchboard({ log, limits, neighbours, now: clock.now, ...extra })
   await using stack = new AsyncDisposableStack()
   stack.defer(switchboard.closeAll)
   const listeners: Listener[] = []

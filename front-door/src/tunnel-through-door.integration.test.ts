@@ -1,0 +1,103 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openPair, type Pair, withLink } from '@trellis/vpn-shoot/testing/pair'
+import { openStream } from '@trellis/vpn-shoot/testing/stream'
+import { eventually } from 'node-wireguard/testing/eventually'
+import { places } from 'node-wireguard/testing/landscape'
+import { relayProgram } from 'node-wireguard/testing/programs'
+import { createRelayCertificates, relayServerName } from 'node-wireguard/testing/relay-ends'
+import { expect, it } from 'vitest'
+
+const wireGuardRelay = { program: relayProgram() }
+const seedPod = '10.1.0.2'
+
+/** Both ends as they ship, with the door in place of the landscape's own, and nothing else between both sides. */
+async function openPairBehindDoor(): Promise<Pair> {
+  let publicKey: unknown
+  const pair = await openPair(async ({ laboratory }) => {
+    const certificates = await createRelayCertificates(laboratory)
+    const identity = { ...(await certificates.issue('server', 'server')), caFile: certificates.caFile }
+    const client = await certificates.issue('client', 'client')
+    const fallback = {
+      ...{ endpoint: `${places.doorAddress}:443`, serverName: relayServerName, caFile: certificates.caFile },
+      ...client,
+    }
+    return {
+      seed: (file) => ({ ...file, wireGuardRelay, relay: { listen: ':8443', ...identity } }),
+      shoot: (file) => {
+        publicKey = file.links[0].peer.publicKey
+        return { ...withLink(file, (link) => ({ ...link, peer: { ...link.peer, fallback } })), wireGuardRelay }
+      },
+    }
+  })
+  await startDoor(pair, publicKey)
+  return pair
+}
+
+async function startDoor({ landscape, laboratory }: Pair, publicKey: unknown): Promise<void> {
+  const { door } = landscape
+  const rules = `delete table ip front
+    table inet blockade {
+      chain before { type filter hook prerouting priority raw - 10; }
+      chain passing { type filter hook forward priority filter; ct status dnat accept; drop; }
+    }`
+  await door.feed(rules.replaceAll(';', '\n').replaceAll('{', '{\n').replaceAll('}', '\n}'), 'nft', '-f', '-')
+  const directory = await mkdtemp(join(tmpdir(), 'front-door-'))
+  laboratory.removeLater(directory)
+  const destinations = {
+    tunnels: [{ name: 'one', publicKeys: [publicKey], address: seedPod, port: 51_820 }],
+    servers: [{ serverNames: [relayServerName], targets: [{ address: seedPod, port: 8443 }] }],
+  }
+  await writeFile(join(directory, 'destinations.json'), JSON.stringify(destinations))
+  const configuration = {
+    destinations: { files: join(directory, 'destinations.json') },
+    udp: { addresses: [places.doorAddress], port: places.doorPort, forwarding: 'kernel' },
+    tls: { addresses: [places.doorAddress], port: 443 },
+    healthHost: '127.0.0.1',
+    healthPort: 9112,
+  }
+  await writeFile(join(directory, 'config.json'), JSON.stringify(configuration))
+  const program = fileURLToPath(new URL('./main.ts', import.meta.url))
+  door.start(process.execPath, [program, '--config', join(directory, 'config.json')])
+  await eventually('the door', () => door.run('curl', '-sf', 'http://127.0.0.1:9112/readyz'))
+}
+
+it('carries a tunnel by UDP and inside TLS, and from one to the other in both directions', async () => {
+  await using pair = await openPairBehindDoor()
+  const { door } = pair.landscape
+  const block = () => door.run('nft', 'add', 'rule', 'inet', 'blockade', 'before', 'udp', 'dport', '51820', 'drop')
+  const allow = () => door.run('nft', 'flush', 'chain', 'inet', 'blockade', 'before')
+  const transports = async (wanted: 'udp' | 'tls') => {
+    for (const end of [pair.seed, pair.shoot]) {
+      const one = async () => {
+        const link = await end.link()
+        return link.transport === wanted && link.up ? true : undefined
+      }
+      await eventually(`${wanted} at the ${end.label}`, one, 40_000)
+    }
+  }
+  // The door does not see the session of a tunnel that begins inside TLS.
+  await block()
+  await pair.seed.start()
+  await pair.shoot.start()
+  await transports('tls')
+  await pair.connected()
+  const stream = openStream(pair.seed.namespace)
+  await stream.sinceLast()
+  await allow()
+  await transports('udp')
+  expect((await stream.sinceLast()).lost).toBe(0)
+  await block()
+  await transports('tls')
+  // How soon an end goes inside TLS is its own affair; it finds the door open.
+  expect((await stream.sinceLast()).longestGapMilliseconds).toBeLessThan(15_000)
+  expect(await pair.connect(places.podAddress, places.echoPort, 5_000_000)).toMatchObject({ bytes: 5_000_000 })
+  await allow()
+  await transports('udp')
+  expect((await stream.sinceLast()).lost).toBe(0)
+  const status = JSON.parse(await door.run('curl', '-sf', 'http://127.0.0.1:9112/status'))
+  expect(status.tls.results.passed).toBeGreaterThanOrEqual(1)
+  expect(status.flows.kernel).toBe(1)
+})
