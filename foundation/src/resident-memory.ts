@@ -27,14 +27,14 @@ export interface MemoryReturnOptions {
 
 /** A process has done by then all that only its start needs. */
 const firstMilliseconds = 10_000
-const intervalMilliseconds = 60_000
+const intervalMilliseconds = 10_000
 /** What this itself has used and thrown away is collected by then. */
 const settleMilliseconds = 2000
 /** `MADV_DONTNEED` of Linux. */
 const dontNeed = 4
 
 /**
- * Gives back, twelve seconds from now and then once a minute, what this process has used once: pages of its program that only the start has needed, and freed heap of the C library.
+ * Gives back, twelve seconds from now and then every ten, what this process has used once: pages of its program that only the start has needed, and freed heap of the C library.
  * For programs of which many run on one machine and which mostly wait. Nothing is lost: a page that is needed again still lies in the kernel's cache, and finding it there costs microseconds.
  * Where the runtime has no bridge to the C library (`node:ffi`, experimental) or the system is another, the process stays as large as it is. Never throws.
  */

@@ -51,10 +51,14 @@ function kubernetesImage(program: string): ImageDefinition {
 const smallHeap = ['--optimize-for-size']
 
 /**
- * An end of a tunnel waits for most of the time too, and there are as many as shoots: without helpers that collect and compile beside it, it touches less of the runtime's program.
- * The warning is about the bridge to the C library by which it gives memory back.
+ * An end of a tunnel waits for most of the time too, there are as many as shoots, and no packet passes through it. So it does without threads that collect and compile beside it, and
+ * without compilers, which would touch more of the runtime's program than they save time. The warning is about the bridge to the C library by which it gives memory back.
  */
-const smallTunnelEnd = [...smallHeap, '--single-threaded', '--disable-warning=ExperimentalWarning']
+const smallTunnelEnd = [
+  ...smallHeap,
+  ...['--single-threaded', '--no-opt', '--no-maglev', '--no-sparkplug'],
+  '--disable-warning=ExperimentalWarning',
+]
 
 function ourImage(
   deployable: Deployable,

@@ -7,6 +7,7 @@ import type { NetworkMapping } from '../host/configuration.ts'
 import { type PublicKey, parsePresharedKey, parsePrivateKey, parsePublicKey } from '../key.ts'
 import { parseInterfaceName } from '../link.ts'
 import type { RelayTarget } from '../relay/client.ts'
+import { defaultMemoryLimitMebibytes } from '../wireguard-go.ts'
 import type { LinkFile, TunnelFile } from './file.ts'
 import type { LinkSettings, TunnelRole, TunnelSettings } from './settings.ts'
 
@@ -44,7 +45,7 @@ export async function readTunnelSettings(file: TunnelFile, role: TunnelRole): Pr
     probe: { port: file.probe?.port ?? 5400, intervalMilliseconds: file.probe?.intervalMilliseconds ?? 500 },
     wireGuardGo: {
       program: file.wireGuardGo?.program ?? 'wireguard-go',
-      memoryLimitMebibytes: file.wireGuardGo?.memoryLimitMebibytes ?? 96,
+      memoryLimitMebibytes: file.wireGuardGo?.memoryLimitMebibytes ?? defaultMemoryLimitMebibytes,
     },
   }
 }

@@ -7,6 +7,8 @@ import { residentMebibytesOf } from '../process-cost.ts'
 export interface MemoryUse {
   /** All that is resident, shared files included. */
   readonly rss: number
+  /** The same with each shared page counted by the part that falls to this process: what all processes together take is the sum of it. */
+  readonly pss: number
   /** Of it what is this process's alone: what one more such process costs a host. */
   readonly private: number
   /** Of it what no file backs: heaps and stacks. */
@@ -27,6 +29,7 @@ export function memoryUseIn(text: string): MemoryUse {
   }
   return {
     rss: mebibytes('Rss'),
+    pss: mebibytes('Pss'),
     private: mebibytes('Private_Clean') + mebibytes('Private_Dirty'),
     anonymous: mebibytes('Anonymous'),
   }

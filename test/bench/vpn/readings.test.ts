@@ -13,7 +13,7 @@ Anonymous:         23552 kB
 `
 
   it('is read in MiB', () => {
-    expect(memoryUseIn(text)).toEqual({ rss: 71.5, private: 22, anonymous: 23 })
+    expect(memoryUseIn(text)).toEqual({ rss: 71.5, pss: 29.296875, private: 22, anonymous: 23 })
   })
 
   it('is refused when something is missing', () => {

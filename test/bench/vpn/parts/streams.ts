@@ -116,12 +116,15 @@ function memorySummary({ idle, peaks, peaksByProcess }: Series): object {
   if (processes.length === 0) return {}
   const rounded = (use: MemoryUse) =>
     Object.fromEntries(Object.entries(use).map(([key, value]) => [key, round(value, 1)]))
+  const together = (of: keyof MemoryUse) =>
+    round(
+      processes.reduce((sum, [, use]) => sum + use[of], 0),
+      1,
+    )
   return {
+    pssMiB: { idle: together('pss') },
     rssMiB: {
-      idle: round(
-        processes.reduce((sum, [, { rss }]) => sum + rss, 0),
-        1,
-      ),
+      idle: together('rss'),
       busy: round(Math.max(...peaks), 1),
       byProcess: Object.fromEntries(
         processes.map(([name, use]) => [
