@@ -110,16 +110,21 @@ func sessionOf(payload []byte) (uint32, bool) {
 	return 0, false
 }
 
-// due says whether this datagram should go out by UDP too, before it goes by TLS: the other device takes the first that comes and drops the second.
+// due says whether this datagram should go out by UDP too, before it goes by TLS: the other device takes the first that comes and drops the second. Beginnings
+// of handshakes are rare, so they do not wait for their turn among the others.
 func (t *trial) due(datagram []byte) bool {
 	every, now := t.every.Load(), monotonic()
-	if every == 0 || now-t.lastTry < every || len(datagram) > longestTrialBytes || len(datagram) == 0 {
+	if every == 0 || len(datagram) < 8 || len(datagram) > longestTrialBytes {
 		return false
 	}
 	switch datagram[0] {
 	case dataType:
+		if now-t.lastTry < every {
+			return false
+		}
+		t.lastTry = now
 	case initiationType:
-		if len(datagram) < 8 || now-t.lastInitiation < int64(initiationEvery) {
+		if now-t.lastInitiation < max(every, int64(initiationEvery)) {
 			return false
 		}
 		t.lastInitiation = now
@@ -127,7 +132,6 @@ func (t *trial) due(datagram []byte) bool {
 	default:
 		return false
 	}
-	t.lastTry = now
 	return true
 }
 

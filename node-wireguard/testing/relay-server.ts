@@ -9,7 +9,7 @@ import { createSilentLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { parseEndpoint } from '../src/endpoint.ts'
 import { generatePrivateKey, type PublicKey, publicKeyOf } from '../src/key.ts'
-import { startRelayClient } from '../src/relay/client.ts'
+import { type RelayClientOptions, startRelayClient } from '../src/relay/client.ts'
 import { type RelayServer, startRelayServer } from '../src/relay/server.ts'
 import { openLaboratory } from './namespaces.ts'
 import { relayProgram } from './programs.ts'
@@ -60,7 +60,11 @@ export async function openSocket(): Promise<Socket> {
 }
 
 /** Starts a client that dials the server. */
-export function startClient({ certificates, link, server }: OpenRelayServer, identity: RelayCertificateFiles) {
+export function startClient(
+  { certificates, link, server }: OpenRelayServer,
+  identity: RelayCertificateFiles,
+  more: Partial<RelayClientOptions> = {},
+) {
   return startRelayClient({
     ...environment,
     target: {
@@ -71,6 +75,7 @@ export function startClient({ certificates, link, server }: OpenRelayServer, ide
       link,
     },
     resolve: async () => [],
+    ...more,
   })
 }
 
