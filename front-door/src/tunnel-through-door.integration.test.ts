@@ -99,5 +99,6 @@ it('carries a tunnel by UDP and inside TLS, and from one to the other in both di
   expect((await stream.sinceLast()).lost).toBe(0)
   const status = JSON.parse(await door.run('curl', '-sf', 'http://127.0.0.1:9112/status'))
   expect(status.tls.results.passed).toBeGreaterThanOrEqual(1)
-  expect(status.flows.kernel).toBe(1)
+  // The device's own socket, and for some seconds the relay's.
+  expect(status.flows.kernel).toBeGreaterThanOrEqual(1)
 })
