@@ -3,9 +3,10 @@ import { createCommandRunner } from '@trellis/foundation/command'
 import { describe, expect, it } from 'vitest'
 import { type DeviceUnderTest, describeDevice } from '../testing/device-conformance.ts'
 import { eventually } from '../testing/eventually.ts'
-import { openLaboratory } from '../testing/namespaces.ts'
+import { openLaboratory, runnerIn } from '../testing/namespaces.ts'
 import { wireGuardGoProgram } from '../testing/programs.ts'
 import type { WireGuardDevice } from './device.ts'
+import { ensureLink } from './link.ts'
 import { createUapiClient, socketPathOf } from './uapi-client.ts'
 import { createUapiDevice } from './uapi-device.ts'
 import { createWgDevice } from './wg-device.ts'
@@ -51,5 +52,19 @@ describe('a device that is not there', () => {
 
   it('is not found through wg', async () => {
     await expect(wgDevice('wgnosuch').read()).rejects.toMatchObject({ kind: 'NotFound' })
+  })
+})
+
+describe('wg at an interface that it cannot configure', () => {
+  it('says what is the matter', async () => {
+    await using laboratory = openLaboratory()
+    const namespace = await laboratory.namespace('refusals')
+    const runner = runnerIn(namespace)
+    const unserved = `un${laboratory.id}`
+    await ensureLink(runner, unserved, 'userspace')
+    const read = (interfaceName: string) => createWgDevice({ runner, interfaceName }).read()
+    await expect(read('absent0')).rejects.toMatchObject({ kind: 'NotFound', remedy: 'make the interface first' })
+    await expect(read(unserved)).rejects.toMatchObject({ kind: 'NotFound', remedy: 'see whether wireguard-go runs' })
+    await expect(read('lo')).rejects.toMatchObject({ kind: 'Conflict' })
   })
 })

@@ -22,7 +22,8 @@ describe('a device behind wg', () => {
     const secretDirectory = await mkdtemp(join(tmpdir(), 'wg-device-'))
     const seen: { args: readonly string[]; secrets: string[] }[] = []
     const runner: CommandRunner = {
-      run: async (_program, args) => {
+      run: async (program, args) => {
+        if (program === 'ip') return { code: 0, stdout: '[{"linkinfo":{"info_kind":"wireguard"}}]', stderr: '' }
         if (args[0] === 'show') return { code: 0, stdout: '(none)\t(none)\t0\toff\n', stderr: '' }
         const secrets = args.filter((arg) => arg.startsWith(secretDirectory)).map((path) => readFileSync(path, 'utf8'))
         seen.push({ args, secrets })

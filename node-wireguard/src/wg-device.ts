@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
-import { Failure } from '@trellis/foundation/failure'
+import type { CommandRunner } from '@trellis/foundation/command'
 import type { WireGuardDevice } from './device.ts'
 import { appliedOf, difference } from './difference.ts'
 import { encodeWgSet, type Word } from './wg-command.ts'
 import { parseDump } from './wg-dump.ts'
+import { refusalOfWg } from './wg-refusal.ts'
 
 /** What the `wg` program is run with. */
 export interface WgDeviceOptions {
@@ -17,24 +17,23 @@ export interface WgDeviceOptions {
   readonly secretDirectory?: string
 }
 
-/** A device that `wg` speaks to: the kernel's, or any that serves the userspace protocol. */
+/** A device that `wg` speaks to: the kernel's, or any that serves the userspace protocol. What wg refuses is thrown as a failure whose kind says why ({@link refusalOfWg}). */
 export function createWgDevice(options: WgDeviceOptions): WireGuardDevice {
   const { runner, interfaceName, program = 'wg', secretDirectory = '/dev/shm' } = options
   const read = async () => {
     const result = await runner.run(program, ['show', interfaceName, 'dump'])
     if (result.code === 0) return parseDump(result.stdout)
-    throw new Failure('NotFound', `wg cannot show ${interfaceName}: ${result.stderr.trim().slice(-500)}`, {
-      remedy: 'see whether the interface exists and this process has the NET_ADMIN capability',
-    })
+    throw await refusalOfWg({ runner, interfaceName, said: result.stderr })
   }
   return {
     read,
     apply: async (configuration) => {
       const operations = difference(await read(), configuration)
       if (operations.length > 0) {
-        await withSecretFiles(secretDirectory, encodeWgSet(interfaceName, operations), (args) =>
-          runOrThrow(runner, program, args),
-        )
+        await withSecretFiles(secretDirectory, encodeWgSet(interfaceName, operations), async (args) => {
+          const { code, stderr } = await runner.run(program, args)
+          if (code !== 0) throw await refusalOfWg({ runner, interfaceName, said: stderr })
+        })
       }
       return appliedOf(operations)
     },

@@ -29,8 +29,8 @@ export interface WireGuardGoOptions {
 }
 
 /**
- * Packets lie in buffers of 64 KiB that the runtime counts in full, while the kernel sees what was written: 96 counted are at most some 68 resident, where no limit means 160 to 180.
- * 72 are at most some 46 and cost a fifth of the throughput, 48 are 21 and cost more than half (decision 39).
+ * Packets lie in buffers of 64 KiB that the runtime counts in full, while the kernel sees what was written: 96 counted are at most some 70 resident, where no limit means 180.
+ * 72 are at most some 50 and cost a fifth of the throughput; 160 are 135 and as fast as no limit at all (decision 39).
  */
 export const defaultMemoryLimitMebibytes = 96
 
