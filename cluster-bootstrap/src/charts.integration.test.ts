@@ -286,6 +286,10 @@ describe('http-connect', () => {
   it('takes the tunnel out of the pod of the API server, which is told where it is', async () => {
     const manifests = await manifestsFor(true)
     expect(containersOf(manifests, 'vpn-seed')?.map(({ name }) => name)).toEqual(['vpn-seed', 'http-connect'])
+    const connect = containersOf(manifests, 'vpn-seed')?.find(({ name }) => name === 'http-connect')
+    // The image's own command leaves compilers out, for a program through which nothing passes.
+    expect(connect?.command?.some((word) => word.startsWith('--no-'))).toBe(false)
+    expect(connect?.command?.at(-1)).toBe('/app/vpn-seed.mjs')
     const [server, ...others] = containersOf(manifests, 'kube-apiserver') ?? []
     expect(others).toEqual([])
     const path = '/etc/kube-apiserver/egress-selector.yaml'
