@@ -1,8 +1,11 @@
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createSilentLog } from '@trellis/foundation/log'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { describe, expect, it } from 'vitest'
 import { followConfiguration } from './follow-configuration.ts'
-import type { Configuration } from './read-configuration.ts'
+import { type Configuration, fingerprintOf } from './read-configuration.ts'
 
 /** Configurations that differ in their name only; the files behind them do not matter here. */
 function named(name: string): Configuration {
@@ -16,6 +19,7 @@ function follow(onChange: (name: string) => Promise<void> = async () => {}) {
   const state = { now: 'first', broken: false, reads: 0 }
   const following = followConfiguration({
     ...{ clock, log: createSilentLog(), signal: life.signal, first: named('first') },
+    fingerprint: async () => `${state.now} ${state.broken}`,
     read: async () => {
       state.reads++
       if (state.broken) throw new TypeError('half written')
@@ -33,11 +37,12 @@ describe('a configuration that is followed', () => {
   it('is taken once when it has changed, and not while it is the same', async () => {
     const { clock, life, taken, state, following } = follow()
     await clock.advance(6000)
-    expect(state.reads).toBe(3)
     expect(taken).toEqual([])
     state.now = 'second'
     await clock.advance(6000)
     expect(taken).toEqual(['second'])
+    // Once at the beginning, once when it had changed.
+    expect(state.reads).toBe(2)
     life.abort()
     await following
   })
@@ -77,5 +82,34 @@ describe('a configuration that is followed', () => {
     const { reads } = state
     await clock.advance(10_000)
     expect(state.reads).toBe(reads)
+  })
+})
+
+describe('the fingerprint of files', () => {
+  it('changes with their content, when they are replaced and when they go, and not else', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'fingerprint-'))
+    try {
+      const paths = ['a', 'b'].map((name) => join(directory, name))
+      const [first = '', second = ''] = paths
+      const prints = [await fingerprintOf(paths)]
+      const changes = [
+        () => writeFile(first, 'one'),
+        () => writeFile(second, 'two'),
+        () => writeFile(second, 'longer'),
+        async () => {
+          await writeFile(`${first}.new`, 'one')
+          await rename(`${first}.new`, first)
+        },
+        () => rm(second),
+      ]
+      for (const change of changes) {
+        await change()
+        prints.push(await fingerprintOf(paths))
+        expect(await fingerprintOf(paths)).toBe(prints.at(-1))
+      }
+      expect(new Set(prints).size).toBe(prints.length)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
   })
 })

@@ -7,7 +7,7 @@ import { createLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
 import type { TunnelFile } from './file.ts'
 import { followConfiguration } from './follow-configuration.ts'
-import { readConfiguration } from './read-configuration.ts'
+import { fingerprintOf, readConfiguration } from './read-configuration.ts'
 import { startTunnelServer } from './serve.ts'
 import type { TunnelRole } from './settings.ts'
 import { startTunnel } from './tunnel.ts'
@@ -49,6 +49,7 @@ export async function runTunnelProgram(
   log.info({ healthPort: server.port, links: first.settings.links.length }, 'the tunnel is set up')
   const following = followConfiguration({
     ...{ clock, log, signal, first },
+    fingerprint: ({ paths }) => fingerprintOf(paths),
     read: () => readConfiguration(path, program),
     onChange: ({ settings }) => tunnel.change(settings),
   })

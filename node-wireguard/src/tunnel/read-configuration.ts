@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { Failure } from '@trellis/foundation/failure'
 import type { TunnelFile } from './file.ts'
 import { readTunnelSettings } from './read-settings.ts'
@@ -8,6 +8,8 @@ import type { TunnelRole, TunnelSettings } from './settings.ts'
 export interface Configuration {
   readonly file: TunnelFile
   readonly settings: TunnelSettings
+  /** What it was read from: itself and the keys. */
+  readonly paths: readonly string[]
 }
 
 /** Reads a configuration file and the keys that it names. Throws `NotFound` or `Invalid` that name the field. */
@@ -16,7 +18,21 @@ export async function readConfiguration(
   { parse, role }: { readonly parse: (input: unknown) => TunnelFile; readonly role: TunnelRole },
 ): Promise<Configuration> {
   const file = parse(await readJson(path))
-  return { file, settings: await readTunnelSettings(file, role) }
+  const keys = file.links.flatMap(({ privateKeyFile, peer }) => [privateKeyFile, peer.presharedKeyFile ?? []].flat())
+  return { file, settings: await readTunnelSettings(file, role), paths: [path, ...keys] }
+}
+
+/** Changes whenever one of the files is replaced or written to; says so, too, where one is missing. Costs far less than reading them. */
+export async function fingerprintOf(paths: readonly string[]): Promise<string> {
+  const parts = paths.map(async (path) => {
+    try {
+      const { ino, size, mtimeNs } = await stat(path, { bigint: true })
+      return `${ino}/${size}/${mtimeNs}`
+    } catch {
+      return 'missing'
+    }
+  })
+  return (await Promise.all(parts)).join(' ')
 }
 
 async function readJson(path: string): Promise<unknown> {
