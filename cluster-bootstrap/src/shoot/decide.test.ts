@@ -28,6 +28,9 @@ function shoot(change: {
   }
 }
 
+const hour = 3_600_000
+/** An hour after the last operation. */
+const now = Date.parse('2026-06-01T01:00:00Z')
 const deleting = { deletionTimestamp: '2026-06-01T00:00:00Z', finalizers: ['gardener'] }
 const asked = (operation: string) => ({ annotations: { 'gardener.cloud/operation': operation } })
 
@@ -64,7 +67,11 @@ describe('decide', () => {
       shoot: shoot({ state: 'Failed', observed: 1, tasks: true, metadata: { generation: 2 } }),
       is: { kind: 'operate', type: 'Create', run: 'Create uid-of-first generation 2', newCycle: true },
     },
-    { name: 'a shoot that is up', shoot: shoot({ state: 'Succeeded', observed: 1 }), is: { kind: 'care' } },
+    {
+      name: 'a shoot that is up',
+      shoot: shoot({ state: 'Succeeded', observed: 1 }),
+      is: { kind: 'care', dueMilliseconds: 23 * hour },
+    },
     {
       name: 'a shoot that is up, with a new spec',
       shoot: shoot({ state: 'Succeeded', observed: 1, metadata: { generation: 2 } }),
@@ -96,13 +103,21 @@ describe('decide', () => {
       is: { kind: 'ignore' },
     },
   ])('$name', ({ shoot: given, is }) => {
-    expect(decide(given, 'local')).toMatchObject(is)
+    expect(decide(given, 'local', now)).toMatchObject(is)
+  })
+
+  it('reconciles a shoot that is up once a day, and no other by itself', () => {
+    const day = now + 23 * hour
+    const up = shoot({ state: 'Succeeded', observed: 1 })
+    expect(decide(up, 'local', day - 1)).toEqual({ kind: 'care', dueMilliseconds: 1 })
+    expect(decide(up, 'local', day)).toMatchObject({ kind: 'operate', type: 'Reconcile', fresh: true, newCycle: true })
+    expect(decide(shoot({ state: 'Failed', observed: 1, tasks: true }), 'local', day)).toEqual({ kind: 'failed' })
   })
 
   it('stays with the seed that runs the control plane', () => {
     const moved = shoot({ seedName: 'other' })
     moved.status = { ...moved.status, seedName: 'local' }
-    expect(decide(moved, 'local').kind).toBe('operate')
-    expect(decide(moved, 'other').kind).toBe('ignore')
+    expect(decide(moved, 'local', now).kind).toBe('operate')
+    expect(decide(moved, 'other', now).kind).toBe('ignore')
   })
 })

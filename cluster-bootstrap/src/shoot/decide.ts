@@ -6,8 +6,8 @@ import type { OperationType } from './status.ts'
 export type Decision =
   /** Not ours, or nothing left to do. */
   | { readonly kind: 'ignore' }
-  /** It is as it should be: look after it. */
-  | { readonly kind: 'care' }
+  /** It is as it should be: look after it, and reconcile it again by itself after that time. */
+  | { readonly kind: 'care'; readonly dueMilliseconds: number }
   /** Waits for a new spec or for somebody who asks for another try. */
   | { readonly kind: 'failed' }
   | {
@@ -21,8 +21,13 @@ export type Decision =
       readonly newCycle: boolean
     }
 
-/** Decides from the shoot alone. A spec that was refused is looked at again each time, because what it refers to may have changed. */
-export function decide(shoot: Shoot, seedName: string): Decision {
+/**
+ * A shoot that is up is reconciled again after so long: certificates are renewed then, and the tunnel's keys change in two steps.
+ */
+export const reconcilePeriodMilliseconds = 24 * 60 * 60 * 1000
+
+/** Decides from the shoot and the time alone. A spec that was refused is looked at again each time, because what it refers to may have changed. */
+export function decide(shoot: Shoot, seedName: string, now: number): Decision {
   const { metadata, spec, status } = shoot
   if ((status?.seedName ?? spec.seedName) !== seedName) return { kind: 'ignore' }
   if (metadata.deletionTimestamp !== undefined) {
@@ -38,7 +43,12 @@ export function decide(shoot: Shoot, seedName: string): Decision {
     return { kind: 'operate', type, run, fresh: asked === 'reconcile', newCycle: true }
   }
   const observed = status?.observedGeneration === metadata.generation
-  if (observed && last?.state === 'Succeeded') return { kind: 'care' }
+  if (observed && last?.state === 'Succeeded') {
+    const dueMilliseconds = Date.parse(last.lastUpdateTime) + reconcilePeriodMilliseconds - now
+    return dueMilliseconds > 0
+      ? { kind: 'care', dueMilliseconds }
+      : { kind: 'operate', type, run, fresh: true, newCycle: true }
+  }
   if (observed && last?.state === 'Failed' && status?.tasks !== undefined) return { kind: 'failed' }
   return { kind: 'operate', type, run, fresh: last?.state === 'Succeeded', newCycle: !observed }
 }

@@ -13,10 +13,14 @@ import { createShootWorld, exampleImages, type ShootWorld, storedShoot } from '.
 import { knownClouds } from '../clouds/known-clouds.ts'
 import { identityOf } from './blueprint.ts'
 import { makeCreateFlow } from './create-flow.ts'
+import { reconcilePeriodMilliseconds } from './decide.ts'
 import { makeDeleteFlow } from './delete-flow.ts'
 import { createShootReconcile, type ReconcilePorts } from './reconcile.ts'
 
 const key = { namespace: 'garden-local', name: 'first' }
+
+/** What is up is reconciled by itself once a day. */
+const tomorrow = { kind: 'again', afterMilliseconds: expect.any(Number) }
 
 interface Bench extends ShootWorld {
   readonly begun: string[]
@@ -65,7 +69,7 @@ async function bench(change: (shoot: Shoot) => void = () => {}, ports: Partial<R
 describe('a new shoot', () => {
   it('is grown, and its status tells so', async () => {
     const { reconcile, shoot, garden } = await bench()
-    expect(await reconcile()).toEqual({ kind: 'done' })
+    expect(await reconcile()).toEqual(tomorrow)
     const { metadata, status } = await shoot()
     expect(metadata.finalizers).toEqual(['gardener'])
     expect(status).toMatchObject({
@@ -86,9 +90,17 @@ describe('a new shoot', () => {
     const { reconcile, begun, garden } = await bench()
     await reconcile()
     const before = garden.calls.length
-    expect(await reconcile()).toEqual({ kind: 'done' })
+    expect(await reconcile()).toEqual(tomorrow)
     expect(garden.calls.slice(before).map((call) => call.method)).toEqual(['find'])
     expect(begun).toEqual(['first'])
+  })
+
+  it('is reconciled by itself a day later', async () => {
+    const { reconcile, shoot, clock } = await bench()
+    await reconcile()
+    await clock.advance(reconcilePeriodMilliseconds)
+    expect(await reconcile()).toEqual(tomorrow)
+    expect((await shoot()).status?.lastOperation).toMatchObject({ type: 'Reconcile', state: 'Succeeded' })
   })
 
   it("is nothing to us when it is another seed's", async () => {
@@ -190,7 +202,7 @@ describe('an operation that fails', () => {
     expect(status?.retryCycleStartTime).toBe('2026-06-01T00:00:00Z')
     down = false
     installed.clear()
-    expect(await reconcile()).toEqual({ kind: 'done' })
+    expect(await reconcile()).toEqual(tomorrow)
     expect((await shoot()).status?.lastOperation?.state).toBe('Succeeded')
     expect([...installed.keys()]).toEqual([])
   })
@@ -212,7 +224,7 @@ describe('an operation that fails', () => {
     expect(await world.reconcile()).toMatchObject({ kind: 'blocked' })
     wrong = false
     await world.garden.patch(shoots, key, { metadata: { annotations: { 'gardener.cloud/operation': 'retry' } } })
-    expect(await world.reconcile()).toEqual({ kind: 'done' })
+    expect(await world.reconcile()).toEqual(tomorrow)
     const { metadata, status: after } = await world.shoot()
     expect(after?.lastOperation?.state).toBe('Succeeded')
     expect(metadata.annotations?.['gardener.cloud/operation']).toBeUndefined()

@@ -15,7 +15,7 @@ import { frontDoorName } from '../tasks/front-door.ts'
 import type { DeletionServices, ShootServices } from '../tasks/services.ts'
 import { frontDoorUrl } from './blueprint.ts'
 import type { OutdatedSignal } from './controller.ts'
-import { type Decision, decide } from './decide.ts'
+import { type Decision, decide, reconcilePeriodMilliseconds } from './decide.ts'
 import { journalKey, type OperatePorts, operate } from './operate.ts'
 import { planShoot, type ShootPlan } from './plan-shoot.ts'
 import { invalidStatus } from './status.ts'
@@ -49,7 +49,7 @@ export function createShootReconcile(ports: ReconcilePorts): Reconcile {
       await ports.endCare(key)
       return done
     }
-    const decision = decide(shoot, ports.seedName)
+    const decision = decide(shoot, ports.seedName, ports.clock.now())
     if (decision.kind !== 'operate') return settle(ports, key, shoot, decision)
     using current = ports.untilOutdated(key, shoot, signal)
     return decision.type === 'Delete'
@@ -72,7 +72,7 @@ async function settle(
       return done
     case 'care':
       await ports.beginCare(shoot)
-      return done
+      return again(decision.dueMilliseconds)
     case 'failed':
       return blocked(shoot.status?.lastOperation?.description ?? 'the last operation failed')
   }
@@ -97,6 +97,7 @@ async function bringUp(ports: ReconcilePorts, shoot: Shoot, decision: Operate, s
     await advertise(shootServices, accepted)
     await garden.delete(configMaps, journalKey(accepted))
     ports.log.info({ shoot: keyOf(accepted), at: clock.now() }, 'the shoot is up')
+    return again(reconcilePeriodMilliseconds)
   }
   return outcomeOf(result)
 }
