@@ -55,6 +55,7 @@ const clusterRoles: Resource<Role> = { ...rbac, kind: 'ClusterRole', plural: 'cl
 const addOnValues = [
   ...['kube-proxy', 'coredns', 'vpn-shoot'].map((image) => `images.${image}=example/${image}:1`),
   'apiServer.host=api.example',
+  'networks.nodes=10.2.0.0/16',
   'networks.pods=10.0.0.0/16',
   'networks.services=10.1.0.0/16',
   'networks.clusterDns=10.1.0.10',

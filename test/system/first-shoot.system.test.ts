@@ -290,6 +290,43 @@ describe('killed processes', () => {
   })
 })
 
+describe('a tunnel with two ends in the shoot', () => {
+  interface Tunnel {
+    readonly linksUp: number
+    readonly links: readonly { readonly peer: string; readonly carries: boolean }[]
+  }
+  const status = async (): Promise<Tunnel> => {
+    const found = await clusters.control(['get', 'pods', '-l', 'app=kube-apiserver', '-o', 'name'])
+    const path = `/api/v1/namespaces/${controlNamespace}/pods/${found.trim().replace('pod/', '')}:9110/proxy/status`
+    return JSON.parse(await clusters.control(['get', '--raw', path])) as Tunnel
+  }
+  const carrier = async () => (await status()).links.find(({ carries }) => carries)?.peer
+
+  it('gets the second on request', async () => {
+    await clusters.garden([
+      ...['annotate', 'shoot', 'first', 'gardener.cloud/operation=reconcile'],
+      'alpha.control-plane.shoot.gardener.cloud/high-availability-vpn=true',
+    ])
+    await eventually(240, async () => {
+      const { links, linksUp } = await status()
+      expect([links.map(({ peer }) => peer).sort(), linksUp]).toEqual([['vpn-shoot-0', 'vpn-shoot-1'], 2])
+    })
+  })
+
+  it('goes on by the one when the other is taken away', async () => {
+    const before = await carrier()
+    const replica = before?.slice(-1)
+    const [node] = await clusters.readyNodes()
+    const selector = `k8s-app=vpn-shoot,trellis.internal/replica=${replica}`
+    await clusters.shoot(['--namespace', 'kube-system', 'delete', 'pod', '-l', selector, '--wait=false'])
+    await eventually(20, async () => {
+      expect(await carrier()).not.toBe(before)
+      expect(await clusters.shoot(['get', '--raw', `/api/v1/nodes/${node}/proxy/healthz`])).toBe('ok')
+    })
+    await eventually(90, async () => expect((await status()).linksUp).toBe(2))
+  })
+})
+
 describe('deleting the shoot', () => {
   it('frees everything that was made for it within a minute', async () => {
     const startedAt = clock.now()
