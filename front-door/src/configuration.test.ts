@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { configurationParser } from './configuration.ts'
-import { readConfigurationFile } from './configuration-file.ts'
 import { parseDestinations } from './destinations/destinations.ts'
 
 describe('the configuration of front-door', () => {
@@ -27,14 +26,5 @@ describe('the configuration of front-door', () => {
     expect(() => configurationParser.parse(JSON.parse(JSON.stringify({ ...file, ...change })))).toThrow(
       expect.objectContaining({ kind: 'Invalid', field }),
     )
-  })
-
-  it.each([
-    ['Invalid', []],
-    ['Invalid', ['--config', '/dev/null', 'more']],
-    ['Invalid', ['--config', '/dev/null']],
-    ['NotFound', ['--config', '/there/is/none']],
-  ])('is refused as %s when the command line is %j', async (kind, args) => {
-    await expect(readConfigurationFile(args)).rejects.toMatchObject({ kind, field: '--config' })
   })
 })

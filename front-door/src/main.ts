@@ -1,18 +1,18 @@
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner } from '@trellis/foundation/command'
+import { configurationPath, readJsonFile } from '@trellis/foundation/configuration-file'
 import { describe } from '@trellis/foundation/failure'
 import { aborted, untilAskedToStop } from '@trellis/foundation/lifetime'
 import { createLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { keepReturningMemory } from '@trellis/foundation/resident-memory'
 import { configurationParser } from './configuration.ts'
-import { readConfigurationFile } from './configuration-file.ts'
 import { openFrontDoor } from './front-door.ts'
 
 const stopping = untilAskedToStop()
 try {
   await using _memory = keepReturningMemory({ clock: createSystemClock() })
-  const file = configurationParser.parse(await readConfigurationFile(process.argv.slice(2)))
+  const file = configurationParser.parse(await readJsonFile(configurationPath(process.argv.slice(2))))
   const log = createLog('front-door', file.logLevel ?? 'info')
   const environment = {
     clock: createSystemClock(),

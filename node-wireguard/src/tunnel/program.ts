@@ -1,7 +1,6 @@
-import { parseArgs } from 'node:util'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner } from '@trellis/foundation/command'
-import { Failure } from '@trellis/foundation/failure'
+import { configurationPath } from '@trellis/foundation/configuration-file'
 import { aborted } from '@trellis/foundation/lifetime'
 import { createLog } from '@trellis/foundation/log'
 import { createSystemRandom } from '@trellis/foundation/random'
@@ -57,15 +56,4 @@ export async function runTunnelProgram(
   log.info({}, 'the tunnel is stopping')
   await following
   if (program.leaves) await tunnel.leave()
-}
-
-function configurationPath(args: readonly string[]): string {
-  const usage = { field: '--config', remedy: 'start it with --config FILE and nothing else' }
-  try {
-    const { config } = parseArgs({ args: [...args], options: { config: { type: 'string' } } }).values
-    if (config !== undefined) return config
-  } catch (error) {
-    throw new Failure('Invalid', 'the command line cannot be read', { ...usage, cause: error })
-  }
-  throw new Failure('Invalid', 'no configuration file is named', usage)
 }

@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises'
-import { Failure } from '@trellis/foundation/failure'
+import { stat } from 'node:fs/promises'
+import { readJsonFile } from '@trellis/foundation/configuration-file'
 import type { TunnelFile } from './file.ts'
 import { readTunnelSettings } from './read-settings.ts'
 import type { TunnelRole, TunnelSettings } from './settings.ts'
@@ -17,7 +17,7 @@ export async function readConfiguration(
   path: string,
   { parse, role }: { readonly parse: (input: unknown) => TunnelFile; readonly role: TunnelRole },
 ): Promise<Configuration> {
-  const file = parse(await readJson(path))
+  const file = parse(await readJsonFile(path))
   const keys = file.links.flatMap(({ privateKeyFile, peer }) => [privateKeyFile, peer.presharedKeyFile ?? []].flat())
   return { file, settings: await readTunnelSettings(file, role), paths: [path, ...keys] }
 }
@@ -33,15 +33,4 @@ export async function fingerprintOf(paths: readonly string[]): Promise<string> {
     }
   })
   return (await Promise.all(parts)).join(' ')
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Failure('NotFound', `${path} cannot be read`, { field: '--config', cause: error })
-  })
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new Failure('Invalid', `${path} is not JSON`, { field: '--config', cause: error })
-  }
 }

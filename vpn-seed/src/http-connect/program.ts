@@ -1,8 +1,7 @@
 import { lookup } from 'node:dns/promises'
-import { readFile } from 'node:fs/promises'
 import { networkInterfaces } from 'node:os'
-import { parseArgs } from 'node:util'
 import { type Clock, createSystemClock } from '@trellis/foundation/clock'
+import { configurationPath, readJsonFile } from '@trellis/foundation/configuration-file'
 import { describe, Failure } from '@trellis/foundation/failure'
 import { startHealthServer } from '@trellis/foundation/health-server'
 import { aborted } from '@trellis/foundation/lifetime'
@@ -18,7 +17,7 @@ const identityMilliseconds = 5_000
 
 /** Runs the endpoint from its command line (`http-connect --config FILE`) until the signal aborts. Throws when it cannot be set up. */
 export async function runHttpConnectProgram(args: readonly string[], signal: AbortSignal): Promise<void> {
-  const file = await readConfiguration(args)
+  const file = httpConnectParser.parse(await readJsonFile(configurationPath(args, 'http-connect')))
   const clock = createSystemClock()
   const log = createLog('http-connect', file.logLevel ?? 'info')
   const identity = await readIdentity(file)
@@ -104,28 +103,4 @@ async function followIdentity({ clock, log, endpoint, file, identity, signal }: 
       log.warn({ problem }, 'the certificates cannot be used; the former stay')
     }
   }
-}
-
-async function readConfiguration(args: readonly string[]): Promise<HttpConnectConfiguration> {
-  const path = configurationPath(args)
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Failure('NotFound', `${path} cannot be read`, { field: '--config', cause: error })
-  })
-  try {
-    return httpConnectParser.parse(JSON.parse(text))
-  } catch (error) {
-    if (error instanceof Failure) throw error
-    throw new Failure('Invalid', `${path} is not JSON`, { field: '--config', cause: error })
-  }
-}
-
-function configurationPath(args: readonly string[]): string {
-  const usage = { field: '--config', remedy: 'start it with http-connect --config FILE and nothing else' }
-  try {
-    const { config } = parseArgs({ args: [...args], options: { config: { type: 'string' } } }).values
-    if (config !== undefined) return config
-  } catch (error) {
-    throw new Failure('Invalid', 'the command line cannot be read', { ...usage, cause: error })
-  }
-  throw new Failure('Invalid', 'no configuration file is named', usage)
 }

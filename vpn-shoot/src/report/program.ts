@@ -1,13 +1,12 @@
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
 import { get, type IncomingMessage } from 'node:http'
 import { text as textOf } from 'node:stream/consumers'
 import { createSystemClock } from '@trellis/foundation/clock'
-import { Failure } from '@trellis/foundation/failure'
+import { readJsonFile } from '@trellis/foundation/configuration-file'
 import { createLog } from '@trellis/foundation/log'
 import { createClient } from '@trellis/kubernetes/client'
 import type { TunnelStatus } from 'node-wireguard/tunnel/status'
-import { type ReportConfiguration, reportParser } from './configuration.ts'
+import { reportParser } from './configuration.ts'
 import { runReporter, type TunnelView } from './reporter.ts'
 
 const answerMilliseconds = 2_000
@@ -17,7 +16,7 @@ export type Report = (signal: AbortSignal) => Promise<void>
 
 /** Gets ready to report as the file says. Throws `NotFound` or `Invalid` that names the field when it cannot be used. */
 export async function prepareReport(path: string): Promise<Report> {
-  const file = await readReportFile(path)
+  const file = reportParser.parse(await readJsonFile(path, '--report'))
   const clock = createSystemClock()
   const log = createLog('vpn-shoot-report')
   const kubeconfig = {
@@ -47,16 +46,4 @@ async function bodyOf(url: string, signal: AbortSignal): Promise<string | undefi
   const [response] = (await once(get(url, { signal, agent: false }), 'response')) as [IncomingMessage]
   const body = await textOf(response)
   return response.statusCode === 200 ? body : undefined
-}
-
-async function readReportFile(path: string): Promise<ReportConfiguration> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Failure('NotFound', `${path} cannot be read`, { field: '--report', cause: error })
-  })
-  try {
-    return reportParser.parse(JSON.parse(text))
-  } catch (error) {
-    if (error instanceof Failure) throw error
-    throw new Failure('Invalid', `${path} is not JSON`, { field: '--report', cause: error })
-  }
 }
