@@ -162,3 +162,15 @@ export function ownedBy(set: MachineSet, machine: Machine): Machine {
     metadata: { ...machine.metadata, labels: { pool: 'a', ...machine.metadata.labels }, ownerReferences: [owner] },
   }
 }
+
+/** A machine of a set without size, launched and in that phase, with a node of its own name. */
+export function member(
+  name: string,
+  phase: MachinePhase = 'Running',
+  metadata: Partial<Machine['metadata']> = {},
+): Machine {
+  return ownedBy(
+    setOf(0),
+    launched(phase, { metadata: { name, uid: `uid-${name}`, labels: { node: name }, ...metadata } }),
+  )
+}
