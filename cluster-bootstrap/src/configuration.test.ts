@@ -79,7 +79,7 @@ describe('the command line', () => {
     async (args) => {
       await expect(readConfiguration(args)).rejects.toMatchObject({
         kind: 'Invalid',
-        remedy: 'cluster-bootstrap --config FILE',
+        remedy: 'start it with --config FILE and nothing else',
       })
     },
   )

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { Failure } from '@trellis/foundation/failure'
+import { configurationPath, readJsonFile } from '@trellis/foundation/configuration-file'
 import { createParser } from '@trellis/foundation/schema'
 import { type Static, Type } from 'typebox'
 
@@ -110,20 +109,5 @@ export function parseConfiguration(input: unknown): Configuration {
 
 /** Reads the configuration that `--config FILE` names among the arguments. */
 export async function readConfiguration(args: readonly string[]): Promise<Configuration> {
-  const [flag, path, ...rest] = args
-  if (flag !== '--config' || path === undefined || rest.length > 0) {
-    throw new Failure('Invalid', 'exactly one argument is needed', { remedy: 'cluster-bootstrap --config FILE' })
-  }
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new Failure('NotFound', `the configuration ${path} cannot be read`, { cause: error, field: '--config' })
-  })
-  return parseConfiguration(parseJson(text, path))
-}
-
-function parseJson(text: string, path: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (error) {
-    throw new Failure('Invalid', `the configuration ${path} is not JSON`, { cause: error, field: '--config' })
-  }
+  return parseConfiguration(await readJsonFile(configurationPath(args)))
 }

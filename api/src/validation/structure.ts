@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import { Compile } from 'typebox/compile'
+import { Compile } from 'typebox/schema'
 import { quantityPattern } from '../schema-parts.ts'
 import { type FieldError, fieldError } from './field-error.ts'
 
@@ -34,9 +34,14 @@ export function createStructureCheck(schema: TSchema): (object: unknown) => Stru
     compiled ??= Compile(schema)
     return {
       unknown: unknownFields(schema as Node, object, '', isRoot),
-      wrong: compiled.Check(object) ? [] : summarise(compiled.Errors(object) as readonly SchemaError[]),
+      wrong: compiled.Check(object) ? [] : summarise(errorsOf(compiled, object)),
     }
   }
+}
+
+function errorsOf(compiled: ReturnType<typeof Compile>, object: unknown): readonly SchemaError[] {
+  const [, errors] = compiled.Errors(object)
+  return errors as readonly SchemaError[]
 }
 
 /** Metadata belongs to the API server, which knows it better. */
