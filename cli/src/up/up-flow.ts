@@ -11,6 +11,7 @@ import { gardenObjects, gardenSecrets } from './tasks/garden-objects.ts'
 import { host } from './tasks/host.ts'
 import { parts } from './tasks/parts.ts'
 import { shoot, shootKubeconfig, shootReady } from './tasks/shoot.ts'
+import { tunnelDoor } from './tasks/tunnel-door.ts'
 
 /**
  * From a bare machine to a shoot. Every task finds what an earlier run made, so a run that was killed is simply begun again:
@@ -27,6 +28,7 @@ export const upFlow: Flow<UpServices> = defineFlow('up', [
   gardenKinds,
   gardenSecrets,
   controllers,
+  tunnelDoor,
   gardenObjects,
   shoot,
   shootReady,
