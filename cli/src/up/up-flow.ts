@@ -2,6 +2,7 @@ import { defineFlow, type Flow } from '@trellis/flow/define-flow'
 import type { UpServices } from './services.ts'
 import { cloud } from './tasks/cloud.ts'
 import { controllers } from './tasks/controllers.ts'
+import { controllersReady } from './tasks/controllers-ready.ts'
 import { gardenApi } from './tasks/garden-api.ts'
 import { gardenKeys } from './tasks/garden-keys.ts'
 import { gardenKinds } from './tasks/garden-kinds.ts'
@@ -29,6 +30,7 @@ export const upFlow: Flow<UpServices> = defineFlow('up', [
   gardenSecrets,
   controllers,
   tunnelDoor,
+  controllersReady,
   gardenObjects,
   shoot,
   shootReady,
