@@ -14,9 +14,13 @@ export interface Installation {
   readonly publicPrefix: string
   /** Engine of the networks of new shoots; OpenTofu comes in an image of its own. */
   readonly infrastructure: 'sdk' | 'opentofu'
+  /** Where the tunnels of shoots come in: at a load balancer of each shoot, or at one front door of the seed for all of them (decision 37). */
+  readonly tunnelDoor: 'shoot' | 'seed'
+  /** Whether API servers reach their shoots by http-connect, each tunnel then ending in a pod of its own (decision 38). */
+  readonly httpConnect: boolean
 }
 
-/** Reads the installation from the environment: `TRELLIS_INSTANCE`, `TRELLIS_CACHE`, `TRELLIS_STATE`, `TRELLIS_RUN`, `TRELLIS_PUBLIC_PREFIX`, `TRELLIS_INFRASTRUCTURE`. */
+/** Reads the installation from the environment: `TRELLIS_INSTANCE`, `TRELLIS_CACHE`, `TRELLIS_STATE`, `TRELLIS_RUN`, `TRELLIS_PUBLIC_PREFIX`, `TRELLIS_INFRASTRUCTURE`, `TRELLIS_TUNNEL_DOOR`, `TRELLIS_HTTP_CONNECT`. Throws `Invalid` that names the variable. */
 export function readInstallation(
   environment: Readonly<Record<string, string | undefined>>,
   repositoryDirectory: string,
@@ -43,17 +47,25 @@ export function readInstallation(
     stateDirectory: environment.TRELLIS_STATE ?? join('/var/lib', suffix),
     runDirectory: environment.TRELLIS_RUN ?? join('/run', suffix),
     publicPrefix,
-    infrastructure: infrastructureOf(environment),
+    infrastructure: choose(environment, 'TRELLIS_INFRASTRUCTURE', ['sdk', 'opentofu']),
+    tunnelDoor: choose(environment, 'TRELLIS_TUNNEL_DOOR', ['shoot', 'seed']),
+    httpConnect: choose(environment, 'TRELLIS_HTTP_CONNECT', ['no', 'yes']) === 'yes',
   }
 }
 
-function infrastructureOf({
-  TRELLIS_INFRASTRUCTURE: wish = 'sdk',
-}: Readonly<Record<string, string | undefined>>): Installation['infrastructure'] {
-  if (wish === 'sdk' || wish === 'opentofu') return wish
-  throw new Failure('Invalid', `"${wish}" is no engine of infrastructure`, {
-    field: 'TRELLIS_INFRASTRUCTURE',
-    remedy: 'say sdk or opentofu, or leave it out',
+/** The value of a variable that knows few; the first of them when it is not set. */
+function choose<const Choice extends string>(
+  environment: Readonly<Record<string, string | undefined>>,
+  field: string,
+  choices: readonly [Choice, ...Choice[]],
+): Choice {
+  const wish = environment[field]
+  if (wish === undefined) return choices[0]
+  const chosen = choices.find((choice) => choice === wish)
+  if (chosen !== undefined) return chosen
+  throw new Failure('Invalid', `"${wish}" is not known`, {
+    field,
+    remedy: `say ${choices.join(' or ')}, or leave it out`,
   })
 }
 

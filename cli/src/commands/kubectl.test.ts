@@ -5,11 +5,31 @@ import { Failure, isFailure } from '@trellis/foundation/failure'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Installation, paths, readInstallation } from '../installation.ts'
 import { readText, writeWhole } from '../store.ts'
-import { kubeconfigPath, pluginPath, programsDirectory, splitTarget } from './kubectl.ts'
+import { kubeconfigPath, pluginPath, programsDirectory, runInForeground, splitTarget } from './kubectl.ts'
 
 it('puts our plugins and kubectl itself before everything else on the search path', () => {
   expect(pluginPath('/programs', '/usr/bin')).toMatch(/^\/.*\/kubectl-trellis\/bin:\/programs:\/usr\/bin$/)
   expect(pluginPath('/programs', undefined)).toMatch(/bin:\/programs$/)
+})
+
+describe('runInForeground', () => {
+  const { env } = process
+  const { signal } = new AbortController()
+
+  it('resolves with the exit code', async () => {
+    expect(await runInForeground('sh', ['-c', 'exit 7'], { env, signal })).toBe(7)
+  })
+
+  it('ends the program when it is asked to stop, so that nothing is left running', async () => {
+    const controller = new AbortController()
+    const running = runInForeground('sleep', ['3600'], { env, signal: controller.signal })
+    controller.abort()
+    expect(await running).toBe(128 + 15)
+  })
+
+  it('says that a program cannot be started', async () => {
+    await expect(runInForeground('/no/such', [], { env, signal })).rejects.toThrow('/no/such cannot be started')
+  })
 })
 
 describe('splitTarget', () => {

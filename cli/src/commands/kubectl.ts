@@ -96,9 +96,9 @@ export function pluginPath(programs: string, path: string | undefined): string {
   return [plugins, programs, ...(path === undefined ? [] : [path])].join(delimiter)
 }
 
-/** Hands the terminal over to kubectl with the right kubeconfig; resolves with its exit code. */
+/** Hands the terminal over to kubectl with the right kubeconfig; resolves with its exit code. Who asks this process to stop ends kubectl with it. */
 export async function runKubectl(context: CommandContext, args: readonly string[]): Promise<number> {
-  const { installation, clock } = context
+  const { installation, clock, signal } = context
   const { target, rest } = splitTarget(args)
   const kubeconfig = await kubeconfigPath(installation, target, (shoot) =>
     askGardenForKubeconfig(installation, clock, shoot),
@@ -106,9 +106,24 @@ export async function runKubectl(context: CommandContext, args: readonly string[
   const programs = await programsDirectory(installation)
   const kubectl = join(programs, 'kubectl')
   const env = { ...process.env, KUBECONFIG: kubeconfig, PATH: pluginPath(programs, process.env.PATH) }
+  return runInForeground(kubectl, rest, { env, signal })
+}
+
+/** Runs a program with this process's terminal to its end; resolves with its exit code, 128 and the signal's number when one ended it. Ends it when `signal` aborts: a terminal's own interrupt reaches both. */
+export function runInForeground(
+  program: string,
+  args: readonly string[],
+  { env, signal }: { readonly env: NodeJS.ProcessEnv; readonly signal: AbortSignal },
+): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(kubectl, rest, { stdio: 'inherit', env })
-    child.on('error', (cause) => reject(new Failure('Unavailable', `${kubectl} cannot be started`, { cause })))
-    child.on('close', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
+    const child = spawn(program, args, { stdio: 'inherit', env })
+    const end = (): void => void child.kill('SIGTERM')
+    signal.addEventListener('abort', end, { once: true })
+    if (signal.aborted) end()
+    child.on('error', (cause) => reject(new Failure('Unavailable', `${program} cannot be started`, { cause })))
+    child.on('close', (code, endedBy) => {
+      signal.removeEventListener('abort', end)
+      resolve(code ?? 128 + (endedBy === null ? 0 : constants.signals[endedBy]))
+    })
   })
 }

@@ -7,6 +7,11 @@ const diskNeededBytes = 8 * gibibyte
 /** Measured: garden, seed and a shoot of two workers use about 4 GiB with their page cache. */
 const memoryNeededBytes = 5 * gibibyte
 
+/** Measured: each machine holds 16 and each control plane 11, all of them root's, so a garden with a shoot of two workers some 72. */
+const inotifyNeeded = 96
+/** What ten machines, as many as the cloud gives, can use. */
+const inotifyAmple = 256
+
 /** Every check, in the order in which a person would mend things. */
 export function allChecks(installation: Installation): readonly Check[] {
   return [
@@ -20,6 +25,7 @@ export function allChecks(installation: Installation): readonly Check[] {
     { name: 'TUN device', ask: askTun },
     { name: 'WireGuard', ask: askWireGuard },
     { name: 'memory', ask: askMemory },
+    { name: 'inotify instances', ask: askInotify },
     { name: 'disk', ask: (host) => askDisk(host, installation) },
     { name: 'address range', ask: (host) => askAddressRange(host, installation) },
   ]
@@ -113,6 +119,16 @@ async function askMemory(host: HostView): Promise<Verdict> {
   return available >= memoryNeededBytes
     ? well(found)
     : problem(`${found}, ${inGibibytes(memoryNeededBytes)} GiB needed`, 'end other programs or use a larger machine')
+}
+
+async function askInotify(host: HostView): Promise<Verdict> {
+  const limit = Number((await host.readFile('/proc/sys/fs/inotify/max_user_instances')) ?? Number.NaN)
+  if (Number.isNaN(limit)) return warning('their limit cannot be read', 'mount /proc, or look at it by sysctl')
+  if (limit >= inotifyAmple) return well(`${limit} for each user`)
+  const remedy = 'allow more: sysctl -w fs.inotify.max_user_instances=1024'
+  return limit >= inotifyNeeded
+    ? warning(`${limit} for each user; from five machines on programs may fail with "Too many open files"`, remedy)
+    : problem(`${limit} for each user, ${inotifyNeeded} needed`, remedy)
 }
 
 async function askDisk(host: HostView, installation: Installation): Promise<Verdict> {

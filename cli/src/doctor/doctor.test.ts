@@ -12,6 +12,7 @@ function host(changes: Partial<HostView> & { readonly files?: Readonly<Record<st
   const files: Readonly<Record<string, string>> = {
     '/sys/fs/cgroup/cgroup.controllers': 'cpuset cpu io memory pids\n',
     '/proc/meminfo': 'MemTotal: 33554432 kB\nMemAvailable: 16777216 kB\n',
+    '/proc/sys/fs/inotify/max_user_instances': '1024\n',
     ...changes.files,
   }
   return {
@@ -55,6 +56,11 @@ describe('doctor', () => {
     ],
     ['no TUN', host({ exists: async () => false }), /^TUN device: /],
     ['little memory', host({ files: { '/proc/meminfo': 'MemAvailable: 1048576 kB' } }), /^memory: 1.0 GiB available/],
+    [
+      'few inotify instances',
+      host({ files: { '/proc/sys/fs/inotify/max_user_instances': '64\n' } }),
+      /^inotify instances: 64 for each user, 96 needed/,
+    ],
     ['full disk', host({ freeBytes: async () => gibibyte }), /^disk: 1.0 GiB free/],
     [
       'a missing kernel feature',
@@ -72,6 +78,13 @@ describe('doctor', () => {
     const findings = await examine(bad, checks)
     expect(() => requireHealthy(findings)).toThrow(message)
     expect(renderFindings(findings)).toContain('FAIL')
+  })
+
+  it.each(['128', undefined])('warns of an inotify limit of %s, and goes on', async (limit) => {
+    const files = { '/proc/sys/fs/inotify/max_user_instances': limit as string }
+    const findings = await examine(host({ files }), checks)
+    expect(findings.find(({ name }) => name === 'inotify instances')?.verdict.kind).toBe('warning')
+    expect(() => requireHealthy(findings)).not.toThrow()
   })
 
   it('does not take its own route for a stranger', async () => {

@@ -14,6 +14,7 @@ import { openLaboratory } from 'node-wireguard/testing/namespaces'
 import { mergeResults } from '../statistics.ts'
 import type { BenchContext } from './context.ts'
 import { type BenchOptions, benchHelp, type PartName, readOptions } from './options.ts'
+import { execPart } from './parts/exec.ts'
 import { frontDoorPart } from './parts/front-door.ts'
 import { recoveryPart } from './parts/recovery.ts'
 import { streamsPart } from './parts/streams.ts'
@@ -23,6 +24,7 @@ const parts: Readonly<Record<PartName, (context: BenchContext) => Promise<object
   streams: streamsPart,
   recovery: recoveryPart,
   frontDoor: frontDoorPart,
+  exec: execPart,
 }
 
 /** Each part has a laboratory of its own, so that what one leaves running does not slow the next. */

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util'
 import { chosenNames, countOf } from '../arguments.ts'
 
 /** The parts of the benchmark, in the order in which they run. */
-export const partNames = ['streams', 'recovery', 'frontDoor'] as const
+export const partNames = ['streams', 'recovery', 'frontDoor', 'exec'] as const
 export type PartName = (typeof partNames)[number]
 
 /** What is compared, in the order of a round. */
@@ -25,6 +25,9 @@ export interface BenchOptions {
   /** How many tunnels go through the front door, and how long it is watched while they are idle: longer than the two minutes after which each begins a new session. */
   readonly shoots: number
   readonly idleSeconds: number
+  /** How many commands are run by each way, by one client and by kubectl. */
+  readonly execs: number
+  readonly kubectlExecs: number
 }
 
 const full = {
@@ -35,6 +38,8 @@ const full = {
   deaths: 5,
   shoots: 200,
   idleSeconds: 130,
+  execs: 200,
+  kubectlExecs: 40,
 }
 const quick = {
   rounds: 2,
@@ -44,6 +49,8 @@ const quick = {
   deaths: 1,
   shoots: 40,
   idleSeconds: 15,
+  execs: 40,
+  kubectlExecs: 10,
 }
 
 /** What `--help` prints. */

@@ -1,38 +1,35 @@
-import { join } from 'node:path'
+import { defineOutput } from '@trellis/flow/output'
 import type { Task } from '@trellis/flow/task'
-import { runOrThrow } from '@trellis/foundation/command'
+import { createParser } from '@trellis/foundation/schema'
+import { Type } from 'typebox'
 import { controllerValues } from '../../garden/controller-values.ts'
-import { garden } from '../../garden/garden.ts'
-import { paths } from '../../installation.ts'
+import { installChart } from '../../garden/helm.ts'
+import { findTunnelDoor } from '../../garden/tunnel-door.ts'
 import type { UpServices } from '../services.ts'
 import { partsOutput } from './parts.ts'
 
-/** Installs Trellis's own controllers into the garden, with Helm. */
+/** Address of the seed's front door that the controllers were told; empty when they were told none. */
+export const controllersOutput = defineOutput(
+  'controllers',
+  createParser(Type.Object({ tunnelDoor: Type.String() }), 'what the controllers were told').parse,
+)
+
+/**
+ * Installs Trellis's own controllers into the garden, with Helm. A front door that they shall use gets its address from one of them, so they are told it
+ * here only when there is one from an earlier run.
+ */
 export const controllers: Task<UpServices> = {
   id: 'controllers',
   dependsOn: ['garden kinds', 'garden secrets', 'parts'],
   consumes: [partsOutput],
+  produces: controllersOutput,
   retry: { backoff: { firstMilliseconds: 500, longestMilliseconds: 2000 }, deadlineMilliseconds: 120_000 },
   run: async ({ services, read, signal }) => {
     const { programs, images } = read(partsOutput)
-    const { repositoryDirectory } = services.installation
-    await runOrThrow(
-      services.runner,
-      join(programs, 'helm'),
-      [
-        'upgrade',
-        '--install',
-        '--skip-crds',
-        'trellis',
-        join(repositoryDirectory, 'charts', 'trellis'),
-        '--namespace',
-        garden.namespace,
-        '--kubeconfig',
-        paths(services.installation).gardenKubeconfig,
-        '--values',
-        '-',
-      ],
-      { input: JSON.stringify(controllerValues(images, services.installation.infrastructure)), signal },
-    )
+    const { installation } = services
+    const tunnelDoor = installation.tunnelDoor === 'seed' ? await findTunnelDoor(await services.garden()) : undefined
+    const values = controllerValues(images, installation, tunnelDoor)
+    await installChart({ ...services, programs, signal }, 'trellis', values)
+    return { tunnelDoor: tunnelDoor ?? '' }
   },
 }

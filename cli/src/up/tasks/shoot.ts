@@ -17,7 +17,7 @@ const key = { namespace: garden.projectNamespace, name: firstShoot.name }
 /** Asks for the first shoot; one that exists already is left as its owner made it. */
 export const shoot: Task<UpServices> = {
   id: 'shoot',
-  dependsOn: ['garden objects', 'parts'],
+  dependsOn: ['garden objects', 'tunnel door', 'parts'],
   consumes: [partsOutput],
   retry: { backoff: { firstMilliseconds: 250, longestMilliseconds: 1000 }, deadlineMilliseconds: 60_000 },
   run: async ({ services, read }) => {

@@ -1,0 +1,64 @@
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
+import { Failure } from '@trellis/foundation/failure'
+
+/** Where packets of an API server to a node of its shoot go. */
+export interface Ways {
+  /** By a cable into the shoot's network, which nobody has but the benchmark. */
+  direct(): Promise<void>
+  /** By the tunnel, as always. */
+  tunnel(): Promise<void>
+  /** Packets that the cable has carried to the API server. */
+  directPackets(): Promise<number>
+}
+
+/** Between what the cable goes. */
+export interface Cable {
+  readonly installation: string
+  /** Network namespace that the shoot's nodes are connected in, to the bridge br0. */
+  readonly network: string
+  /** Address of the node. */
+  readonly node: string
+  /** A free address of the nodes' network for the API server. */
+  readonly address: string
+}
+
+const cable = 'direct0'
+
+/**
+ * Lays a cable from the network namespace of the installation's only API server of a shoot to the bridge of the shoot's nodes. Nothing takes it until `direct`: then a route to
+ * the node goes before the tunnel's. Both ends go with the installation.
+ */
+export async function layCable(runner: CommandRunner, { installation, network, node, address }: Cable): Promise<Ways> {
+  const pid = await apiServerOfShoot(installation)
+  const far = (args: readonly string[]) => runOrThrow(runner, 'ip', ['-n', network, ...args])
+  const near = (args: readonly string[]) =>
+    runOrThrow(runner, 'nsenter', ['--target', String(pid), '--net', 'ip', ...args])
+  await far(['link', 'add', 'direct1', 'type', 'veth', 'peer', 'name', cable, 'netns', String(pid)])
+  await far(['link', 'set', 'direct1', 'master', 'br0', 'up'])
+  await near(['link', 'set', cable, 'up'])
+  await near(['address', 'add', `${address}/32`, 'dev', cable])
+  return {
+    direct: async () => void (await near(['route', 'replace', `${node}/32`, 'dev', cable, 'src', address])),
+    tunnel: async () => void (await near(['route', 'delete', `${node}/32`, 'dev', cable])),
+    directPackets: async () => {
+      const [link] = JSON.parse(await near(['-json', '-statistics', 'link', 'show', cable])) as readonly {
+        readonly stats64: { readonly rx: { readonly packets: number } }
+      }[]
+      return link?.stats64.rx.packets ?? 0
+    },
+  }
+}
+
+/** Process of the API server that has a tunnel's interface in its network namespace: the garden's own has none. */
+async function apiServerOfShoot(installation: string): Promise<number> {
+  for (const pid of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry)).map(Number)) {
+    const read = (name: string): Promise<string> => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => '')
+    const program = await readlink(`/proc/${pid}/exe`).catch(() => '')
+    const isApiServer = (await read('cmdline')).split('\0')[0]?.endsWith('kube-apiserver') === true && program !== ''
+    if (!isApiServer || !(await read('cgroup')).split('\n').some((line) => line.split('/').includes(installation)))
+      continue
+    if (/^ *vpn\d/m.test(await read('net/dev'))) return pid
+  }
+  throw new Failure('NotFound', `no API server of a shoot runs in the installation ${installation}`)
+}
