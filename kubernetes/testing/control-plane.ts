@@ -29,6 +29,8 @@ export interface TestControlPlaneOptions {
   readonly withControllerManager?: boolean
   /** Controllers that it leaves out. */
   readonly withoutControllers?: readonly string[]
+  /** Starts kube-apiserver on the port of its loopback address, for instance in a network namespace; the same port must lead to it here. */
+  readonly launchApiServer?: (path: string, flags: readonly string[], port: number) => RunningProgram
 }
 
 /** A real etcd and kube-apiserver on loopback, of one test. Disposing ends them and removes every trace. */
@@ -73,7 +75,8 @@ export async function startTestControlPlane(options: TestControlPlaneOptions = {
   const port = await freePort(random)
   const url = `https://127.0.0.1:${port}`
   const flags = [...apiServerArguments(directory, port), ...(options.extraArguments ?? [])]
-  const start = () => startProgram(clock, binaries.path('kube-apiserver'), flags)
+  const launch = options.launchApiServer ?? ((path, args) => startProgram(clock, path, args))
+  const start = () => launch(binaries.path('kube-apiserver'), flags, port)
   let apiServer = start()
   stack.defer(() => apiServer[Symbol.asyncDispose]())
   const certificateAuthority = await servingCertificate(clock, directory, [apiServer, etcd])

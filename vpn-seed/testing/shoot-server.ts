@@ -3,7 +3,7 @@ import { createServer } from 'node:https'
 import { text } from 'node:stream/consumers'
 
 /**
- * A program for tests: what an API server calls in a shoot, over HTTPS at each address given: a webhook that denies what is named `forbidden`, an aggregated API, and a kubelet with a long log.
+ * A program for tests: what an API server calls in a shoot, over HTTPS at each address given: a webhook that denies what is named `forbidden…`, an aggregated API with a long list, and a kubelet with a long log.
  * Arguments: certificate file, key file, `address:port`… Prints `ready`.
  */
 const [certificateFile = '', keyFile = '', ...places] = process.argv.slice(2)
@@ -14,7 +14,7 @@ interface Review {
 }
 
 function judge({ request }: Review): object {
-  const allowed = request.name !== 'forbidden'
+  const allowed = !request.name.startsWith('forbidden')
   const status = allowed ? {} : { status: { message: 'said by the shoot' } }
   return {
     apiVersion: 'admission.k8s.io/v1',
@@ -38,11 +38,18 @@ const pages: Readonly<Record<string, object>> = {
   },
 }
 
+/** Some five megabytes. */
+const long = JSON.stringify({
+  kind: 'ThingList',
+  apiVersion: 'golden.example/v1',
+  items: Array.from({ length: 50_000 }, (_, number) => `thing ${number} ${'x'.repeat(80)}`),
+})
 const log = Array.from({ length: 100_000 }, (_, line) => `line ${line}\n`).join('')
 
 function answerTo(url: string, body: string): { readonly type: string; readonly text: string } {
   const page = url.startsWith('/webhook') ? judge(JSON.parse(body) as Review) : pages[url]
   if (page !== undefined) return { type: 'application/json', text: JSON.stringify(page) }
+  if (url.startsWith('/apis/golden.example/v1/long')) return { type: 'application/json', text: long }
   return { type: 'text/plain', text: url === '/log' ? log : `a kubelet was asked for ${url}` }
 }
 

@@ -8,6 +8,13 @@ import { describe as textOf } from '@trellis/foundation/failure'
 import { createGate } from '@trellis/foundation/gate'
 import { createSystemRandom } from '@trellis/foundation/random'
 import { startTestControlPlane, type TestControlPlane } from '@trellis/kubernetes/testing/control-plane'
+import {
+  aggregatedApi,
+  type Creation,
+  nodeAt,
+  serviceWith,
+  validatingWebhook,
+} from '@trellis/kubernetes/testing/extensions'
 import { freePort } from '@trellis/kubernetes/testing/free-port'
 import { startProgram } from '@trellis/kubernetes/testing/program'
 import { eventually } from 'node-wireguard/testing/eventually'
@@ -100,69 +107,18 @@ async function send(method: 'GET' | 'POST', path: string, body?: object): Promis
   return typeof answer === 'string' ? answer : answer.body
 }
 
-async function applyAll(objects: readonly (readonly [string, object])[]): Promise<void> {
+async function applyAll(objects: readonly Creation[]): Promise<void> {
   for (const [path, body] of objects) await plane.client.request({ method: 'POST', path, body })
 }
 
-const webhook = () => ({
-  apiVersion: 'admissionregistration.k8s.io/v1',
-  kind: 'ValidatingWebhookConfiguration',
-  metadata: { name: 'hook' },
-  webhooks: [
-    {
-      name: 'hook.example.com',
-      admissionReviewVersions: ['v1'],
-      sideEffects: 'None',
-      timeoutSeconds: 5,
-      clientConfig: {
-        caBundle: Buffer.from(authority).toString('base64'),
-        service: { namespace: 'default', name: 'hook', path: '/webhook' },
-      },
-      rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }],
-    },
-  ],
-})
-const hookService = {
-  apiVersion: 'v1',
-  kind: 'Service',
-  metadata: { name: 'hook' },
-  spec: { clusterIP: service, ports: [{ port: 443, name: 'https' }] },
-}
-const hookEndpoints = {
-  apiVersion: 'discovery.k8s.io/v1',
-  kind: 'EndpointSlice',
-  metadata: { name: 'hook', labels: { 'kubernetes.io/service-name': 'hook' } },
-  addressType: 'IPv4',
-  endpoints: [{ addresses: [node] }],
-  ports: [{ port: 443, name: 'https', protocol: 'TCP' }],
-}
-const api = () => ({
-  apiVersion: 'apiregistration.k8s.io/v1',
-  kind: 'APIService',
-  metadata: { name: 'v1.golden.example' },
-  spec: {
-    group: 'golden.example',
-    version: 'v1',
-    groupPriorityMinimum: 100,
-    versionPriority: 100,
-    caBundle: Buffer.from(authority).toString('base64'),
-    service: { namespace: 'default', name: 'hook' },
-  },
-})
-
 /** A node whose kubelet is at this address. */
-async function addNode(name: string, address: string): Promise<void> {
-  const status = { addresses: [{ type: 'InternalIP', address }], daemonEndpoints: { kubeletEndpoint: { Port: 10250 } } }
-  await applyAll([['/api/v1/nodes', { apiVersion: 'v1', kind: 'Node', metadata: { name }, status }]])
+function addNode(name: string, address: string): Promise<void> {
+  return applyAll([nodeAt(name, address)])
 }
 
 describe('an API server outside the tunnel', () => {
   it('asks webhooks in the shoot', async () => {
-    await applyAll([
-      ['/api/v1/namespaces/default/services', hookService],
-      ['/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', hookEndpoints],
-      ['/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations', webhook()],
-    ])
+    await applyAll([...serviceWith('hook', service, node), validatingWebhook({ service: 'hook', authority }, 5)])
     const create = (name: string) =>
       send('POST', '/api/v1/namespaces/default/configmaps', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } })
     const denial = 'admission webhook "hook.example.com" denied the request: said by the shoot'
@@ -171,7 +127,7 @@ describe('an API server outside the tunnel', () => {
   })
 
   it('serves APIs of the shoot', async () => {
-    await applyAll([['/apis/apiregistration.k8s.io/v1/apiservices', api()]])
+    await applyAll([aggregatedApi({ service: 'hook', authority }, 'golden.example')])
     const things = await eventually(
       'the API',
       async () => {
