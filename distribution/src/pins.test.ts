@@ -24,6 +24,7 @@ const upstreamModules: Partial<Record<ProgramsPart, string>> = {
   helm: 'helm.sh/helm/v4',
   'metrics-server': 'sigs.k8s.io/metrics-server',
   'wireguard-go': 'golang.zx2c4.com/wireguard',
+  'wireguard-go-upstream': 'golang.zx2c4.com/wireguard',
   konnectivity: 'sigs.k8s.io/apiserver-network-proxy',
   opentofu: 'github.com/opentofu/opentofu',
   'terraform-provider-openstack': 'github.com/terraform-provider-openstack/terraform-provider-openstack/v3',

@@ -35,6 +35,8 @@ export interface ProgramsPin {
   /** Linker settings of the form `package.variable=value`. */
   readonly variables: readonly string[]
   readonly programs: readonly ProgramPin[]
+  /** Whether the upstream module is changed as the folder `adapted` of the part's own says. */
+  readonly adapted?: boolean
 }
 
 /** The version of Kubernetes in every cluster, as in `v1.37.2`. */
@@ -183,10 +185,12 @@ export const programPins = {
     variables: [`k8s.io/client-go/pkg/version.gitVersion=${metricsServer}`],
     programs: [{ name: 'metrics-server', package: 'sigs.k8s.io/metrics-server/cmd/metrics-server' }],
   },
+  // With buffers that keep little memory and are not cleared (decision 40).
   'wireguard-go': {
     version: wireguardGo,
     variables: [],
     programs: [{ name: 'wireguard-go', package: 'golang.zx2c4.com/wireguard' }],
+    adapted: true,
   },
   // Our own: WireGuard inside TLS.
   'wireguard-relay': {
@@ -194,7 +198,12 @@ export const programPins = {
     variables: [],
     programs: [{ name: 'wireguard-relay', package: '.' }],
   },
-  // Not part of any machine: what the benchmark of the tunnel compares with. Its programs do not say their version.
+  // These two are not part of any machine: what the benchmark of the tunnel compares with. Programs of konnectivity do not say their version.
+  'wireguard-go-upstream': {
+    version: wireguardGo,
+    variables: [],
+    programs: [{ name: 'wireguard-go', package: 'golang.zx2c4.com/wireguard' }],
+  },
   konnectivity: {
     version: konnectivity,
     variables: [],
@@ -249,6 +258,7 @@ export const openTofuProviders = {
 /** Folder under `distribution/modules` when it is not named like the part. */
 export const moduleFolders: Partial<Record<ProgramsPart, string>> = {
   agnhost: 'kubernetes',
+  'wireguard-go-upstream': 'wireguard-go',
   'wireguard-relay': '../../node-wireguard/relay-program',
 }
 

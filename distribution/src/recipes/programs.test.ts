@@ -147,3 +147,18 @@ test('a changed module is another input', async () => {
   await writeFile(join(house.root, 'modules/etcd/go.mod'), 'module tool\n\ngo 1.26\n')
   expect(await recipe.inputs(none)).not.toEqual(before)
 })
+
+test('what changes an upstream module is an input of the part that is changed, and of no other', async () => {
+  await using house = await setUp({})
+  const none = () => house.workshop.part('')
+  const inputs = async () =>
+    Promise.all(
+      [pin, { ...pin, adapted: true }].map((each) => programsRecipe(house.context, 'etcd', each).inputs(none)),
+    )
+  await mkdir(join(house.root, 'modules/etcd/adapted/pool'), { recursive: true })
+  const [plain, adapted] = await inputs()
+  await writeFile(join(house.root, 'modules/etcd/adapted/pool/ours.go'), 'package pool\n')
+  const [plainAfter, adaptedAfter] = await inputs()
+  expect(plainAfter).toEqual(plain)
+  expect(adaptedAfter).not.toEqual(adapted)
+})

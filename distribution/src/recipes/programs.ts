@@ -1,5 +1,5 @@
 import { chmod, copyFile, link, mkdir, readdir, readFile, realpath, symlink } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename, join, relative } from 'node:path'
 import { runOrThrow } from '@trellis/foundation/command'
 import { describe, Failure } from '@trellis/foundation/failure'
 import { runContained } from '../contained.ts'
@@ -8,6 +8,7 @@ import type { GoToolchain } from '../obtain/go-toolchain.ts'
 import { findOnHost, saysVersion } from '../obtain/host-provided.ts'
 import { type Architecture, moduleFolders, type ProgramPin, type ProgramsPart, type ProgramsPin } from '../pins.ts'
 import type { Recipe, Source, Workshop } from '../store/part.ts'
+import { adaptationFolder, adaptModule } from './adapted-module.ts'
 
 /** What the recipes of program parts share. */
 export interface ProgramsContext {
@@ -36,7 +37,10 @@ export function programsRecipe(context: ProgramsContext, part: ProgramsPart, pin
     part,
     needs: [],
     heavy: true,
-    inputs: async () => [revision, context.architecture, JSON.stringify(pin), ...(await readModule(moduleDirectory))],
+    inputs: async () => [
+      ...[revision, context.architecture, JSON.stringify(pin)],
+      ...(await readModule(moduleDirectory, pin.adapted === true)),
+    ],
     make: async (workshop) => {
       await mkdir(join(workshop.directory, 'bin'))
       for (const source of ['host', 'download', 'build'] as const) {
@@ -79,15 +83,27 @@ const makers: Readonly<Record<Source, Maker>> = {
   },
   build: async (context, pin, module, workshop) => {
     const go = await context.goToolchain(workshop)
-    await build(go, pin, module, workshop)
+    await build(go, pin, pin.adapted === true ? await adapt(go, module, workshop) : module, workshop)
     for (const program of pin.programs) await check(program, workshop)
     return true
   },
 }
 
-async function readModule(directory: string): Promise<readonly string[]> {
-  const names = (await readdir(directory)).sort()
-  return Promise.all(names.map(async (name) => `${name}\n${await readFile(join(directory, name), 'utf8')}`))
+/** What decides a module's programs: its files and, where upstream is changed, those that say how. */
+async function readModule(directory: string, adapted: boolean): Promise<readonly string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true })
+  const paths = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const names = paths.map((path) => relative(directory, path)).sort()
+  const used = adapted ? names : names.filter((name) => !name.startsWith(`${adaptationFolder}/`))
+  return Promise.all(used.map(async (name) => `${name}\n${await readFile(join(directory, name), 'utf8')}`))
+}
+
+async function adapt(go: GoToolchain, moduleDirectory: string, workshop: Workshop): Promise<string> {
+  const { runner, signal } = workshop
+  const directory = join(workshop.scratch, 'module')
+  await mkdir(directory)
+  await adaptModule({ go, runner, moduleDirectory, directory, signal })
+  return directory
 }
 
 async function placeProgram(from: string, to: string): Promise<void> {

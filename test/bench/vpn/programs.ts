@@ -15,6 +15,13 @@ export async function wireGuardGo(context: BenchContext): Promise<string> {
   return join(await partDirectory(context, 'wireguard-go'), 'bin/wireguard-go')
 }
 
+/** Path of wireguard-go as its makers publish it: the one that the environment names, else the distribution's, which builds it first. */
+export async function upstreamWireGuardGo(context: BenchContext): Promise<string> {
+  const told = process.env.TRELLIS_WIREGUARD_GO_UPSTREAM
+  if (told !== undefined && told !== '') return told
+  return join(await partDirectory(context, 'wireguard-go-upstream'), 'bin/wireguard-go')
+}
+
 /** Path of wireguard-relay: the one that the environment names, else the distribution's, which builds it first. */
 export async function relayProgram(context: BenchContext): Promise<string> {
   const told = process.env.TRELLIS_WIREGUARD_RELAY

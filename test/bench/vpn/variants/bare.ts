@@ -6,7 +6,7 @@ import type { Namespace } from 'node-wireguard/testing/namespaces'
 import { createUapiClient, socketPathOf } from 'node-wireguard/uapi-client'
 import { createUapiDevice } from 'node-wireguard/uapi-device'
 import type { BenchContext } from '../context.ts'
-import { wireGuardGo } from '../programs.ts'
+import { upstreamWireGuardGo } from '../programs.ts'
 import { buildRig, places, type Rig } from '../rig.ts'
 import { startProgram } from '../running-program.ts'
 import type { Variant } from './variant.ts'
@@ -17,7 +17,7 @@ const addresses = { seed: '192.168.123.1', shoot: '192.168.123.2' } as const
 /** Two processes of wireguard-go as it comes: no limit of memory, no firewall, nobody who watches. */
 export const openBare: Variant = async (context) => {
   const rig = await buildRig(context.laboratory, 'bare')
-  const devices = await openDevices(context, rig, 'b')
+  const devices = await openDevices(context, rig, { label: 'b', program: await upstreamWireGuardGo(context) })
   await devices.join(parseResolvedEndpoint(`${places.seed}:${devices.port}`))
   return { rig, seedProcesses: async () => ({ 'wireguard-go': devices.seedProcess }) }
 }
@@ -33,9 +33,12 @@ export interface BareDevices {
 }
 
 /** Starts a device at each end of a rig. The label, one letter, tells devices of one run apart. */
-export async function openDevices(context: BenchContext, rig: Rig, label: string): Promise<BareDevices> {
+export async function openDevices(
+  context: BenchContext,
+  rig: Rig,
+  { label, program }: { readonly label: string; readonly program: string },
+): Promise<BareDevices> {
   const { random } = context
-  const program = await wireGuardGo(context)
   const keys = { seed: generatePrivateKey(random), shoot: generatePrivateKey(random) }
   const start = (end: 'seed' | 'shoot') => startEnd(context, { end, namespace: rig[end], program, label })
   const [seed, shoot] = [await start('seed'), await start('shoot')]

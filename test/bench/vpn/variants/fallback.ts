@@ -7,7 +7,7 @@ import { startRelayServer } from 'node-wireguard/relay/server'
 import { eventually } from 'node-wireguard/testing/eventually'
 import { relayLauncherIn } from 'node-wireguard/testing/relay-launch'
 import { createIdentities } from '../identities.ts'
-import { relayProgram } from '../programs.ts'
+import { relayProgram, wireGuardGo } from '../programs.ts'
 import { buildRig, places } from '../rig.ts'
 import { openDevices } from './bare.ts'
 import type { Variant } from './variant.ts'
@@ -18,7 +18,7 @@ const relayPort = 443
 export const openFallback: Variant = async (context) => {
   const { clock, random, laboratory } = context
   const rig = await buildRig(laboratory, 'fall')
-  const devices = await openDevices(context, rig, 'f')
+  const devices = await openDevices(context, rig, { label: 'f', program: await wireGuardGo(context) })
   const directory = join(context.directory, 'fallback')
   await mkdir(directory)
   const identities = await createIdentities(context, directory)
