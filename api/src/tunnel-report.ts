@@ -12,6 +12,11 @@ export const tunnelReportSchema = Type.Object({
   up: Type.Boolean({ description: 'Whether the other end answers.' }),
   reason: Type.String({ description: 'What is the matter, as in no-answer; connected when nothing is.' }),
   explanation: Type.String({ description: 'The same for people.' }),
+  peers: Type.Optional(
+    Type.Record(Type.String(), Type.Boolean(), {
+      description: 'The other ends by name, as in vpn-seed, vpn-seed-1: whether each answers by some link.',
+    }),
+  ),
   reportedAt: Type.String({ description: 'RFC 3339; renewed every minute.' }),
 })
 

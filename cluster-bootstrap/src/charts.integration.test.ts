@@ -268,6 +268,67 @@ describe('the machine controller', () => {
   })
 })
 
+/** Ports of each pod that a selector means. */
+function podsBehind(manifests: Awaited<ReturnType<typeof render>>, selector: Readonly<Record<string, string>>) {
+  return manifests
+    .flatMap(({ spec }) => (spec?.template === undefined ? [] : [spec.template]))
+    .filter(({ metadata }) => Object.entries(selector).every(([key, value]) => metadata?.labels?.[key] === value))
+    .map(({ spec }) => (spec?.containers ?? []).flatMap((container) => container.ports ?? []))
+}
+
+describe('two API servers', () => {
+  const rendered = (apiServerReplicas: number, enabled = false) =>
+    render('shoot-control-plane', {
+      ...controlPlaneValues({ ...blueprint, tunnelReplicas: 2, apiServerReplicas }, exampleImages, state),
+      vpnSeed: { httpConnect: { enabled } },
+    })
+  const deploymentsIn = (manifests: Awaited<ReturnType<typeof rendered>>, app: string) =>
+    manifests.filter(({ kind, metadata }) => kind === 'Deployment' && metadata.labels?.app === app)
+
+  it.each([
+    ['kube-apiserver', false],
+    ['kube-apiserver', true],
+    ['vpn-seed', true],
+  ])('are two Deployments %s, of which each has its own pod and keys (http-connect: %s)', async (app, enabled) => {
+    const found = deploymentsIn(await rendered(2, enabled), app)
+    expect(found.map(({ metadata }) => metadata.name)).toEqual([app, `${app}-1`])
+    const labels = found.map(({ spec }) => spec?.template?.metadata?.labels ?? {})
+    expect(labels.map((own) => own['trellis.internal/replica'])).toEqual([undefined, '1'])
+    const secretsOf = found.map(({ spec }) =>
+      (spec?.template?.spec?.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
+    )
+    const keys = secretsOf.map((names) => names.filter((name) => name.startsWith('vpn-seed')))
+    if (app === 'vpn-seed' || !enabled) expect(keys).toEqual([['vpn-seed'], ['vpn-seed-1']])
+    expect(JSON.stringify(found[1]?.spec)).toContain('podAntiAffinity')
+  })
+
+  it('take their time to stop, with the tunnel for as long', async () => {
+    for (const { spec } of deploymentsIn(await rendered(2), 'kube-apiserver')) {
+      const text = JSON.stringify(spec)
+      expect(text).toContain('--shutdown-delay-duration=4s')
+      expect(text).toContain('"preStop":{"sleep":{"seconds":12}}')
+    }
+  })
+
+  it('leave nothing to be seen of them where there is one', async () => {
+    const manifests = await rendered(1)
+    expect(JSON.stringify(manifests)).not.toMatch(/shutdown-delay|preStop|podAntiAffinity|51828|PodDisruptionBudget/)
+    expect(deploymentsIn(manifests, 'kube-apiserver')).toHaveLength(1)
+  })
+
+  it('change nothing of the pods in the shoot, whose policy lets them dial both', async () => {
+    const [alone, both] = await Promise.all(
+      [1, 2].map((apiServerReplicas) =>
+        render('shoot-addons', addOnValues({ ...blueprint, tunnelReplicas: 2, apiServerReplicas }, ours, state)),
+      ),
+    )
+    const workloads = (manifests = alone) => manifests?.filter(({ kind }) => kind === 'Deployment')
+    expect(workloads(both)).toEqual(workloads(alone))
+    expect(JSON.stringify(both)).toContain('51831')
+    expect(JSON.stringify(alone)).not.toContain('51828')
+  })
+})
+
 describe('http-connect', () => {
   const manifestsFor = (enabled: boolean) =>
     render('shoot-control-plane', {
@@ -304,17 +365,35 @@ describe('http-connect', () => {
   it.each([true, false])('has each port of the front door lead to one pod: %s', async (enabled) => {
     const manifests = await manifestsFor(enabled)
     const { selector = {}, ports = [] } =
-      frontDoorService(blueprint.technicalId, blueprint.tunnelReplicas, { httpConnect: enabled }).spec ?? {}
-    const pods = manifests.flatMap(({ spec }) => (spec?.template === undefined ? [] : [spec.template]))
-    const behind = pods.filter(({ metadata }) =>
-      Object.entries(selector).every(([key, value]) => metadata?.labels?.[key] === value),
-    )
-    const found = behind.flatMap(({ spec }) => (spec?.containers ?? []).flatMap((container) => container.ports ?? []))
+      frontDoorService(blueprint.technicalId, blueprint, { httpConnect: enabled }).spec ?? {}
+    const found = podsBehind(manifests, selector).flat()
     for (const { targetPort, port, protocol } of ports) {
       const meant = found.filter((one) => [one.name, one.containerPort].includes(targetPort))
       // What comes in inside TLS has port 443 outside, which nobody may open without privileges.
       const inside = port === relayPort ? relayTargetPort : port
       expect(meant.map((one) => [one.containerPort, one.protocol ?? 'TCP'])).toEqual([[inside, protocol]])
+    }
+  })
+
+  it('has each port of the front door lead to the pods that are meant, with two API servers', async () => {
+    for (const enabled of [true, false]) {
+      const size = { ...blueprint, tunnelReplicas: 2, apiServerReplicas: 2 }
+      const manifests = await render('shoot-control-plane', {
+        ...controlPlaneValues(size, exampleImages, state),
+        vpnSeed: { httpConnect: { enabled } },
+      })
+      const { selector = {}, ports = [] } =
+        frontDoorService(size.technicalId, size, { httpConnect: enabled }).spec ?? {}
+      const behind = podsBehind(manifests, selector)
+      const counts = ports.map(({ targetPort, name = '' }) => {
+        const meant = behind.filter((all) => all.some((one) => [one.name, one.containerPort].includes(targetPort)))
+        return [name.replace(/-\d+$/, ''), meant.length]
+      })
+      expect(counts.filter(([name]) => name === 'tunnel')).toEqual(Array.from({ length: 8 }, () => ['tunnel', 1]))
+      expect(counts.filter(([name]) => name !== 'tunnel')).toEqual([
+        ['api', 2],
+        ['relay', 2],
+      ])
     }
   })
 

@@ -1,7 +1,8 @@
 import { secrets } from '@trellis/api/core/configuration'
 import { type Node, nodes } from '@trellis/api/core/node'
+import type { PodTemplate } from '@trellis/api/core/pod'
 import { type Service, services } from '@trellis/api/core/service'
-import { daemonSets, deployments, statefulSets } from '@trellis/api/core/workload'
+import { type Deployment, daemonSets, deployments, statefulSets } from '@trellis/api/core/workload'
 import type { CloudProfile } from '@trellis/api/garden/cloud-profile'
 import type { Shoot } from '@trellis/api/garden/shoot'
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
@@ -21,6 +22,7 @@ import { localCloud } from '../src/clouds/local.ts'
 import type { Helm, Release } from '../src/helm.ts'
 import { createShootInfrastructure, grownNetworks } from '../src/infrastructure/shoot-infrastructure.ts'
 import { identityOf, makeBlueprint } from '../src/shoot/blueprint.ts'
+import { replicaName, upTo } from '../src/shoot/tunnel-ports.ts'
 import type { DeletionServices, ShootServices } from '../src/tasks/services.ts'
 import { type CloudDouble, createCloudDouble } from './cloud-double.ts'
 
@@ -87,6 +89,7 @@ export function createShootWorld(growth: Growth = {}): ShootWorld {
   const cared = { count: 0 }
   shootApi.onRequest(({ path }) => (/\/proxy\/healthz$/.test(path) ? { status: 200, body: 'ok' } : undefined))
   assignAddresses(garden)
+  for (const client of [garden, shootApi]) playDeployments(client)
   const helm: Helm = {
     install: async ({ client }, release) => {
       installed.set(release.name, release)
@@ -162,26 +165,44 @@ function assignAddresses(client: FakeClient): void {
 }
 
 const controlDeployments: Readonly<Record<string, readonly string[]>> = {
-  'control-plane': ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'cloud-controller-manager'],
+  'control-plane': ['kube-controller-manager', 'kube-scheduler', 'cloud-controller-manager'],
   'machine-controller-manager': ['machine-controller-manager'],
-  'shoot-addons': ['coredns', 'metrics-server', 'vpn-shoot'],
+  'shoot-addons': ['coredns', 'metrics-server'],
 }
 
-/** Plays Helm, the kubelets of the seed and the machine controller: what is installed runs at once. */
+/** The Deployments of a release, each with the workload that it is a replica of. */
+function deploymentsOf({ name, values }: Release): readonly (readonly [name: string, workload: string])[] {
+  const { furtherReplicas = [], vpnShoot } = values as {
+    readonly furtherReplicas?: readonly unknown[]
+    readonly vpnShoot?: { readonly replicas?: number }
+  }
+  const replicas = (workload: string, count: number) =>
+    upTo(count).map((replica) => [replicaName(workload, replica), workload] as const)
+  const alone = (controlDeployments[name] ?? []).map((one) => [one, one] as const)
+  if (name === 'control-plane') return [...replicas('kube-apiserver', 1 + furtherReplicas.length), ...alone]
+  if (name === 'shoot-addons') return [...replicas('vpn-shoot', vpnShoot?.replicas ?? 1), ...alone]
+  return alone
+}
+
+/** Plays Helm, the deployment controller, the kubelets of the seed and the machine controller: what is installed runs at once, unless it is paused. */
 async function bringToLife(client: Client, release: Release, shootApi: FakeClient): Promise<void> {
   const { namespace } = release
-  const labels = { 'trellis.internal/system-component': 'true' }
-  for (const name of controlDeployments[release.name] ?? []) {
-    const selector = { matchLabels: { app: name } }
-    const object = {
+  const labels = { 'trellis.internal/system-component': 'true', 'trellis.internal/release': release.name }
+  const wanted = deploymentsOf(release)
+  for (const [name, workload] of wanted) {
+    const app: Record<string, string> = release.name === 'shoot-addons' ? { 'k8s-app': workload } : { app: workload }
+    await client.apply(deployments, {
       apiVersion: 'apps/v1',
       kind: 'Deployment',
-      metadata: { name, namespace, labels },
-      spec: { replicas: 1, selector, template: {} },
-    }
-    const { metadata } = await client.apply(deployments, object)
-    const status = { observedGeneration: metadata.generation ?? 1, updatedReplicas: 1, availableReplicas: 1 }
-    await client.patch(deployments, { namespace, name }, { status }, { subresource: 'status' })
+      metadata: { name, namespace, labels: { ...labels, ...app } },
+      spec: { replicas: 1, selector: { matchLabels: app }, template: templateOf(release) },
+    })
+    await runDeployment(client, namespace, name)
+  }
+  const labelSelector = `trellis.internal/release=${release.name}`
+  for (const { metadata } of (await client.list(deployments, { namespace, labelSelector })).items) {
+    if (wanted.some(([name]) => name === metadata.name)) continue
+    await client.delete(deployments, { namespace, name: metadata.name })
   }
   if (release.name === 'control-plane') {
     const spec = { replicas: 1, selector: {}, template: {} }
@@ -206,6 +227,31 @@ async function bringToLife(client: Client, release: Release, shootApi: FakeClien
     await client.patch(daemonSets, { namespace, name: 'kube-proxy' }, { status }, { subresource: 'status' })
   }
   if (release.name === 'machines') for (const name of nodeNames(release)) await addReadyNode(shootApi, name)
+}
+
+/** Differs where pods would. */
+function templateOf({ values }: Release): PodTemplate {
+  return { metadata: { annotations: { images: JSON.stringify(values.images ?? {}) } } }
+}
+
+/** Plays the deployment controller: pods are as wanted at once, or as they were where nothing is to be changed. */
+async function runDeployment(client: Client, namespace: string, name: string): Promise<void> {
+  const { metadata, spec } = await client.get(deployments, { namespace, name })
+  const updated = spec?.paused === true ? {} : { updatedReplicas: 1, availableReplicas: 1 }
+  const status = { observedGeneration: metadata.generation ?? 1, ...updated }
+  await client.patch(deployments, { namespace, name }, { status }, { subresource: 'status' })
+}
+
+/** Lets Deployments that are no longer paused go on. */
+function playDeployments(client: FakeClient): void {
+  const run = async () => {
+    for await (const { type, object } of client.watch<Deployment>(deployments, {})) {
+      const { namespace, name, generation = 1 } = object.metadata
+      if (type !== 'MODIFIED' || (object.status?.observedGeneration ?? 0) >= generation) continue
+      await runDeployment(client, namespace ?? '', name)
+    }
+  }
+  run().catch(() => undefined)
 }
 
 /** `node-a`, `node-b` and so on: one for each machine that is asked for, and two at least. */

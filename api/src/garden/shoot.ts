@@ -68,6 +68,27 @@ const providerSchema = complete('The cloud and what is made there.', {
   ),
 })
 
+/** What of the control plane may fail. */
+const failureToleranceSchema = complete('What of it may fail while the API server goes on; nothing when absent.', {
+  type: Type.Unsafe<'node' | 'zone'>({
+    ...choice('node or zone: what may fail.', ['node', 'zone']),
+    ...rules({
+      rule: 'self == oldSelf',
+      message: 'may not change from one to the other; take highAvailability away first',
+    }),
+  }),
+})
+
+/** How the cluster's control plane runs. */
+const controlPlaneSchema = partial('How the control plane runs.', {
+  highAvailability: partial(
+    'Whether it goes on when a part fails: by two API servers, each with an end of the tunnel.',
+    {
+      failureTolerance: failureToleranceSchema,
+    },
+  ),
+})
+
 /** Which cloud profile a Shoot follows. */
 const cloudProfileReferenceSchema = complete('The cloud profile.', {
   kind: choice('Kind of the profile.', ['CloudProfile']),
@@ -85,6 +106,7 @@ export const shootSpecSchema = complete('The cluster that is wanted.', {
   provider: providerSchema,
   networking: optional(networkingSchema),
   kubernetes: optional(kubernetesSchema),
+  controlPlane: optional(controlPlaneSchema),
   purpose: optional(
     choice('What the cluster is for; evaluation when absent.', [
       'evaluation',

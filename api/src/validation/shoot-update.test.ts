@@ -46,6 +46,22 @@ describe('what is fixed', () => {
   })
 })
 
+describe('what of the control plane may fail', () => {
+  const tolerating = (type: 'node' | 'zone'): Pick<Shoot['spec'], 'controlPlane'> => ({
+    controlPlane: { highAvailability: { failureTolerance: { type } } },
+  })
+
+  it('may be set, and taken away, but not become something else', () => {
+    expect(problems(({ spec }) => Object.assign(spec, tolerating('node')))).toEqual([])
+    const tolerant = before()
+    Object.assign(tolerant.spec, tolerating('node'))
+    expect(problems(({ spec }) => Object.assign(spec, { controlPlane: undefined }), tolerant)).toEqual([])
+    expect(problems(({ spec }) => Object.assign(spec, tolerating('zone')), tolerant)).toEqual([
+      'spec.controlPlane.highAvailability.failureTolerance.type: may not change from node to zone',
+    ])
+  })
+})
+
 describe('versions', () => {
   it.each([
     ['1.37.2', '1.37.3', []],

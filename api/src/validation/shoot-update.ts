@@ -8,6 +8,10 @@ interface Fixed {
   readonly field: string
   readonly read: (shoot: Shoot) => string | number | undefined
   readonly settable: boolean
+  /** Whether it may be taken away again; no unless told. */
+  readonly removable?: boolean
+  /** What to do instead; making another Shoot unless told. */
+  readonly remedy?: string
 }
 
 const fixedFields: readonly Fixed[] = [
@@ -23,6 +27,13 @@ const fixedFields: readonly Fixed[] = [
     field: 'spec.kubernetes.kubeControllerManager.nodeCIDRMaskSize',
     read: (shoot) => shoot.spec.kubernetes?.kubeControllerManager?.nodeCIDRMaskSize,
     settable: true,
+  },
+  {
+    field: 'spec.controlPlane.highAvailability.failureTolerance.type',
+    read: (shoot) => shoot.spec.controlPlane?.highAvailability?.failureTolerance?.type,
+    settable: true,
+    removable: true,
+    remedy: 'take highAvailability away first',
   },
 ]
 
@@ -41,10 +52,11 @@ function deletedErrors(before: Shoot, after: Shoot): FieldError[] {
   return [fieldError('spec', 'may not change any more: the Shoot is being deleted')]
 }
 
-function fixedErrors({ field, read, settable }: Fixed, before: Shoot, after: Shoot): FieldError[] {
+function fixedErrors(fixed: Fixed, before: Shoot, after: Shoot): FieldError[] {
+  const { field, read, settable, removable = false, remedy = 'delete the Shoot and create another' } = fixed
   const [was, is] = [read(before), read(after)]
-  if (was === is || (was === undefined && settable)) return []
-  return [fieldError(field, `may not change from ${was} to ${is ?? '(none)'}`, 'delete the Shoot and create another')]
+  if (was === is || (was === undefined && settable) || (is === undefined && removable)) return []
+  return [fieldError(field, `may not change from ${was} to ${is ?? '(none)'}`, remedy)]
 }
 
 function workerErrors(before: Shoot, after: Shoot): FieldError[] {

@@ -236,6 +236,17 @@ describe('workers', () => {
   })
 })
 
+describe('what of the control plane may fail', () => {
+  it.each([
+    ['node', []],
+    ['zone', []],
+    ['region', [expect.stringMatching(/^spec\.controlPlane\.highAvailability\.failureTolerance\.type: /)]],
+  ])('%s', (type, expected) => {
+    const controlPlane = { highAvailability: { failureTolerance: { type } } }
+    expect(problems(({ spec }) => Object.assign(spec, { controlPlane }))).toEqual(expected)
+  })
+})
+
 describe('what is not available', () => {
   it('is refused instead of ignored', () => {
     expect(problems(({ spec }) => Object.assign(spec, { hibernation: { enabled: true } }))).toEqual([

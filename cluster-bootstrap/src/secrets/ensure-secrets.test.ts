@@ -174,6 +174,72 @@ describe('keys', () => {
   })
 })
 
+describe('two API servers', () => {
+  const size = { tunnelReplicas: 2, apiServerReplicas: 2 }
+  const parse = (text: string | undefined) => seedParser.parse(JSON.parse(text ?? ''))
+
+  it('are each joined with each end in the shoot, by a link, a port, addresses and keys of its own', async () => {
+    const { services, garden } = createShootWorld()
+    await ensureSecrets(services, { ...services.blueprint, ...size }, frontDoor)
+    const all = await read(garden)
+    const data = (name: string) => all.get(name) ?? {}
+    const seeds = ['vpn-seed', 'vpn-seed-1'].map((name) => parse(data(name)['config.json']))
+    const shoots = [0, 1].map((replica) => parse(data('vpn-shoot')[`config-${replica}.json`]))
+    expect(seeds.map(({ links }) => links.map(({ listenPort }) => listenPort))).toEqual([
+      [51820, 51822],
+      [51828, 51830],
+    ])
+    for (const [shootReplica, shoot] of shoots.entries()) {
+      expect(shoot.links.map(({ peer }) => peer.name)).toEqual(['vpn-seed', 'vpn-seed-1'])
+      expect(new Set(shoot.links.map((link) => link.interface)).size).toBe(2)
+      for (const [seedReplica, seed] of seeds.entries()) {
+        const [theirs, ours] = [shoot.links[seedReplica], seed.links[shootReplica]]
+        expect(theirs?.peer.endpoint).toBe(`${frontDoor}:${ours?.listenPort}`)
+        expect(theirs?.addresses).toEqual(ours?.peer.addresses)
+        expect(ours?.addresses).toEqual(theirs?.peer.addresses)
+        expect([theirs?.peer.tunnelAddresses, ours?.peer.tunnelAddresses]).toEqual([
+          seed.tunnelAddresses,
+          shoot.tunnelAddresses,
+        ])
+        const file = ours?.privateKeyFile.split('/').at(-1) ?? ''
+        const key = data(['vpn-seed', 'vpn-seed-1'][seedReplica] ?? '')[file] ?? ''
+        expect(theirs?.peer.publicKey).toBe(publicKeyOf(parsePrivateKey(key)))
+      }
+    }
+    const links = [...seeds, ...shoots].flatMap((file) => file.links)
+    expect(new Set(links.flatMap(({ addresses }) => addresses)).size).toBe(8)
+    const certificate = new X509Certificate(data('vpn-seed-1')['relay.crt'] ?? '')
+    for (const { peer } of shoots.flatMap((file) => file.links)) {
+      expect(certificate.checkHost(peer.fallback?.serverName ?? '')).toBe(peer.fallback?.serverName)
+    }
+  })
+
+  it('have nothing of each other’s private keys', async () => {
+    const { services, garden } = createShootWorld()
+    await ensureSecrets(services, { ...services.blueprint, ...size }, frontDoor)
+    const all = await read(garden)
+    const keysOf = (name: string) => Object.entries(all.get(name) ?? {}).filter(([key]) => /^(seed|link)-/.test(key))
+    const values = [...keysOf('vpn-seed'), ...keysOf('vpn-seed-1')].map(([, value]) => value)
+    expect(values).toHaveLength(8)
+    expect(new Set(values).size).toBe(8)
+  })
+
+  it('come and go without a change for the first, nor a pod that is replaced for it', async () => {
+    const { services, garden } = createShootWorld()
+    const { blueprint } = services
+    const one = { ...blueprint, tunnelReplicas: 2 }
+    const alone = await ensureSecrets(services, one, frontDoor)
+    const before = await read(garden)
+    const both = await ensureSecrets(services, { ...blueprint, ...size }, frontDoor)
+    const during = await read(garden)
+    expect(changed(before, during)).toEqual(['vpn-keys', 'vpn-relay-server', 'vpn-seed', 'vpn-seed-1', 'vpn-shoot'])
+    expect(during.get('vpn-seed')?.['config.json']).toBe(before.get('vpn-seed')?.['config.json'])
+    const again = await ensureSecrets(services, one, frontDoor)
+    expect((await read(garden)).get('vpn-shoot')).toEqual(before.get('vpn-shoot'))
+    expect([both.checksum, again.checksum]).toEqual([alone.checksum, alone.checksum])
+  })
+})
+
 describe('a repeat', () => {
   async function fresh() {
     const other = createShootWorld()

@@ -6,10 +6,11 @@ import type { Random } from '@trellis/foundation/random'
 import type { Client } from '@trellis/kubernetes/client'
 import { kubeconfigText } from '../kubeconfig-text.ts'
 import type { Blueprint } from '../shoot/blueprint.ts'
+import { replicaName, upTo } from '../shoot/tunnel-ports.ts'
 import { makeBootstrapTokenKey, makeServiceAccountKey } from './keys.ts'
 import { digestOf, openSecretStore, type SecretData, type SecretStore } from './secret-store.ts'
 import { type TunnelFilesInputs, tunnelSeedSecret, tunnelShootSecret } from './tunnel-files.ts'
-import { generationsIn, makeTunnelKeys, planGenerations } from './tunnel-generations.ts'
+import { generationsIn, hasTunnelKeys, makeTunnelKeys, planGenerations } from './tunnel-generations.ts'
 import { type AuthorityName, wantedAuthorities, wantedCertificates, wantedKubeconfigs } from './wanted.ts'
 
 /** What making secrets needs. */
@@ -115,18 +116,22 @@ async function ensureTunnel(
 ): Promise<void> {
   const followed = true
   let present: SecretData = {}
-  const planned = () => planGenerations(generationsIn(present), clock.now())
+  const { apiServerReplicas } = inputs.blueprint
+  const wanted = () => ({ generations: planGenerations(generationsIn(present), clock.now()), apiServerReplicas })
   const keys = await store.ensure({
     ...{ name: 'vpn-keys', purpose: 2, followed },
     usable: (data) => {
       present = data
-      return isDeepStrictEqual(planned(), generationsIn(data))
+      return isDeepStrictEqual(wanted().generations, generationsIn(data)) && hasTunnelKeys(data, wanted())
     },
-    make: () => makeTunnelKeys(random, planned(), present),
+    make: () => makeTunnelKeys(random, wanted(), present),
   })
   const files = { ...inputs, keys, generations: generationsIn(keys) }
-  const [seed, shoot] = [tunnelSeedSecret(files), tunnelShootSecret(files)]
-  await store.ensure({ name: 'vpn-seed', purpose: digestOf(seed), followed, make: () => seed })
+  for (const replica of upTo(apiServerReplicas)) {
+    const seed = tunnelSeedSecret(files, replica)
+    await store.ensure({ name: replicaName('vpn-seed', replica), purpose: digestOf(seed), followed, make: () => seed })
+  }
+  const shoot = tunnelShootSecret(files)
   await store.ensure({ name: 'vpn-shoot', purpose: digestOf(shoot), followed, make: () => shoot })
 }
 

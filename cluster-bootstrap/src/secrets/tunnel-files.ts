@@ -1,19 +1,40 @@
 import { type Blueprint, relayServerName } from '../shoot/blueprint.ts'
-import { linkPort, relayPort, relayTargetPort, tunnelDoorPort } from '../shoot/tunnel-ports.ts'
+import {
+  type LinkPlace,
+  linkPort,
+  linkSlot,
+  relayPort,
+  relayTargetPort,
+  replicaName,
+  tunnelDoorPort,
+  upTo,
+} from '../shoot/tunnel-ports.ts'
 import type { SecretData } from './secret-store.ts'
-import { type LinkKeys, linkKeysIn, linkName, mostTunnelReplicas, type TunnelGeneration } from './tunnel-generations.ts'
+import {
+  type LinkKeys,
+  linkKeysIn,
+  linkName,
+  mostApiServerReplicas,
+  mostTunnelReplicas,
+  type TunnelGeneration,
+} from './tunnel-generations.ts'
 
-/** Addresses of the ends inside the tunnel, whatever link carries. Every tunnel has a network namespace of its own at both ends, so those of all shoots may be alike. */
-const seedAddress = '192.168.123.1'
+/**
+ * Addresses of the ends inside the tunnel, whatever link carries. Every tunnel has network namespaces of its own at both ends, so those of all shoots may be alike:
+ * 192.168.123.1 is the first API server's and .17 the next one's, .2 and .3 are those of vpn-shoot; from .128 on each link has four.
+ */
+const seedAddress = (replica: number) => `192.168.123.${1 + 16 * replica}`
 const shootAddress = (replica: number) => `192.168.123.${2 + replica}`
 
-/** Every address that a tunnel has. */
+/** Every address that a tunnel may have. */
 export const tunnelAddresses: readonly string[] = [
-  seedAddress,
-  ...replicas(mostTunnelReplicas).flatMap((replica) => [
-    shootAddress(replica),
-    ...[0, 1].flatMap((generation) => Object.values(linkAddresses(replica, generation))),
-  ]),
+  ...upTo(mostApiServerReplicas).map(seedAddress),
+  ...upTo(mostTunnelReplicas).map(shootAddress),
+  ...upTo(mostApiServerReplicas).flatMap((seedReplica) =>
+    upTo(mostTunnelReplicas).flatMap((shootReplica) =>
+      [0, 1].flatMap((generation) => Object.values(linkAddresses({ seedReplica, shootReplica, generation }))),
+    ),
+  ),
 ]
 
 /** Port of the health server of both ends. */
@@ -36,15 +57,15 @@ export interface TunnelFilesInputs {
   readonly clientCertificate: SecretData
 }
 
-/** Contents of the Secret `vpn-seed`: the whole directory of the end beside the API server, which waits to be dialled. */
-export function tunnelSeedSecret(inputs: TunnelFilesInputs): SecretData {
-  const links = linksOf(inputs)
+/** Contents of the Secret `vpn-seed`, or `vpn-seed-1`…: the whole directory of an end beside an API server, which waits to be dialled. It has the keys of its own links alone. */
+export function tunnelSeedSecret(inputs: TunnelFilesInputs, replica: number): SecretData {
+  const links = linksOf(inputs).filter(({ seedReplica }) => seedReplica === replica)
   const files = relayFiles(directories.seed)
   return {
     'config.json': JSON.stringify({
       ...common(inputs.blueprint),
-      tunnelAddresses: [seedAddress],
-      links: links.map((link) => ({ ...entryOf(link, 'seed'), listenPort: link.port })),
+      tunnelAddresses: [seedAddress(replica)],
+      links: links.map((link) => ({ ...entryOf(link, 'seed'), listenPort: linkPort(link) })),
       relay: { listen: `:${relayTargetPort}`, ...files },
     }),
     ...keyFiles(links, 'seed'),
@@ -56,12 +77,12 @@ export function tunnelSeedSecret(inputs: TunnelFilesInputs): SecretData {
 export function tunnelShootSecret(inputs: TunnelFilesInputs): SecretData {
   const links = linksOf(inputs)
   const { blueprint } = inputs
-  const configurations = replicas(blueprint.tunnelReplicas).map((replica): [string, string] => [
+  const configurations = upTo(blueprint.tunnelReplicas).map((replica): [string, string] => [
     `config-${replica}.json`,
     JSON.stringify({
       ...common(blueprint),
       tunnelAddresses: [shootAddress(replica)],
-      links: links.filter((link) => link.replica === replica).map((link) => dialling(link, inputs)),
+      links: links.filter(({ shootReplica }) => shootReplica === replica).map((link) => dialling(link, inputs)),
     }),
   ])
   return {
@@ -71,40 +92,39 @@ export function tunnelShootSecret(inputs: TunnelFilesInputs): SecretData {
   }
 }
 
-interface Link {
-  readonly replica: number
-  readonly generation: number
-  readonly port: number
+interface Link extends LinkPlace {
   readonly keys: LinkKeys
 }
 
 type Side = 'seed' | 'shoot'
 const otherSide = { seed: 'shoot', shoot: 'seed' } as const
 
+/** Each API server is joined with each replica of vpn-shoot. */
 function linksOf({ blueprint, keys, generations }: TunnelFilesInputs): readonly Link[] {
-  return replicas(blueprint.tunnelReplicas).flatMap((replica) =>
-    generations.map(({ number: generation }) => ({
-      ...{ replica, generation },
-      port: linkPort(replica, generation),
-      keys: linkKeysIn(keys, replica, generation),
-    })),
+  return upTo(blueprint.apiServerReplicas).flatMap((seedReplica) =>
+    upTo(blueprint.tunnelReplicas).flatMap((shootReplica) =>
+      generations.map(({ number: generation }) => {
+        const place = { seedReplica, shootReplica, generation }
+        return { ...place, keys: linkKeysIn(keys, place) }
+      }),
+    ),
   )
 }
 
-function entryOf({ replica, generation, keys }: Link, own: Side) {
+function entryOf(link: Link, own: Side) {
   const other = otherSide[own]
-  const name = linkName(replica, generation)
-  const addresses = linkAddresses(replica, generation)
+  const { seedReplica, shootReplica, generation, keys } = link
+  const addresses = linkAddresses(link)
   return {
-    interface: `vpn${replica}-${generation % 1000}`,
-    privateKeyFile: `${directories[own]}/${name}.key`,
+    interface: `vpn${shootReplica}${seedReplica === 0 ? '' : `s${seedReplica}`}-${generation % 1000}`,
+    privateKeyFile: `${directories[own]}/${linkName(link)}.key`,
     addresses: [addresses[own]],
     peer: {
-      name: own === 'seed' ? `vpn-shoot-${replica}` : 'vpn-seed',
+      name: own === 'seed' ? `vpn-shoot-${shootReplica}` : replicaName('vpn-seed', seedReplica),
       publicKey: keys[other].publicKey,
-      presharedKeyFile: `${directories[own]}/${name}.preshared`,
+      presharedKeyFile: `${directories[own]}/${linkName(link)}.preshared`,
       addresses: [addresses[other]],
-      tunnelAddresses: [own === 'seed' ? shootAddress(replica) : seedAddress],
+      tunnelAddresses: [own === 'seed' ? shootAddress(shootReplica) : seedAddress(seedReplica)],
     },
   }
 }
@@ -112,18 +132,18 @@ function entryOf({ replica, generation, keys }: Link, own: Side) {
 function dialling(link: Link, { blueprint, frontDoor, tunnelDoor }: TunnelFilesInputs) {
   const entry = entryOf(link, 'shoot')
   const host = tunnelDoor ?? frontDoor
-  const port = tunnelDoor === undefined ? link.port : tunnelDoorPort
+  const port = tunnelDoor === undefined ? linkPort(link) : tunnelDoorPort
   const fallback = {
     endpoint: `${host}:${relayPort}`,
-    serverName: relayServerName(blueprint.technicalId),
+    serverName: relayServerName(blueprint.technicalId, link.seedReplica),
     ...relayFiles(directories.shoot),
   }
   return { ...entry, peer: { ...entry.peer, endpoint: `${host}:${port}`, fallback } }
 }
 
-/** Between which a link's ends probe. Generations that are there at once differ. */
-function linkAddresses(replica: number, generation: number): Readonly<Record<Side, string>> {
-  const first = 128 + 4 * (2 * replica + (generation % 2))
+/** Between which a link's ends probe. Links that are there at once differ. */
+function linkAddresses(link: LinkPlace): Readonly<Record<Side, string>> {
+  const first = 128 + 4 * linkSlot(link)
   return { seed: `192.168.123.${first + 1}`, shoot: `192.168.123.${first + 2}` }
 }
 
@@ -137,8 +157,9 @@ function common({ networks }: Blueprint) {
 
 function keyFiles(links: readonly Link[], own: Side): SecretData {
   return Object.fromEntries(
-    links.flatMap(({ replica, generation, keys }) => {
-      const name = linkName(replica, generation)
+    links.flatMap((link) => {
+      const name = linkName(link)
+      const { keys } = link
       return [
         [`${name}.key`, keys[own].privateKey],
         [`${name}.preshared`, keys.presharedKey],
@@ -161,8 +182,4 @@ function certificateFiles(authority: string, certificate: SecretData): SecretDat
     'relay.key': certificate['tls.key'] ?? '',
     'relay-ca.crt': authority,
   }
-}
-
-function replicas(count: number): readonly number[] {
-  return Array.from({ length: count }, (_, index) => index)
 }

@@ -2,14 +2,19 @@ import { createSeededRandom } from '@trellis/foundation/random'
 import { describe, expect, it } from 'vitest'
 import {
   generationsIn,
+  hasTunnelKeys,
   generationLifeMilliseconds as life,
   linkKeysIn,
+  linkName,
   makeTunnelKeys,
   generationOverlapMilliseconds as overlap,
   planGenerations,
   type TunnelGeneration,
 } from './tunnel-generations.ts'
 
+const everyLink = [0, 1].flatMap((seedReplica) =>
+  [0, 1].flatMap((shootReplica) => [0, 1].map((generation) => ({ seedReplica, shootReplica, generation }))),
+)
 const first = { number: 0, madeAt: 1000 }
 const second = { number: 1, madeAt: 1000 + life }
 
@@ -27,13 +32,30 @@ describe('the generations of a tunnel’s keys', () => {
 
   it('keep the keys that there are, and make those that there are not', () => {
     const random = createSeededRandom('generations')
-    const one = makeTunnelKeys(random, [first])
-    const both = makeTunnelKeys(random, [first, second], one)
+    const one = makeTunnelKeys(random, { generations: [first], apiServerReplicas: 1 })
+    const both = makeTunnelKeys(random, { generations: [first, second], apiServerReplicas: 2 }, one)
     expect(generationsIn(both)).toEqual([first, second])
-    expect(linkKeysIn(both, 0, 0)).toEqual(linkKeysIn(one, 0, 0))
-    const all = [linkKeysIn(both, 0, 0), linkKeysIn(both, 1, 0), linkKeysIn(both, 0, 1), linkKeysIn(both, 1, 1)]
-    expect(new Set(all.flatMap(({ seed, shoot }) => [seed.publicKey, shoot.publicKey])).size).toBe(8)
-    expect(Object.keys(makeTunnelKeys(random, [second], both)).some((name) => name.startsWith('link-0-0'))).toBe(false)
+    const place = { seedReplica: 0, shootReplica: 0, generation: 0 }
+    expect(linkKeysIn(both, place)).toEqual(linkKeysIn(one, place))
+    const all = everyLink.map((link) => linkKeysIn(both, link))
+    expect(new Set(all.flatMap(({ seed, shoot }) => [seed.publicKey, shoot.publicKey])).size).toBe(16)
+    const later = makeTunnelKeys(random, { generations: [second], apiServerReplicas: 1 }, both)
+    expect(Object.keys(later).some((name) => name.startsWith('link-0-0'))).toBe(false)
+  })
+
+  it('are called as ever for one API server, and differ for each link', () => {
+    expect(linkName({ seedReplica: 0, shootReplica: 1, generation: 7 })).toBe('link-1-7')
+    expect(linkName({ seedReplica: 1, shootReplica: 0, generation: 7 })).toBe('seed-1-link-0-7')
+    expect(new Set(everyLink.map(linkName)).size).toBe(everyLink.length)
+  })
+
+  it('are enough, or not, for another API server', () => {
+    const one = { generations: [first], apiServerReplicas: 1 }
+    const two = { ...one, apiServerReplicas: 2 }
+    const random = createSeededRandom('enough')
+    expect(hasTunnelKeys(makeTunnelKeys(random, one), one)).toBe(true)
+    expect(hasTunnelKeys(makeTunnelKeys(random, one), two)).toBe(false)
+    expect(hasTunnelKeys(makeTunnelKeys(random, two), one)).toBe(true)
   })
 
   it('are none in a Secret of another kind', () => {

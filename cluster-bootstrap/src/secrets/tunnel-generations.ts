@@ -1,9 +1,12 @@
 import type { Random } from '@trellis/foundation/random'
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from 'node-wireguard/key'
+import { type LinkPlace, upTo } from '../shoot/tunnel-ports.ts'
 import type { SecretData } from './secret-store.ts'
 
 /** How many replicas of vpn-shoot there can be; keys are made for all. */
 export const mostTunnelReplicas = 2
+/** How many replicas of the API server there can be; keys are made for those that are wanted. */
+export const mostApiServerReplicas = 2
 
 /** Keys of all links of a tunnel that were made together. */
 export interface TunnelGeneration {
@@ -49,27 +52,40 @@ export interface LinkKeys {
   readonly presharedKey: string
 }
 
-/** Keys of all links of these generations; those that are there already stay. */
-export function makeTunnelKeys(
-  random: Random,
-  generations: readonly TunnelGeneration[],
-  present: SecretData = {},
-): SecretData {
-  const data: Record<string, string> = { [generationsKey]: JSON.stringify(generations) }
-  for (const { number } of generations) {
-    for (let replica = 0; replica < mostTunnelReplicas; replica++) {
-      const name = linkName(replica, number)
-      data[`${name}.seed`] = present[`${name}.seed`] ?? generatePrivateKey(random)
-      data[`${name}.shoot`] = present[`${name}.shoot`] ?? generatePrivateKey(random)
-      data[`${name}.preshared`] = present[`${name}.preshared`] ?? generatePresharedKey(random)
-    }
+/** Of which links keys are wanted: those to so many API servers, of these generations. */
+export interface WantedKeys {
+  readonly generations: readonly TunnelGeneration[]
+  readonly apiServerReplicas: number
+}
+
+/** Keys of all links of these generations to so many replicas of the API server; those that are there already stay. */
+export function makeTunnelKeys(random: Random, wanted: WantedKeys, present: SecretData = {}): SecretData {
+  const data: Record<string, string> = { [generationsKey]: JSON.stringify(wanted.generations) }
+  for (const place of linksOf(wanted)) {
+    const name = linkName(place)
+    data[`${name}.seed`] = present[`${name}.seed`] ?? generatePrivateKey(random)
+    data[`${name}.shoot`] = present[`${name}.shoot`] ?? generatePrivateKey(random)
+    data[`${name}.preshared`] = present[`${name}.preshared`] ?? generatePresharedKey(random)
   }
   return data
 }
 
-/** Keys of the link of a replica. */
-export function linkKeysIn(data: SecretData, replica: number, generation: number): LinkKeys {
-  const name = linkName(replica, generation)
+/** Whether a Secret has the keys of all these links; more do no harm. */
+export function hasTunnelKeys(data: SecretData, wanted: WantedKeys): boolean {
+  return linksOf(wanted).every((place) => data[`${linkName(place)}.preshared`] !== undefined)
+}
+
+function linksOf(wanted: WantedKeys): readonly LinkPlace[] {
+  return wanted.generations.flatMap(({ number: generation }) =>
+    upTo(wanted.apiServerReplicas).flatMap((seedReplica) =>
+      upTo(mostTunnelReplicas).map((shootReplica) => ({ seedReplica, shootReplica, generation })),
+    ),
+  )
+}
+
+/** Keys of a link. */
+export function linkKeysIn(data: SecretData, place: LinkPlace): LinkKeys {
+  const name = linkName(place)
   const pair = (side: 'seed' | 'shoot') => {
     const privateKey = data[`${name}.${side}`] ?? ''
     return { privateKey, publicKey: publicKeyOf(privateKey as Parameters<typeof publicKeyOf>[0]) }
@@ -77,7 +93,7 @@ export function linkKeysIn(data: SecretData, replica: number, generation: number
   return { seed: pair('seed'), shoot: pair('shoot'), presharedKey: data[`${name}.preshared`] ?? '' }
 }
 
-/** What a link's keys are called. */
-export function linkName(replica: number, generation: number): string {
-  return `link-${replica}-${generation}`
+/** What a link's keys are called; those to the first API server as when there was no other. */
+export function linkName({ seedReplica, shootReplica, generation }: LinkPlace): string {
+  return `${seedReplica === 0 ? '' : `seed-${seedReplica}-`}link-${shootReplica}-${generation}`
 }

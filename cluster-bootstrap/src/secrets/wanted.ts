@@ -1,5 +1,6 @@
 import type { CertificateRequest } from '@trellis/certificates/authority'
 import { apiServerPort, type Blueprint, clusterDomain, frontDoorUrl, relayServerName } from '../shoot/blueprint.ts'
+import { upTo } from '../shoot/tunnel-ports.ts'
 
 /** Names of the authorities, each for one use. Their Secrets have the same names, keys `ca.crt` and `ca.key`. */
 export const authorityNames = [
@@ -58,7 +59,7 @@ export function wantedCertificates(
 ): readonly WantedCertificate[] {
   const { technicalId } = blueprint
   return [
-    ...tunnelCertificates(technicalId),
+    ...tunnelCertificates(blueprint),
     ...(httpConnect ? httpConnectCertificates(technicalId) : []),
     {
       secret: 'kube-apiserver-server',
@@ -117,7 +118,7 @@ export function wantedCertificates(
 }
 
 /** The two ends of the tunnel, for where it goes inside TLS. */
-function tunnelCertificates(technicalId: string): readonly WantedCertificate[] {
+function tunnelCertificates({ technicalId, apiServerReplicas }: Blueprint): readonly WantedCertificate[] {
   const common = { authority: 'ca-vpn', followed: true } as const
   return [
     {
@@ -125,7 +126,7 @@ function tunnelCertificates(technicalId: string): readonly WantedCertificate[] {
       secret: 'vpn-relay-server',
       request: {
         commonName: 'vpn-seed',
-        dnsNames: [relayServerName(technicalId)],
+        dnsNames: upTo(apiServerReplicas).map((replica) => relayServerName(technicalId, replica)),
         usages: ['server'],
         validityDays,
       },

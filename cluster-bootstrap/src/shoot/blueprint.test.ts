@@ -38,6 +38,25 @@ describe('the blueprint', () => {
     ])
   })
 
+  it.each([
+    ['nothing', {}, undefined, [1, 1]],
+    ['the annotation', { 'alpha.control-plane.shoot.gardener.cloud/high-availability-vpn': 'true' }, undefined, [2, 1]],
+    [
+      'the annotation switched off',
+      { 'alpha.control-plane.shoot.gardener.cloud/high-availability-vpn': 'false' },
+      undefined,
+      [1, 1],
+    ],
+    ['tolerance of the loss of a node', {}, 'node', [2, 2]],
+    ['tolerance of the loss of a zone', {}, 'zone', [2, 2]],
+  ] as const)('has as many ends of the tunnel as are asked for by %s', (_, annotations, type, expected) => {
+    const { shoot, ...others } = inputs()
+    shoot.metadata.annotations = { ...annotations }
+    if (type !== undefined) shoot.spec.controlPlane = { highAvailability: { failureTolerance: { type } } }
+    const { tunnelReplicas, apiServerReplicas } = makeBlueprint({ ...others, shoot })
+    expect([tunnelReplicas, apiServerReplicas]).toEqual(expected)
+  })
+
   it('keeps the control namespace that the status names', () => {
     const shoot = { ...storedShoot(), status: { technicalID: 'shoot--old--name' } }
     expect(identityOf(shoot).technicalId).toBe('shoot--old--name')

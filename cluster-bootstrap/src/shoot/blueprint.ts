@@ -5,6 +5,7 @@ import type { Shoot } from '@trellis/api/garden/shoot'
 import { type DefaultedShoot, type DefaultedWorker, defaultShoot } from '@trellis/api/garden/shoot-defaults'
 import { projectOfNamespace, shootTechnicalId } from '@trellis/api/garden/shoot-names'
 import { Failure, InvariantError } from '@trellis/foundation/failure'
+import { replicaName, type TunnelSize } from './tunnel-ports.ts'
 import { type ZoneBlueprint, zonesOf } from './zones.ts'
 
 /** Port of every front door's API. */
@@ -54,6 +55,8 @@ export interface Blueprint extends ShootIdentity {
   readonly pools: readonly PoolBlueprint[]
   /** How many replicas of the tunnel's end run in the shoot. */
   readonly tunnelReplicas: number
+  /** How many API servers there are, each with an end of the tunnel. */
+  readonly apiServerReplicas: number
   /** `spec.providerConfig` of the cloud profile: the cloud's own part. */
   readonly providerConfig: unknown
 }
@@ -87,9 +90,16 @@ export function makeBlueprint(inputs: BlueprintInputs): Blueprint {
     region: shoot.spec.region,
     networks: networksOf(defaulted),
     pools: workers.map((worker, index) => poolOf(worker, index, inputs)),
-    tunnelReplicas: shoot.metadata.annotations?.[highAvailabilityAnnotation] === 'true' ? 2 : 1,
+    ...replicasOf(shoot),
     providerConfig: cloudProfile.spec.providerConfig,
   }
+}
+
+/** What must outlive the loss of a part has two of both ends of the tunnel; the annotation asks for two in the shoot alone. */
+function replicasOf({ metadata, spec }: Shoot): TunnelSize {
+  const tolerant = spec.controlPlane?.highAvailability?.failureTolerance !== undefined
+  const asked = metadata.annotations?.[highAvailabilityAnnotation] === 'true'
+  return { tunnelReplicas: tolerant || asked ? 2 : 1, apiServerReplicas: tolerant ? 2 : 1 }
 }
 
 /** Names of a shoot; the control namespace in its status wins, because it never changes. */
@@ -147,7 +157,7 @@ export function frontDoorUrl(address: string): string {
   return `https://${address}:${apiServerPort}`
 }
 
-/** Name by which the tunnel's end of a shoot is meant where it comes in inside TLS. */
-export function relayServerName(technicalId: string): string {
-  return `vpn.${technicalId}.trellis.internal`
+/** Name by which an end of a shoot's tunnel in the seed is meant where it comes in inside TLS. */
+export function relayServerName(technicalId: string, replica: number): string {
+  return `${replicaName('vpn', replica)}.${technicalId}.trellis.internal`
 }

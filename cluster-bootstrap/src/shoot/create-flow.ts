@@ -15,6 +15,7 @@ import { secrets } from '../tasks/secrets.ts'
 import type { ShootServices } from '../tasks/services.ts'
 import { tunnel } from '../tasks/tunnel.ts'
 import { tunnelDoor } from '../tasks/tunnel-door.ts'
+import { tunnelLinks } from '../tasks/tunnel-links.ts'
 
 /**
  * The graph that grows a shoot, and brings one up to its spec. Machines wait for nothing but the address, the secrets and the network, so
@@ -28,6 +29,7 @@ export function makeCreateFlow(): Flow<ShootServices> {
     cloudCredentials,
     secrets,
     tunnelDoor,
+    tunnelLinks,
     machineController,
     machines,
     controlPlane,

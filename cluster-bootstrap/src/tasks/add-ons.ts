@@ -2,14 +2,19 @@ import { secrets as secretResource } from '@trellis/api/core/configuration'
 import { type DaemonSet, type Deployment, daemonSets, deployments } from '@trellis/api/core/workload'
 import type { KubernetesObject, Resource } from '@trellis/api/meta'
 import type { Task } from '@trellis/flow/task'
-import { decodeSecret, encodeSecret } from '../secrets/secret-store.ts'
+import { decodeSecret } from '../secrets/secret-store.ts'
 import { apiServerPort, type Blueprint, clusterDomain } from '../shoot/blueprint.ts'
-import { relayPort, tunnelPorts } from '../shoot/tunnel-ports.ts'
+import { allTunnelPorts, relayPort, tunnelPorts } from '../shoot/tunnel-ports.ts'
 import { isDaemonSetAvailable, isDeploymentAvailable } from '../shoot/workloads.ts'
 import { waitFor } from '../wait.ts'
 import { frontDoorAddress } from './front-door.ts'
+import { replaceOneByOne } from './replace-one-by-one.ts'
 import { secretsSummary } from './secrets.ts'
-import { briefly, patiently, pickImages, type ShootServices, waitLimitMilliseconds } from './services.ts'
+import { patiently, pickImages, type ShootServices, waitLimitMilliseconds } from './services.ts'
+import { putShootSecret } from './tunnel-links.ts'
+
+/** Selects the tunnel's ends in the shoot. */
+const tunnelEnds = 'k8s-app=vpn-shoot'
 
 /** Label of the workloads by which the health of a shoot's system is judged. */
 export const systemComponentSelector = 'trellis.internal/system-component=true'
@@ -37,7 +42,7 @@ export function addOnValues(
       tunnelPorts: tunnelPorts(blueprint.tunnelReplicas),
       relayPort,
     },
-    vpnShoot: { replicas: blueprint.tunnelReplicas },
+    vpnShoot: { replicas: blueprint.tunnelReplicas, ...furtherPorts(blueprint) },
     networks: {
       nodes: networks.nodes,
       pods: networks.pods,
@@ -52,13 +57,20 @@ export function addOnValues(
   }
 }
 
+/** Ports of ends beside further API servers. They stand apart from the others, so that no pod is replaced because one comes or goes. */
+function furtherPorts(blueprint: Blueprint) {
+  const further = allTunnelPorts(blueprint).slice(2 * blueprint.tunnelReplicas)
+  return further.length === 0 ? {} : { furtherPorts: further }
+}
+
 /** Installs what every shoot runs in its kube-system, and the rights of all who join it. */
 export const addOns: Task<ShootServices> = {
   id: 'add-ons',
   dependsOn: ['api-server-ready', 'secrets'],
   consumes: [frontDoorAddress, secretsSummary],
-  retry: briefly,
-  run: async ({ services, read, signal }) => {
+  retry: patiently,
+  timeoutMilliseconds: waitLimitMilliseconds,
+  run: async ({ services, read, signal, note }) => {
     const { client, kubeconfig } = await services.connectToShoot()
     const { metricsAuthority } = await copySecrets(services, client)
     const state = {
@@ -68,16 +80,18 @@ export const addOns: Task<ShootServices> = {
       dnsUpstream: services.dnsUpstream,
       tunnelDoor: services.tunnelDoor,
     }
-    await services.helm.install(
-      { client, kubeconfig },
-      {
-        name: 'shoot-addons',
-        chart: 'shoot-addons',
-        namespace: 'kube-system',
-        values: addOnValues(services.blueprint, services.images, state),
-      },
-      signal,
-    )
+    const release = {
+      name: 'shoot-addons',
+      chart: 'shoot-addons',
+      namespace: 'kube-system',
+      values: addOnValues(services.blueprint, services.images, state),
+    }
+    const group = { client, namespace: 'kube-system', labelSelector: tunnelEnds }
+    await replaceOneByOne({
+      groups: [{ ...group, several: services.blueprint.tunnelReplicas > 1 }],
+      ...{ signal, note },
+      install: () => services.helm.install({ client, kubeconfig }, release, signal),
+    })
   },
 }
 
@@ -88,19 +102,11 @@ async function copySecrets(
 ): Promise<{ readonly metricsAuthority: string }> {
   const read = async (name: string) =>
     decodeSecret(await seed.get(secretResource, { namespace: blueprint.technicalId, name }))
-  const put = (name: string, data: Readonly<Record<string, string>>) =>
-    client.apply(secretResource, {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name, namespace: 'kube-system', labels: { 'app.kubernetes.io/part-of': 'shoot-addons' } },
-      type: 'Opaque',
-      data: encodeSecret(data),
-    })
   const [tunnel, serving, authority, kubelets] = await Promise.all(
     ['vpn-shoot', 'metrics-server', 'ca-metrics-server', 'ca-kubelet'].map(read),
   )
-  await put('vpn-shoot', tunnel ?? {})
-  await put('metrics-server', {
+  await putShootSecret(client, 'vpn-shoot', tunnel ?? {})
+  await putShootSecret(client, 'metrics-server', {
     'tls.crt': serving?.['tls.crt'] ?? '',
     'tls.key': serving?.['tls.key'] ?? '',
     'kubelet-ca.crt': kubelets?.['ca.crt'] ?? '',

@@ -1,11 +1,17 @@
+import { secrets as secretResource } from '@trellis/api/core/configuration'
+import { services as serviceResource } from '@trellis/api/core/service'
 import type { Task } from '@trellis/flow/task'
 import type { ShootCloud } from '../clouds/cloud.ts'
+import { mostApiServerReplicas } from '../secrets/tunnel-generations.ts'
 import { apiServerPort, type Blueprint } from '../shoot/blueprint.ts'
-import { relayTargetPort, tunnelPorts } from '../shoot/tunnel-ports.ts'
+import { relayTargetPort, replicaName, tunnelPorts, upTo } from '../shoot/tunnel-ports.ts'
 import { credentialsVersion } from './cloud-credentials.ts'
-import { frontDoorAddress } from './front-door.ts'
+import { frontDoorAddress, frontDoorName, frontDoorService, presentTunnelEnds, tunnelEndName } from './front-door.ts'
+import { replaceOneByOne } from './replace-one-by-one.ts'
 import { secretsSummary } from './secrets.ts'
-import { briefly, pickImages, type ShootServices } from './services.ts'
+import { patiently, pickImages, type ShootServices, waitLimitMilliseconds } from './services.ts'
+import { forgetDoors } from './tunnel-door.ts'
+import { awaitLinks } from './tunnel-links.ts'
 
 /** What the values depend on beside the blueprint. */
 export interface ControlPlaneState {
@@ -18,6 +24,8 @@ export interface ControlPlaneState {
   readonly cloud: Pick<ShootCloud, 'type' | 'cloudController' | 'endpoints'>
   /** Whether the tunnel ends in a pod of its own; no unless told. */
   readonly httpConnect?: boolean
+  /** API servers that are there and stay for now, though fewer are wanted. */
+  readonly presentReplicas?: number
 }
 
 /** Values of the chart `shoot-control-plane`. */
@@ -60,7 +68,9 @@ export function controlPlaneValues(
         ...new Set(['NodeRestriction', ...plugins.filter((one) => one.disabled !== true).map((one) => one.name)]),
       ],
       disableAdmissionPlugins: plugins.filter((one) => one.disabled === true).map((one) => one.name),
+      ...(blueprint.apiServerReplicas > 1 ? { highlyAvailable: true } : {}),
     },
+    ...furtherReplicas(blueprint, state.presentReplicas ?? 0),
     kubeControllerManager: { featureGates: kubernetes.kubeControllerManager?.featureGates ?? {} },
     kubeScheduler: { featureGates: kubernetes.kubeScheduler?.featureGates ?? {} },
     cloudControllerManager: cloudControllerValues(blueprint, state),
@@ -80,30 +90,81 @@ function cloudControllerValues(
   }
 }
 
-/** Installs etcd, the API server with its tunnel end, and the controllers. */
+/** What the chart is told of API servers beside the first; nothing when there is none, so that nothing changes for who has one. */
+function furtherReplicas({ apiServerReplicas, tunnelReplicas }: Blueprint, present: number) {
+  const further = upTo(Math.max(apiServerReplicas, present)).slice(1)
+  if (further.length === 0) return {}
+  return { furtherReplicas: further.map((replica) => ({ tunnelPorts: tunnelPorts(tunnelReplicas, replica) })) }
+}
+
+/**
+ * Installs etcd, the API servers with their tunnel ends, and the controllers. Where there are several API servers, one goes on while another is replaced or taken away: the flow waits for that.
+ */
 export const controlPlane: Task<ShootServices> = {
   id: 'control-plane',
-  dependsOn: ['secrets', 'cloud-credentials'],
+  dependsOn: ['secrets', 'cloud-credentials', 'tunnel-links'],
   consumes: [frontDoorAddress, secretsSummary, credentialsVersion],
-  retry: briefly,
-  run: async ({ services, read, signal }) => {
-    const { helm, seed, seedKubeconfig, blueprint, images, cloud } = services
-    const state = {
-      frontDoor: read(frontDoorAddress),
-      checksum: read(secretsSummary).checksum,
-      credentials: read(credentialsVersion).version,
-      cloud,
-      httpConnect: services.httpConnect,
-    }
-    await helm.install(
-      { client: seed, kubeconfig: seedKubeconfig },
-      {
-        name: 'control-plane',
-        chart: 'shoot-control-plane',
-        namespace: blueprint.technicalId,
-        values: controlPlaneValues(blueprint, images, state),
-      },
-      signal,
-    )
+  retry: patiently,
+  timeoutMilliseconds: waitLimitMilliseconds,
+  run: async (context) => {
+    const { services, signal, note } = context
+    const { seed, blueprint } = services
+    const present = await presentTunnelEnds(services)
+    const install = (presentReplicas: number) => installControlPlane(context, presentReplicas)
+    const several = Math.max(present, blueprint.apiServerReplicas) > 1
+    const groups = [...new Set([frontDoorName, tunnelEndName(services)])].map((app) => ({
+      ...{ client: seed, namespace: blueprint.technicalId, labelSelector: `app=${app}`, several },
+    }))
+    await replaceOneByOne({
+      ...{ groups, signal, note },
+      install: () => install(present),
+      standInsReady: (names) => standInsReady(names, context),
+    })
+    if (present <= blueprint.apiServerReplicas) return
+    await install(0)
+    await forgetEnds(services, present)
   },
+}
+
+type Context = Parameters<Task<ShootServices>['run']>[0]
+
+async function installControlPlane({ services, read, signal }: Context, presentReplicas: number): Promise<void> {
+  const { helm, seed, seedKubeconfig, blueprint, images, cloud } = services
+  const state = {
+    ...{ cloud, presentReplicas },
+    frontDoor: read(frontDoorAddress),
+    checksum: read(secretsSummary).checksum,
+    credentials: read(credentialsVersion).version,
+    httpConnect: services.httpConnect,
+  }
+  await helm.install(
+    { client: seed, kubeconfig: seedKubeconfig },
+    {
+      name: 'control-plane',
+      chart: 'shoot-control-plane',
+      namespace: blueprint.technicalId,
+      values: controlPlaneValues(blueprint, images, state),
+    },
+    signal,
+  )
+}
+
+/** Waits until the nodes are reached through those that stand in for an end of the tunnel. */
+async function standInsReady(names: readonly string[], { services, signal, note }: Context): Promise<void> {
+  const workload = tunnelEndName(services)
+  const numbers = upTo(mostApiServerReplicas).filter((number) => names.includes(replicaName(workload, number)))
+  if (numbers.length === 0) return
+  const { client } = await services.connectToShoot()
+  await awaitLinks({ client, services, ends: numbers, stage: 'up', signal, note })
+}
+
+/** Takes away what ends of the tunnel had that are gone. */
+async function forgetEnds(services: ShootServices, present: number): Promise<void> {
+  const { seed, blueprint } = services
+  const { technicalId, apiServerReplicas } = blueprint
+  await seed.apply(serviceResource, frontDoorService(technicalId, blueprint, services))
+  await forgetDoors(services)
+  for (const replica of upTo(present).slice(apiServerReplicas)) {
+    await seed.delete(secretResource, { namespace: technicalId, name: replicaName('vpn-seed', replica) })
+  }
 }

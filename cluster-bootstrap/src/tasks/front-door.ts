@@ -1,10 +1,11 @@
 import { type Service, type ServicePort, services as serviceResource } from '@trellis/api/core/service'
+import { deployments } from '@trellis/api/core/workload'
 import { defineOutput } from '@trellis/flow/output'
 import type { Task } from '@trellis/flow/task'
 import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
 import { apiServerPort } from '../shoot/blueprint.ts'
-import { relayPort, relayTargetPort, tunnelPorts } from '../shoot/tunnel-ports.ts'
+import { allTunnelPorts, relayPort, relayTargetPort, type TunnelSize } from '../shoot/tunnel-ports.ts'
 import { waitForObject } from '../wait.ts'
 import { patiently, type ShootServices, waitLimitMilliseconds } from './services.ts'
 
@@ -16,18 +17,33 @@ export const frontDoorAddress = defineOutput('front-door', createParser(address,
 /** Name of the Service in the control namespace, and of the Deployment behind it. */
 export const frontDoorName = 'kube-apiserver'
 
+/** Name of the workload that has the tunnel's end in the seed. */
+export function tunnelEndName(services: Pick<ShootServices, 'httpConnect'>): string {
+  return services.httpConnect ? 'vpn-seed' : frontDoorName
+}
+
+/** How many ends the tunnel has in the seed now, be they wanted or not. */
+export async function presentTunnelEnds(
+  services: Pick<ShootServices, 'seed' | 'blueprint' | 'httpConnect'>,
+): Promise<number> {
+  const { seed, blueprint } = services
+  const labelSelector = `app=${tunnelEndName(services)}`
+  return (await seed.list(deployments, { namespace: blueprint.technicalId, labelSelector })).items.length
+}
+
 /** Label of the pods behind the front door, where these are several: the API server's, and that of the tunnel's end. */
 const frontDoorLabel = { 'trellis.internal/front-door': 'true' } as const
 
 /**
- * The Service through which everything reaches the shoot's control plane; the tunnel too, unless the seed has a front door for the tunnels of all shoots. With http-connect the tunnel ends in another pod than the API server; then each port leads to the pod that has one of that name.
+ * The Service through which everything reaches the shoot's control plane; the tunnel too, unless the seed has a front door for the tunnels of all shoots. With http-connect the tunnel ends in other
+ * pods than the API servers; then each port leads to the pods that have one of that name. So do the tunnel's ports when there are several API servers, each with an end of its own.
  */
 export function frontDoorService(
   technicalId: string,
-  tunnelReplicas: number,
+  size: TunnelSize,
   { httpConnect = false, tunnelDoor }: Partial<Pick<ShootServices, 'httpConnect' | 'tunnelDoor'>> = {},
 ): Service {
-  const tunnel = tunnelDoor === undefined ? tunnelEntries(tunnelReplicas, httpConnect) : []
+  const tunnel = tunnelDoor === undefined ? tunnelEntries(size, httpConnect) : []
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -43,12 +59,13 @@ export function frontDoorService(
   }
 }
 
-/** Ports of the tunnel: one for each link, and the one inside TLS. */
-function tunnelEntries(tunnelReplicas: number, httpConnect: boolean): readonly ServicePort[] {
+/** Ports of the tunnel: one for each link, and the one inside TLS, behind which a link's end is found by trying. */
+function tunnelEntries(size: TunnelSize, httpConnect: boolean): readonly ServicePort[] {
+  const named = httpConnect || size.apiServerReplicas > 1
   return [
-    ...tunnelPorts(tunnelReplicas).map((port) => {
+    ...allTunnelPorts(size).map((port) => {
       const name = `tunnel-${port}`
-      return { name, protocol: 'UDP' as const, port, targetPort: httpConnect ? name : port }
+      return { name, protocol: 'UDP' as const, port, targetPort: named ? name : port }
     }),
     { name: 'relay', protocol: 'TCP', port: relayPort, targetPort: httpConnect ? 'relay' : relayTargetPort },
   ]
@@ -63,7 +80,10 @@ export const frontDoor: Task<ShootServices> = {
   timeoutMilliseconds: waitLimitMilliseconds,
   run: async ({ services, signal, note }) => {
     const { seed, blueprint } = services
-    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, blueprint.tunnelReplicas, services))
+    // An end that is to go keeps its ports as long as it is there.
+    const apiServerReplicas = Math.max(blueprint.apiServerReplicas, await presentTunnelEnds(services))
+    const size = { tunnelReplicas: blueprint.tunnelReplicas, apiServerReplicas }
+    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, size, services))
     return waitForObject<Service, string>({
       client: seed,
       resource: serviceResource,

@@ -1,4 +1,5 @@
 import { secrets } from '@trellis/api/core/configuration'
+import { services as serviceResource } from '@trellis/api/core/service'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { publicKeyOf } from 'node-wireguard/key'
 import { describe, expect, it } from 'vitest'
@@ -7,7 +8,7 @@ import { ensureSecrets } from '../secrets/ensure-secrets.ts'
 import { decodeSecret } from '../secrets/secret-store.ts'
 import { makeTunnelKeys } from '../secrets/tunnel-generations.ts'
 import { frontDoorService } from './front-door.ts'
-import { tunnelDoorServices } from './tunnel-door.ts'
+import { forgetDoors, tunnelDoorServices } from './tunnel-door.ts'
 
 const { blueprint } = createShootWorld().services
 const namespace = blueprint.technicalId
@@ -17,7 +18,7 @@ describe('what leads a front door of all shoots to a tunnel', () => {
     { number: 6, madeAt: 0 },
     { number: 7, madeAt: 1 },
   ]
-  const keys = makeTunnelKeys(createSeededRandom('door'), generations)
+  const keys = makeTunnelKeys(createSeededRandom('door'), { generations, apiServerReplicas: 2 })
   const services = tunnelDoorServices({ ...blueprint, tunnelReplicas: 2 }, keys, false)
 
   it('is a Service for each link, with the port and the key that its end waits with', () => {
@@ -47,6 +48,40 @@ describe('what leads a front door of all shoots to a tunnel', () => {
   })
 })
 
+describe('what leads a front door of all shoots to two ends in the seed', () => {
+  const generations = [{ number: 0, madeAt: 0 }]
+  const keys = makeTunnelKeys(createSeededRandom('door'), { generations, apiServerReplicas: 2 })
+  const size = { tunnelReplicas: 2, apiServerReplicas: 2 }
+  const services = tunnelDoorServices({ ...blueprint, ...size }, keys, false)
+
+  it('is a Service for each link, with a port that one pod alone has', () => {
+    const found = services.map(({ metadata, spec }) => [metadata.name, spec?.ports?.[0]?.targetPort])
+    expect(found).toEqual([51820, 51822, 51828, 51830].map((port) => [`vpn-seed-${port}`, `tunnel-${port}`]))
+    expect(
+      new Set(services.map(({ metadata }) => metadata.annotations?.['trellis.internal/tunnel-public-keys'])).size,
+    ).toBe(4)
+  })
+
+  it('names a server for each end', () => {
+    const names = services.flatMap(({ metadata, spec }) => {
+      const name = metadata.annotations?.['trellis.internal/server-names']
+      return name === undefined ? [] : [[name, spec?.selector]]
+    })
+    expect(names).toEqual([
+      [`vpn.${namespace}.trellis.internal`, { app: 'kube-apiserver' }],
+      [`vpn-1.${namespace}.trellis.internal`, { app: 'kube-apiserver', 'trellis.internal/replica': '1' }],
+    ])
+  })
+
+  it('goes with the end that goes', async () => {
+    const { garden } = createShootWorld()
+    for (const service of services) await garden.apply(serviceResource, service)
+    await forgetDoors({ seed: garden, blueprint: { ...blueprint, tunnelReplicas: 2 } })
+    const { items } = await garden.list(serviceResource, { namespace })
+    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['vpn-seed-51820', 'vpn-seed-51822'])
+  })
+})
+
 describe('a shoot whose tunnel goes by a front door of all shoots', () => {
   it('dials it by one port, and keeps its own load balancer for the API alone', async () => {
     const { services, garden } = createShootWorld()
@@ -55,7 +90,7 @@ describe('a shoot whose tunnel goes by a front door of all shoots', () => {
     const file = JSON.parse(data['config-0.json'] ?? '')
     expect(file.links[0].peer.endpoint).toBe('203.0.113.7:51820')
     expect(file.links[0].peer.fallback.endpoint).toBe('203.0.113.7:443')
-    const ports = frontDoorService(namespace, 1, { tunnelDoor: '203.0.113.7' }).spec?.ports ?? []
+    const ports = frontDoorService(namespace, blueprint, { tunnelDoor: '203.0.113.7' }).spec?.ports ?? []
     expect(ports.map(({ name }) => name)).toEqual(['api'])
   })
 })

@@ -4,8 +4,8 @@ import type { Task } from '@trellis/flow/task'
 import { decodeSecret, type SecretData } from '../secrets/secret-store.ts'
 import { generationsIn, linkKeysIn } from '../secrets/tunnel-generations.ts'
 import { type Blueprint, relayServerName } from '../shoot/blueprint.ts'
-import { linkPort, relayPort, relayTargetPort } from '../shoot/tunnel-ports.ts'
-import { frontDoorName } from './front-door.ts'
+import { allTunnelPorts, type LinkPlace, linkPort, relayPort, relayTargetPort, upTo } from '../shoot/tunnel-ports.ts'
+import { tunnelEndName } from './front-door.ts'
 import { secretsSummary } from './secrets.ts'
 import { briefly, type ShootServices } from './services.ts'
 
@@ -13,45 +13,66 @@ import { briefly, type ShootServices } from './services.ts'
 const doorLabel = 'trellis.internal/front-door'
 const publicKeysAnnotation = 'trellis.internal/tunnel-public-keys'
 const serverNamesAnnotation = 'trellis.internal/server-names'
+/** Label of the pods of further replicas; their number. */
+const replicaLabel = 'trellis.internal/replica'
+const servicePrefix = 'vpn-seed-'
 
 /**
- * What the seed's front door leads to the tunnel's end of a shoot: a Service for each port on which links wait, with the public keys by which
- * the door knows their packets. By the first it finds, too, what comes in inside TLS.
+ * What the seed's front door leads to the tunnel's ends of a shoot: a Service for each port on which links wait, with the public keys by which
+ * the door knows their packets. By the first of each end it finds, too, what comes in inside TLS.
  */
 export function tunnelDoorServices(blueprint: Blueprint, keys: SecretData, httpConnect: boolean): readonly Service[] {
-  const { technicalId, tunnelReplicas } = blueprint
-  const app = httpConnect ? 'vpn-seed' : frontDoorName
-  const links = Array.from({ length: tunnelReplicas }, (_, replica) =>
-    generationsIn(keys).map(({ number }) => ({
-      port: linkPort(replica, number),
-      publicKey: linkKeysIn(keys, replica, number).seed.publicKey,
-    })),
-  ).flat()
-  return links.map(({ port, publicKey }, index) => ({
+  const links = upTo(blueprint.apiServerReplicas).flatMap((seedReplica) =>
+    upTo(blueprint.tunnelReplicas).flatMap((shootReplica) =>
+      generationsIn(keys).map(({ number: generation }) => ({ seedReplica, shootReplica, generation })),
+    ),
+  )
+  return links.map((link) => {
+    const isFirst = links.find(({ seedReplica }) => seedReplica === link.seedReplica) === link
+    const named = blueprint.apiServerReplicas > 1
+    return doorService(blueprint, { link, isFirst, named, keys, app: tunnelEndName({ httpConnect }) })
+  })
+}
+
+interface DoorEntry {
+  readonly link: LinkPlace
+  /** Whether several pods have the label `app`; then a port leads to the one that has one of that name. */
+  readonly named: boolean
+  /** Whether it is the first of its end. */
+  readonly isFirst: boolean
+  readonly keys: SecretData
+  readonly app: string
+}
+
+function doorService({ technicalId }: Blueprint, { link, isFirst, named, keys, app }: DoorEntry): Service {
+  const { seedReplica } = link
+  const port = linkPort(link)
+  const serverName = { [serverNamesAnnotation]: relayServerName(technicalId, seedReplica) }
+  const tls = { name: 'tls', protocol: 'TCP' as const, port: relayPort, targetPort: relayTargetPort }
+  return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
-      name: `vpn-seed-${port}`,
+      name: `${servicePrefix}${port}`,
       namespace: technicalId,
       labels: { app, [doorLabel]: 'true' },
       annotations: {
-        [publicKeysAnnotation]: publicKey,
-        ...(index === 0 ? { [serverNamesAnnotation]: relayServerName(technicalId) } : {}),
+        [publicKeysAnnotation]: linkKeysIn(keys, link).seed.publicKey,
+        ...(isFirst ? serverName : {}),
       },
     },
     spec: {
       type: 'ClusterIP',
       // The tunnel's end works while the API server beside it does not yet.
       publishNotReadyAddresses: true,
-      selector: { app },
+      // Only further replicas have that label, as the first was alone once. Who comes to another by its server name is turned away, and tries again.
+      selector: { app, ...(seedReplica === 0 ? {} : { [replicaLabel]: String(seedReplica) }) },
       ports: [
-        { name: 'tunnel', protocol: 'UDP', port, targetPort: port },
-        ...(index === 0
-          ? [{ name: 'tls', protocol: 'TCP' as const, port: relayPort, targetPort: relayTargetPort }]
-          : []),
+        { name: 'tunnel', protocol: 'UDP', port, targetPort: named ? `tunnel-${port}` : port },
+        ...(isFirst ? [tls] : []),
       ],
     },
-  }))
+  }
 }
 
 /** Tells the seed's front door where the tunnel ends, when shoots dial that door; else there is nothing to do. */
@@ -66,4 +87,14 @@ export const tunnelDoor: Task<ShootServices> = {
     const keys = decodeSecret(await seed.get(secretResource, { namespace: blueprint.technicalId, name }))
     for (const service of tunnelDoorServices(blueprint, keys, httpConnect)) await seed.apply(serviceResource, service)
   },
+}
+
+/** Takes away what led to ends that are gone. */
+export async function forgetDoors({ seed, blueprint }: Pick<ShootServices, 'seed' | 'blueprint'>): Promise<void> {
+  const namespace = blueprint.technicalId
+  const wanted = new Set(allTunnelPorts(blueprint).map((port) => `${servicePrefix}${port}`))
+  const { items } = await seed.list(serviceResource, { namespace, labelSelector: `${doorLabel}=true` })
+  for (const { metadata } of items.filter(({ metadata }) => !wanted.has(metadata.name))) {
+    await seed.delete(serviceResource, { namespace, name: metadata.name })
+  }
 }

@@ -7,7 +7,7 @@ import { createLog } from '@trellis/foundation/log'
 import { createClient } from '@trellis/kubernetes/client'
 import type { TunnelStatus } from 'node-wireguard/tunnel/status'
 import { reportParser } from './configuration.ts'
-import { runReporter, type TunnelView } from './reporter.ts'
+import { runReporter, type TunnelView, viewOf } from './reporter.ts'
 
 const answerMilliseconds = 2_000
 
@@ -37,8 +37,7 @@ async function lookAt(url: string, signal: AbortSignal): Promise<TunnelView | un
   const stop = AbortSignal.any([signal, AbortSignal.timeout(answerMilliseconds)])
   const body = await bodyOf(url, stop).catch(() => undefined)
   if (body === undefined) return undefined
-  const { up, reason, explanation } = JSON.parse(body) as TunnelStatus
-  return { up, reason, explanation }
+  return viewOf(JSON.parse(body) as TunnelStatus)
 }
 
 /** Not by `fetch`, which brings an HTTP client of its own: three mebibytes for one question. */

@@ -17,7 +17,8 @@ const stack = new AsyncDisposableStack()
 const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 let directory: string
 let plane: TestControlPlane
-let status: object = { up: true, reason: 'connected', explanation: 'the other end answers' }
+const links = [{ peer: 'vpn-seed', up: true, outgoing: false }]
+let status: object = { up: true, reason: 'connected', explanation: 'the other end answers', links }
 let file: string
 
 beforeAll(async () => {
@@ -49,8 +50,11 @@ describe('the report', () => {
   it('reaches a real API server, and follows what the health server shows', async () => {
     const stop = new AbortController()
     const running = (await prepareReport(file))(stop.signal)
-    expect(await eventually('the first report', () => reported('connected'))).toMatchObject({ up: true })
-    status = { up: false, reason: 'no-answer', explanation: 'UDP is blocked' }
+    expect(await eventually('the first report', () => reported('connected'))).toMatchObject({
+      up: true,
+      peers: { 'vpn-seed': true },
+    })
+    status = { up: false, reason: 'no-answer', explanation: 'UDP is blocked', links }
     expect(await eventually('the change', () => reported('no-answer'))).toMatchObject({ explanation: 'UDP is blocked' })
     stop.abort()
     await running

@@ -5,9 +5,11 @@ import { createSilentLog, type Log } from '@trellis/foundation/log'
 import { createSeededRandom } from '@trellis/foundation/random'
 import { createVirtualClock } from '@trellis/foundation/testing/virtual-clock'
 import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
+import type { LinkStatus } from 'node-wireguard/tunnel/link/link-status'
+import type { TunnelStatus } from 'node-wireguard/tunnel/status'
 import { describe, expect, it } from 'vitest'
 import { reportParser } from './configuration.ts'
-import { isDue, runReporter, type TunnelView } from './reporter.ts'
+import { isDue, runReporter, type TunnelView, viewOf } from './reporter.ts'
 
 const up: TunnelView = { up: true, reason: 'connected', explanation: 'the other end answers' }
 const down: TunnelView = { up: false, reason: 'no-answer', explanation: 'nothing comes back' }
@@ -76,8 +78,27 @@ describe('the report of the tunnel', () => {
     ['said in other words', { ...up, explanation: 'in 3 ms' }, { view: up, at: 1_000_000 }, false],
     ['for another reason', { ...down, reason: 'endpoint-unknown' }, { view: down, at: 1_000_000 }, true],
     ['old', up, { view: up, at: 940_000 }, true],
+    [
+      'with another end known',
+      { ...up, peers: { a: true, b: false } },
+      { view: { ...up, peers: { a: true } }, at: 1_000_000 },
+      true,
+    ],
+    [
+      'with the same ends',
+      { ...up, peers: { a: true } },
+      { view: { ...up, peers: { a: true } }, at: 1_000_000 },
+      false,
+    ],
   ])('is due or not: %s', (_what, view, written, due) => {
     expect(isDue(view, written, 1_000_000)).toBe(due)
+  })
+
+  it('tells of each other end whether some link to it answers, and of none that is on its way out', () => {
+    const link = (peer: string, up: boolean, outgoing = false) => ({ peer, up, outgoing }) as LinkStatus
+    const links = [link('b', false), link('a', true), link('a', false), link('gone', true, true)]
+    const status = { ...up, links, name: 'vpn-shoot', explanation: 'well' } as unknown as TunnelStatus
+    expect(viewOf(status)).toEqual({ up: true, reason: 'connected', explanation: 'well', peers: { a: true, b: false } })
   })
 
   it('refuses a configuration that would send the token in the clear', () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { instantText } from '@trellis/api/conditions'
 import { configMaps } from '@trellis/api/core/configuration'
 import { type TunnelReport, tunnelReportPlace } from '@trellis/api/tunnel-report'
@@ -5,6 +6,7 @@ import type { Clock } from '@trellis/foundation/clock'
 import { describe } from '@trellis/foundation/failure'
 import type { Log } from '@trellis/foundation/log'
 import type { Client } from '@trellis/kubernetes/client'
+import type { TunnelStatus } from 'node-wireguard/tunnel/status'
 
 /** What a report says, without its instant. */
 export type TunnelView = Omit<TunnelReport, 'reportedAt'>
@@ -26,6 +28,13 @@ const renewalMilliseconds = 60_000
 /** After a failure: whoever cannot write has time. */
 const retryMilliseconds = 10_000
 
+/** What of a status is told. */
+export function viewOf({ up, reason, explanation, links }: TunnelStatus): TunnelView {
+  const names = [...new Set(links.filter(({ outgoing }) => !outgoing).map(({ peer }) => peer))].sort()
+  const answers = (name: string) => links.some((link) => link.peer === name && link.up)
+  return { up, reason, explanation, peers: Object.fromEntries(names.map((name) => [name, answers(name)])) }
+}
+
 /** Whether a view is to be written, when that was last done so. */
 export function isDue(
   view: TunnelView,
@@ -33,7 +42,8 @@ export function isDue(
   now: number,
 ): boolean {
   if (written === undefined || now - written.at >= renewalMilliseconds) return true
-  return view.up !== written.view.up || view.reason !== written.view.reason
+  const { up, reason, peers } = written.view
+  return view.up !== up || view.reason !== reason || !isDeepStrictEqual(view.peers, peers)
 }
 
 /**
