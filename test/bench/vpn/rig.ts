@@ -45,7 +45,7 @@ export async function buildRig(laboratory: Laboratory, label: string): Promise<R
 }
 
 /** Path of one of the programs that make traffic. */
-export function traffic(name: 'server' | 'client' | 'first-answer' | 'tunnel-ends'): string {
+export function traffic(name: 'server' | 'client' | 'connect' | 'first-answer' | 'tunnel-ends'): string {
   return fileURLToPath(new URL(`./traffic/${name}.ts`, import.meta.url))
 }
 

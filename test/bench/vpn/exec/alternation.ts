@@ -10,7 +10,7 @@ export interface Times {
 
 /** How the turns are taken. */
 export interface Turns {
-  readonly ways: Ways
+  readonly ways: Pick<Ways, 'direct' | 'tunnel' | 'directPackets'>
   /** How often each way has its turn. */
   readonly count: number
   /** What is measured. */

@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
 import { Failure } from '@trellis/foundation/failure'
+import { traffic } from '../rig.ts'
 
 /** Where packets of an API server to a node of its shoot go. */
 export interface Ways {
@@ -10,7 +11,11 @@ export interface Ways {
   tunnel(): Promise<void>
   /** Packets that the cable has carried to the API server. */
   directPackets(): Promise<number>
+  /** How long so many handshakes of TCP with the node's kubelet take, one after the other, by the way that is in use, in milliseconds: one round trip each. */
+  handshakes(count: number): Promise<readonly number[]>
 }
+
+const kubeletPort = 10_250
 
 /** Between what the cable goes. */
 export interface Cable {
@@ -46,6 +51,11 @@ export async function layCable(runner: CommandRunner, { installation, network, n
         readonly stats64: { readonly rx: { readonly packets: number } }
       }[]
       return link?.stats64.rx.packets ?? 0
+    },
+    handshakes: async (count) => {
+      const args = ['--target', String(pid), '--net', process.execPath, traffic('connect'), node]
+      const text = await runOrThrow(runner, 'nsenter', [...args, String(kubeletPort), String(count)])
+      return JSON.parse(text) as readonly number[]
     },
   }
 }

@@ -7,6 +7,7 @@ import { createExecClient } from '@trellis/kubernetes/testing/exec-client'
 import { controlNamespace, createClusters } from '../../../system/support/clusters.ts'
 import { prepareInstallation, type TestInstallation } from '../../../system/support/installation.ts'
 import { agnhostPod } from '../../../system/support/objects.ts'
+import { median, round } from '../../statistics.ts'
 import type { BenchContext } from '../context.ts'
 import { alternate, summary, type Turns } from '../exec/alternation.ts'
 import { layCable, type Ways } from '../exec/direct-way.ts'
@@ -23,11 +24,13 @@ const pod = 'target'
  * the benchmark makes possible: first with one client that speaks the protocol, then with kubectl, whose own start is in it.
  */
 export async function execPart(context: BenchContext): Promise<object> {
-  const { options, runner, signal, tell } = context
+  const { clock, options, runner, signal, tell } = context
   await using installation = await prepareInstallation('bench', '198.24')
   tell('exec: growing a shoot, which takes a minute or more')
   await installation.must(['up'])
   const kubeconfig = (await installation.must(['kubeconfig'])).trim()
+  tell(`exec: letting it settle for ${options.settleSeconds} s`)
+  await clock.sleep(options.settleSeconds * 1000, signal)
   const turns = { ways: await openWays(context, installation), now: () => performance.now(), signal }
   const client = await createExecClient(kubeconfig)
   const measure = async (count: number, act: Turns['act']) => {
@@ -39,7 +42,17 @@ export async function execPart(context: BenchContext): Promise<object> {
   const kubectl = join(await partDirectory(context, 'assets'), 'kubectl')
   const args = ['--kubeconfig', kubeconfig, 'exec', pod, '--', 'true']
   const byKubectl = await measure(options.kubectlExecs, () => runOrThrow(runner, kubectl, args))
-  return { exec: { ...byClient, kubectl: byKubectl } }
+  return { exec: { ...byClient, kubectl: byKubectl, roundTripMs: await roundTrips(turns.ways) } }
+}
+
+/** A round trip between the API server and the kubelet by each way: an exec takes some of them. */
+async function roundTrips(ways: Ways): Promise<object> {
+  const count = 200
+  const tunnel = await ways.handshakes(count)
+  await ways.direct()
+  const direct = await ways.handshakes(count)
+  await ways.tunnel()
+  return { tunnel: round(median(tunnel)), direct: round(median(direct)) }
 }
 
 async function openWays({ runner }: BenchContext, installation: TestInstallation): Promise<Ways> {
