@@ -2,8 +2,13 @@ import { Failure } from '@trellis/foundation/failure'
 import type { TestInstallation } from './installation.ts'
 import { asList } from './objects.ts'
 
+/** Namespace in the seed of the control plane of a shoot of the local project. */
+export function controlNamespaceOf(shoot: string): string {
+  return `shoot--local--${shoot}`
+}
+
 /** Namespace of the first shoot's control plane in the seed. */
-export const controlNamespace = 'shoot--local--first'
+export const controlNamespace = controlNamespaceOf('first')
 
 /** What the tests ask of the clusters of an installation, through its own command line. */
 export interface Clusters {
@@ -33,11 +38,11 @@ interface Conditions {
   readonly status: { readonly conditions: readonly { readonly type: string; readonly status: string }[] }
 }
 
-/** Ties the questions to an installation. */
-export function createClusters(installation: TestInstallation): Clusters {
-  const shoot: Clusters['shoot'] = (args, input) => installation.must(['kubectl', ...args], input)
+/** Ties the questions to an installation, and to a shoot of its local project: the first unless told. */
+export function createClusters(installation: TestInstallation, name = 'first'): Clusters {
+  const shoot: Clusters['shoot'] = (args, input) => installation.must(['kubectl', '--shoot', name, ...args], input)
   const control: Clusters['control'] = (args, input) =>
-    installation.must(['kubectl', '--seed', '--namespace', controlNamespace, ...args], input)
+    installation.must(['kubectl', '--seed', '--namespace', controlNamespaceOf(name), ...args], input)
   const deployment = async (): Promise<string> =>
     (await control(['get', 'machinedeployments', '-o', 'jsonpath={.items[0].metadata.name}'])).trim()
   return {

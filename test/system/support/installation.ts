@@ -18,6 +18,8 @@ export interface TestInstallation extends AsyncDisposable {
   /** Where its cloud answers. */
   readonly cloudSocket: string
   readonly environment: Readonly<Record<string, string>>
+  /** Variables that `trellis` gets from now on, beside those it has. */
+  set(settings: Readonly<Record<string, string>>): void
   /** Runs `./trellis ARGS` to its end. */
   trellis(args: readonly string[], input?: string): Promise<CommandResult>
   /** As `trellis`, but throws `Unavailable` with what it said unless it succeeds; returns its standard output. */
@@ -33,10 +35,12 @@ export async function prepareInstallation(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<TestInstallation> {
   const directory = await mkdtemp(join(tmpdir(), `trellis-${name}-`))
-  const environment = {
+  const runDirectory = join(directory, 'run')
+  const stateDirectory = join(directory, 'state')
+  const environment: Record<string, string> = {
     TRELLIS_INSTANCE: name,
-    TRELLIS_STATE: join(directory, 'state'),
-    TRELLIS_RUN: join(directory, 'run'),
+    TRELLIS_STATE: stateDirectory,
+    TRELLIS_RUN: runDirectory,
     TRELLIS_PUBLIC_PREFIX: publicPrefix,
     ...settings,
   }
@@ -52,9 +56,10 @@ export async function prepareInstallation(
   }
   return {
     name,
-    stateDirectory: environment.TRELLIS_STATE,
-    cloudSocket: join(environment.TRELLIS_RUN, 'localcloud.sock'),
+    stateDirectory,
+    cloudSocket: join(runDirectory, 'localcloud.sock'),
     environment,
+    set: (more) => void Object.assign(environment, more),
     trellis,
     must,
     start: (args) =>
