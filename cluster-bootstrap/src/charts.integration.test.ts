@@ -397,6 +397,17 @@ describe('http-connect', () => {
     }
   })
 
+  it.each(['192.0.2.1:51820', 'udp://192.0.2.1', '192.0.2.0/24'])(
+    'takes no front door called %s, and names the value',
+    async (tunnelDoor) => {
+      for (const { chart, values } of charts.slice(-2)) {
+        const { code, stderr } = await helm('template', chart, { ...values, clusterBootstrap: { tunnelDoor } })
+        expect(code).not.toBe(0)
+        expect(stderr).toContain('clusterBootstrap/tunnelDoor')
+      }
+    },
+  )
+
   it('is switched on for all shoots of a seed', async () => {
     for (const { chart, values } of charts.slice(-2)) {
       const manifests = await render(chart, { ...values, clusterBootstrap: { httpConnect: true } })
