@@ -2,36 +2,34 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openPair, type Pair, withLink } from '@trellis/vpn-shoot/testing/pair'
+import {
+  allowUdp,
+  blockUdp,
+  fallbackFields,
+  pairWithFallback,
+  relayPort,
+  untilTransport,
+} from '@trellis/vpn-shoot/testing/fallback'
+import { type EndFile, openPair, type Pair } from '@trellis/vpn-shoot/testing/pair'
 import { openStream } from '@trellis/vpn-shoot/testing/stream'
 import { eventually } from 'node-wireguard/testing/eventually'
 import { places } from 'node-wireguard/testing/landscape'
 import { never } from 'node-wireguard/testing/never'
-import { relayProgram } from 'node-wireguard/testing/programs'
-import { createRelayCertificates, relayServerName } from 'node-wireguard/testing/relay-ends'
+import { relayServerName } from 'node-wireguard/testing/relay-ends'
 import { expect, it } from 'vitest'
 
-const wireGuardRelay = { program: relayProgram() }
 const seedPod = '10.1.0.2'
 
 /** Both ends as they ship, with the door in place of the landscape's own, and nothing else between both sides. */
 async function openPairBehindDoor(): Promise<Pair> {
   let publicKey: unknown
   const pair = await openPair(async ({ laboratory }) => {
-    const certificates = await createRelayCertificates(laboratory)
-    const identity = { ...(await certificates.issue('server', 'server')), caFile: certificates.caFile }
-    const client = await certificates.issue('client', 'client')
-    const fallback = {
-      ...{ endpoint: `${places.doorAddress}:443`, serverName: relayServerName, caFile: certificates.caFile },
-      ...client,
+    const options = pairWithFallback(await fallbackFields(laboratory))
+    const shoot = (file: EndFile) => {
+      publicKey = file.links[0].peer.publicKey
+      return options.shoot(file)
     }
-    return {
-      seed: (file) => ({ ...file, wireGuardRelay, relay: { listen: ':8443', ...identity } }),
-      shoot: (file) => {
-        publicKey = file.links[0].peer.publicKey
-        return { ...withLink(file, (link) => ({ ...link, peer: { ...link.peer, fallback } })), wireGuardRelay }
-      },
-    }
+    return { ...options, shoot }
   })
   await startDoor(pair, publicKey)
   return pair
@@ -41,7 +39,6 @@ async function startDoor({ landscape, laboratory }: Pair, publicKey: unknown): P
   const { door } = landscape
   const rules = `delete table ip front
     table inet blockade {
-      chain before { type filter hook prerouting priority raw - 10; }
       chain passing { type filter hook forward priority filter; ct status dnat accept; drop; }
     }`
   await door.feed(rules.replaceAll(';', '\n').replaceAll('{', '{\n').replaceAll('}', '\n}'), 'nft', '-f', '-')
@@ -49,7 +46,7 @@ async function startDoor({ landscape, laboratory }: Pair, publicKey: unknown): P
   laboratory.removeLater(directory)
   const destinations = {
     tunnels: [{ name: 'one', publicKeys: [publicKey], address: seedPod, port: 51_820 }],
-    servers: [{ serverNames: [relayServerName], targets: [{ address: seedPod, port: 8443 }] }],
+    servers: [{ serverNames: [relayServerName], targets: [{ address: seedPod, port: relayPort }] }],
   }
   await writeFile(join(directory, 'destinations.json'), JSON.stringify(destinations))
   const configuration = {
@@ -68,17 +65,9 @@ async function startDoor({ landscape, laboratory }: Pair, publicKey: unknown): P
 it('carries a tunnel by UDP and inside TLS, and from one to the other in both directions', async () => {
   await using pair = await openPairBehindDoor()
   const { door } = pair.landscape
-  const block = () => door.run('nft', 'add', 'rule', 'inet', 'blockade', 'before', 'udp', 'dport', '51820', 'drop')
-  const allow = () => door.run('nft', 'flush', 'chain', 'inet', 'blockade', 'before')
-  const transports = async (wanted: 'udp' | 'tls') => {
-    for (const end of [pair.seed, pair.shoot]) {
-      const one = async () => {
-        const link = await end.link()
-        return link.transport === wanted && link.up ? true : undefined
-      }
-      await eventually(`${wanted} at the ${end.label}`, one, 40_000)
-    }
-  }
+  const block = () => blockUdp(pair.landscape)
+  const allow = () => allowUdp(pair.landscape)
+  const transports = (wanted: 'udp' | 'tls') => untilTransport([pair.seed, pair.shoot], wanted)
   // The door does not see the session of a tunnel that begins inside TLS.
   await block()
   await pair.seed.start()

@@ -1,10 +1,10 @@
 import { createConnection } from 'node:net'
 
 /**
- * A program for tests: connects to an address and port, sends `count` bytes and waits for as many back. Prints `{"seconds","bytes"}` or
- * `{"problem"}`.
+ * A program for tests: connects to an address and port, sends `count` bytes and waits for as many back, at most three seconds
+ * without any unless told. Prints `{"seconds","bytes"}` or `{"problem"}`.
  */
-const [address = '127.0.0.1', port = '7', count = '5'] = process.argv.slice(2)
+const [address = '127.0.0.1', port = '7', count = '5', patience = '3000'] = process.argv.slice(2)
 const wanted = Number(count)
 const startedAt = performance.now()
 let received = 0
@@ -12,7 +12,7 @@ const finish = (report: object) => {
   process.stdout.write(`${JSON.stringify(report)}\n`)
   process.exit(0)
 }
-const socket = createConnection({ host: address, port: Number(port), timeout: 3000 })
+const socket = createConnection({ host: address, port: Number(port), timeout: Number(patience) })
 socket.on('error', (error: NodeJS.ErrnoException) => finish({ problem: error.code ?? error.message }))
 socket.on('timeout', () => finish({ problem: 'timeout' }))
 socket.on('data', (bytes) => {

@@ -22,8 +22,12 @@ export interface Mesh extends AsyncDisposable {
   start(): Promise<void>
   /** Waits until every link of every end answers. */
   connected(): Promise<void>
-  /** Connects from a seed's pod to the pod and sends bytes back and forth. */
-  connect(seed: End, bytes?: number): Promise<{ problem?: string; bytes?: number; seconds?: number }>
+  /** Connects from a seed's pod to the pod and sends bytes back and forth; gives up after three seconds without any, unless told. */
+  connect(
+    seed: End,
+    bytes?: number,
+    patienceMilliseconds?: number,
+  ): Promise<{ problem?: string; bytes?: number; seconds?: number }>
 }
 
 /** What differs from the usual: two ends on each side. */
@@ -73,10 +77,10 @@ export async function openMesh(options: MeshOptions = {}): Promise<Mesh> {
         })
       }
     },
-    connect: async (seed, bytes = 5) =>
-      JSON.parse(
-        await seed.namespace.run(...([process.execPath, testProgram('connect'), ...echoOfPod, String(bytes)] as const)),
-      ),
+    connect: async (seed, bytes = 5, patience = 3000) => {
+      const args = [testProgram('connect'), ...echoOfPod, String(bytes), String(patience)]
+      return JSON.parse(await seed.namespace.run(process.execPath, ...args))
+    },
     [Symbol.asyncDispose]: () => laboratory[Symbol.asyncDispose](),
   }
 }

@@ -11,6 +11,8 @@ export interface ProbeMessage {
   readonly sequence: number
   /** What the sender says of itself. */
   readonly sender: EndState
+  /** Whether the sender has heard nothing of the receiver lately. An end that does not know this never says so. */
+  readonly deaf: boolean
 }
 
 /** What one end tells the other with each probe. */
@@ -26,6 +28,7 @@ const kinds = ['question', 'answer', 'filled-question'] as const
 const flagsOffset = 4 + 1 + 8 + 4
 const carriesFlag = 1
 const leavingFlag = 2
+const deafFlag = 4
 
 /** Bytes of a message that is not filled. */
 export const probeBytes = flagsOffset + 1
@@ -44,7 +47,8 @@ export function encodeProbe(message: ProbeMessage, length: number = probeBytes):
   bytes.write(message.asker, 5, 8, 'hex')
   bytes.writeUInt32BE(message.sequence >>> 0, 13)
   const { carries, leaving } = message.sender
-  bytes.writeUInt8((carries ? carriesFlag : 0) | (leaving ? leavingFlag : 0), flagsOffset)
+  const flags = (carries ? carriesFlag : 0) | (leaving ? leavingFlag : 0) | (message.deaf ? deafFlag : 0)
+  bytes.writeUInt8(flags, flagsOffset)
   return bytes
 }
 
@@ -59,6 +63,7 @@ export function decodeProbe(bytes: Buffer): ProbeMessage | undefined {
     asker: bytes.toString('hex', 5, 13),
     sequence: bytes.readUInt32BE(13),
     sender: { carries: (flags & carriesFlag) !== 0, leaving: (flags & leavingFlag) !== 0 },
+    deaf: (flags & deafFlag) !== 0,
   }
 }
 

@@ -1,14 +1,15 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import type { Clock } from '@trellis/foundation/clock'
+import type { Clock, Timer } from '@trellis/foundation/clock'
 import { Failure } from '@trellis/foundation/failure'
 import { childSignal } from '@trellis/foundation/lifetime'
 import type { Random } from '@trellis/foundation/random'
 import { familyOf, type IpAddress } from '../address.ts'
 import { decodeProbe, type EndState, encodeProbe, type ProbeMessage, probeBytes } from './message.ts'
+import { createSigns } from './signs.ts'
 import { type SizeProber, startSizeProber } from './size-prober.ts'
 import type { SizeLimits } from './size-search.ts'
-import { type PathEvent, type PathState, pathAfter, unknownPath } from './state.ts'
+import { type PathEvent, type PathState, pathAfter, pauseAfterQuestion, unknownPath } from './state.ts'
 
 /** What probing a path takes. */
 export interface PathProbeOptions {
@@ -20,6 +21,8 @@ export interface PathProbeOptions {
   /** UDP port, the same on both ends. */
   readonly port: number
   readonly intervalMilliseconds: number
+  /** How many packets have come in by the link since it began, as far as that is known: they show that it lives while answers wait in a queue. */
+  readonly received?: (() => number | undefined) | undefined
   /** What this end tells the other with each question and answer. */
   readonly own: () => EndState
   /** Called whenever the other end has said of itself what it had not said before. */
@@ -58,9 +61,9 @@ export interface PathProbe extends AsyncDisposable {
 /** Bytes of the headers of IP and UDP. */
 const headerBytes = { 4: 20 + 8, 6: 40 + 8 } as const
 /** Answers to questions further back are not waited for. */
-const openQuestions = 30
+const openQuestions = 60
 
-/** Starts asking the other end once per interval and answering its questions. Throws `Unavailable` when the address cannot be used. */
+/** Starts asking the other end once per interval, more often while an answer is overdue, and answering its questions. Throws `Unavailable` when the address cannot be used. */
 export async function startPathProbe(options: PathProbeOptions): Promise<PathProbe> {
   const { clock, localAddress, peerAddress, port, intervalMilliseconds } = options
   const preciseNow = options.preciseNow ?? (() => performance.now())
@@ -68,13 +71,16 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
   const askedAt = new Map<number, number>()
   const life = childSignal(new AbortController().signal)
   let state = unknownPath
+  let timer: Timer | undefined
   let sequence = 0
   let other: EndState | undefined
+  const signs = createSigns({ clock, intervalMilliseconds, received: options.received })
 
   const socket = await openSocket(localAddress, port)
   socket.on('message', (bytes, from) => {
     const message = decodeProbe(bytes)
     if (message === undefined) return
+    signs.hear(message)
     hear(message.sender)
     if (message.kind !== 'answer') send({ ...message, kind: 'answer' }, from)
     else if (message.asker === asker) answered(message.sequence)
@@ -82,7 +88,7 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
 
   function happen(event: PathEvent): void {
     const wasUp = state.up
-    state = pathAfter(state, event)
+    state = pathAfter(state, event, intervalMilliseconds)
     options.onChange?.(state, event)
     // Whoever answers again may be reached another way than before.
     if (!wasUp && state.up) sizes?.changed()
@@ -99,7 +105,9 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
     const at = askedAt.get(number)
     if (at === undefined) return
     askedAt.delete(number)
+    const asked = state.silence?.since
     happen({ kind: 'answered', sequence: number, now: clock.now(), roundTripMilliseconds: preciseNow() - at })
+    if (asked !== undefined) askLater(asked + intervalMilliseconds - clock.now())
   }
 
   function nextSequence(): number {
@@ -112,8 +120,18 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
     askedAt.set(number, preciseNow())
     const [oldest] = askedAt.keys()
     if (oldest !== undefined && askedAt.size > openQuestions) askedAt.delete(oldest)
-    happen({ kind: 'asked', sequence: number })
+    const signsOfLife = state.silence !== undefined && signs.ofLife(state.silence.questions === 1)
+    happen({ kind: 'asked', sequence: number, now: clock.now(), signsOfLife })
     send({ kind: 'question', asker, sequence: number })
+  }
+
+  function askLater(milliseconds: number): void {
+    timer?.cancel()
+    if (life.signal.aborted) return
+    timer = clock.setTimer(Math.max(0, milliseconds), () => {
+      ask()
+      askLater(pauseAfterQuestion(state, intervalMilliseconds))
+    })
   }
 
   function askFilled(size: number | undefined): number {
@@ -124,17 +142,18 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
   }
 
   function send(
-    message: Omit<ProbeMessage, 'sender'>,
+    message: Omit<ProbeMessage, 'sender' | 'deaf'>,
     to: Recipient = { port, address: peerAddress },
     length?: number,
   ) {
-    const bytes = encodeProbe({ ...message, sender: options.own() }, length)
+    const bytes = encodeProbe({ ...message, sender: options.own(), deaf: signs.deaf() }, length)
     if (!life.signal.aborted) socket.send(bytes, to.port, to.address, () => {})
   }
 
   const sizes: SizeProber | undefined =
     options.sizes && startSizeProber({ clock, ...options.sizes, ask: askFilled, signal: life.signal })
-  const asking = repeat(clock, intervalMilliseconds, life.signal, ask)
+  ask()
+  askLater(pauseAfterQuestion(state, intervalMilliseconds))
   return {
     state: () => state,
     other: () => other,
@@ -143,7 +162,8 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
     resize: (limits) => sizes?.changed(limits),
     [Symbol.asyncDispose]: async () => {
       life.abort()
-      await Promise.all([asking, sizes?.ended])
+      timer?.cancel()
+      await sizes?.ended
       await new Promise<void>((resolve) => socket.close(resolve))
     },
   }
@@ -165,11 +185,4 @@ async function openSocket(localAddress: IpAddress, port: number): Promise<Socket
   }
   // What cannot be sent now is a missed probe, and there will be another.
   return socket.on('error', () => {})
-}
-
-async function repeat(clock: Clock, milliseconds: number, signal: AbortSignal, work: () => void): Promise<void> {
-  while (!signal.aborted) {
-    work()
-    await clock.sleep(milliseconds, signal).catch(() => {})
-  }
 }

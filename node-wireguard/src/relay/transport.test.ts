@@ -32,7 +32,7 @@ function open() {
   const pass = async (milliseconds: number, answered: boolean, each = () => {}) => {
     for (let passed = 0; passed < milliseconds; passed += 500) {
       sequence++
-      transport.onPath({ kind: 'asked', sequence })
+      transport.onPath({ kind: 'asked', sequence, now: clock.now() })
       if (answered) transport.onPath({ kind: 'answered', sequence, now: clock.now(), roundTripMilliseconds: 1 })
       each()
       await clock.advance(500)

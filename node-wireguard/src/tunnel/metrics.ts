@@ -74,6 +74,11 @@ const linkMetrics: Readonly<Record<string, Metric<LinkStatus>>> = {
     help: 'Bytes sent to the other end.',
     value: (now) => now.txBytes,
   },
+  link_outages_total: {
+    kind: 'counter',
+    help: 'Times that the other end ceased to answer.',
+    value: (now) => now.outages,
+  },
   link_repairs_total: {
     kind: 'counter',
     help: 'Times that the peer was added anew because probes went unanswered.',

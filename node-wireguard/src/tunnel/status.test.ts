@@ -6,7 +6,7 @@ const base: LinkStatus = {
   ...{ interface: 'wg0', peer: 'far', implementation: 'userspace', role: 'dialer', publicKey: 'a', peerPublicKey: 'b' },
   ...{ endpoint: undefined, transport: 'udp', configured: true, up: true, carries: true, outgoing: false },
   ...{ reason: 'connected', explanation: 'the other end answers', lastHandshake: undefined, rxBytes: 0, txBytes: 0 },
-  ...{ rttMilliseconds: 1, lossRatio: 0, mtu: 1420, repairs: 0, restarts: 0 },
+  ...{ rttMilliseconds: 1, lossRatio: 0, mtu: 1420, outages: 0, repairs: 0, restarts: 0 },
 }
 const down: Partial<LinkStatus> = { up: false, reason: 'no-answer', explanation: 'nothing comes back' }
 const status = (links: readonly LinkStatus[], hostProblem?: string) =>

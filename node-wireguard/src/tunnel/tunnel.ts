@@ -51,8 +51,8 @@ const leaveSettleMilliseconds = 250
 
 /**
  * Starts one end: devices, addresses, routes, firewall, probes; and keeps it so. Paths are asked several times a second: a destination whose link
- * does not answer is moved to another link that does, and an end that dials forces a new handshake as soon as two questions in a row go
- * unanswered. Resolves when this end is set up, whether the others answer or not. Throws when it cannot be set up.
+ * does not answer is moved to another link that does, and an end that dials forces a new handshake when nothing is answered for
+ * a second. Resolves when this end is set up, whether the others answer or not. Throws when it cannot be set up.
  */
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const { clock } = options

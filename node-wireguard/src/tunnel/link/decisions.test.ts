@@ -66,13 +66,23 @@ describe('what is observed of the peer', () => {
 })
 
 describe('repair', () => {
+  const now = 100_000
+  const silentFor = (milliseconds: number) => ({
+    ...unknownPath,
+    silence: { since: now - milliseconds, questions: 9 },
+  })
+
   it.each([
-    [1, undefined, false],
-    [2, undefined, true],
-    [5, 99_500, false],
-    [5, 99_000, true],
-  ])('after %i misses, last at %j: %j', (missedInRow, lastRepair, due) => {
-    expect(repairDue({ ...unknownPath, missedInRow }, lastRepair, 100_000, 500)).toBe(due)
+    [999, undefined, false],
+    [1000, undefined, true],
+    [5000, 99_500, false],
+    [5000, 99_000, true],
+  ])('after %i ms of silence, last at %j: %j', (silence, lastRepair, due) => {
+    expect(repairDue(silentFor(silence), lastRepair, now, 500)).toBe(due)
+  })
+
+  it('is not due while the path counts as up', () => {
+    expect(repairDue({ ...silentFor(3000), up: true }, undefined, now, 500)).toBe(false)
   })
 
   it('leaves by a new port every third time', () => {
@@ -80,7 +90,7 @@ describe('repair', () => {
   })
 
   it('leaves slow paths more time', () => {
-    expect(repairDue({ ...unknownPath, missedInRow: 9 }, 97_000, 100_000, 2000)).toBe(false)
+    expect(repairDue(silentFor(9000), 97_000, now, 2000)).toBe(false)
   })
 })
 

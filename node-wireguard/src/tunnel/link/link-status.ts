@@ -37,6 +37,8 @@ export interface LinkStatus {
   readonly rttMilliseconds: number | undefined
   readonly lossRatio: number
   readonly mtu: number
+  /** How often the other end ceased to answer. */
+  readonly outages: number
   /** How often the peer was added anew because probes went unanswered. */
   readonly repairs: number
   /** How often wireguard-go was started again. */
@@ -56,6 +58,7 @@ export interface LinkStatusSources {
   readonly dialsBy: TransportName | undefined
   readonly carries: boolean
   readonly outgoing: boolean
+  readonly outages: number
   readonly repairs: number
   readonly restarts: number
 }
@@ -102,6 +105,7 @@ export function linkStatusOf(sources: LinkStatusSources): LinkStatus {
     rttMilliseconds: path.roundTripMilliseconds,
     lossRatio: lossRatio(path),
     mtu: sources.maximumTransmissionUnit,
+    outages: sources.outages,
     repairs: sources.repairs,
     restarts: sources.restarts,
   }

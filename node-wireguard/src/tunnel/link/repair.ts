@@ -1,4 +1,4 @@
-import { missesUntilDown, type PathState } from '../../path/state.ts'
+import { isSilent, type PathState } from '../../path/state.ts'
 
 /**
  * Whether this repair in a row should also leave by a new source port. A translator on the way keeps sending a flow where it once led, even to
@@ -18,6 +18,6 @@ export function repairDue(
   now: number,
   intervalMilliseconds: number,
 ): boolean {
-  if (path.missedInRow < missesUntilDown) return false
-  return lastRepair === undefined || now - lastRepair >= Math.max(1000, missesUntilDown * intervalMilliseconds)
+  if (path.up || !isSilent(path, now, intervalMilliseconds)) return false
+  return lastRepair === undefined || now - lastRepair >= Math.max(1000, 2 * intervalMilliseconds)
 }

@@ -7,6 +7,7 @@ import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import { familyOf } from '../../address.ts'
 import type { Resolve } from '../../endpoint.ts'
+import { receivedPackets } from '../../host/received.ts'
 import type { TunnelSizes } from '../../host/size.ts'
 import type { EndState } from '../../path/message.ts'
 import { type PathProbe, type PathProbeOptions, startPathProbe } from '../../path/probe.ts'
@@ -133,7 +134,7 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
     },
     beginProbes: async () => {
       probe ??= await probeOf(options, settings, link, {
-        ...{ own, onOther: onTurn, onChange: onPath },
+        ...{ own, onOther: onTurn, onChange: onPath, received: () => receivedPackets(link.interfaceName) },
         sizes:
           settings.maximumTransmissionUnit === undefined
             ? { limits: limitsOf(settings, options.sizes), onSize: options.onSize }
@@ -188,6 +189,7 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
         endpointKnown: way.current() !== undefined,
         dialsBy: way.transport(),
         ...{ carries, outgoing: outgoing() },
+        outages: watch.outages(),
         repairs: watch.repairs(),
         restarts: device.restarts(),
       }),
@@ -220,7 +222,7 @@ function limitsOf({ tunnelAddresses }: TunnelSettings, sizes: TunnelSizes): Size
   return { ...sizes, floor: tunnelAddresses.some((address) => familyOf(address) === 6) ? 1280 : 576 }
 }
 
-type ProbeListeners = Pick<PathProbeOptions, 'own' | 'onOther' | 'onChange' | 'sizes'>
+type ProbeListeners = Pick<PathProbeOptions, 'own' | 'onOther' | 'onChange' | 'sizes' | 'received'>
 
 function probeOf(
   { clock, random }: RunningLinkOptions,

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createMemoryDevice } from '../../../testing/memory-device.ts'
 import { parseCidr } from '../../address.ts'
 import { generatePrivateKey, publicKeyOf } from '../../key.ts'
-import { type PathEvent, type PathState, pathAfter, unknownPath } from '../../path/state.ts'
+import { type PathEvent, type PathState, pathAfter, pauseAfterQuestion, unknownPath } from '../../path/state.ts'
 import { createLinkWatch } from './watch.ts'
 
 const random = createSeededRandom('watch')
@@ -37,25 +37,29 @@ describe('a link that is watched', () => {
   })
 
   function happen(event: PathEvent): void {
-    path = pathAfter(path, event)
+    path = pathAfter(path, event, 500)
     watch.onPath(path)
   }
 
-  /** One question: answered at once, or not while this many bytes come in. */
+  /** An interval of 500 ms: a question that is answered at once, or several that are not while these bytes come in. */
   async function ask(answered: boolean, bytes = 0): Promise<void> {
-    happen({ kind: 'asked', sequence: ++sequence })
+    const end = clock.now() + 500
     received += bytes
-    device.hear(peerKey, { receivedBytes: received })
-    if (answered) happen({ kind: 'answered', sequence, now: clock.now(), roundTripMilliseconds: 1 })
-    await clock.advance(500)
+    while (clock.now() < end) {
+      happen({ kind: 'asked', sequence: ++sequence, now: clock.now() })
+      device.hear(peerKey, { receivedBytes: received })
+      if (answered) happen({ kind: 'answered', sequence, now: clock.now(), roundTripMilliseconds: 1 })
+      await clock.advance(answered ? 500 : pauseAfterQuestion(path, 500))
+    }
   }
 
   it('says when it turns up, has proved itself and turns down, and not in between', async () => {
     for (let count = 0; count < 10; count++) await ask(true)
     expect(turns).toBe(2)
     for (let count = 0; count < 6; count++) await ask(false)
-    // It ceases to be steady with the first miss, and is down with the second.
+    // It ceases to be steady with the first miss, and is down after two intervals.
     expect(turns).toBe(4)
+    expect(watch.outages()).toBe(1)
   })
 
   it('is repaired about once a second while it is down, by the end that dials', async () => {

@@ -30,6 +30,8 @@ export interface LinkWatch {
   /** Where the other end was last heard from. */
   remembered(): ResolvedEndpoint | undefined
   repairs(): number
+  /** How often the other end ceased to answer. */
+  outages(): number
   /** Asks the device for its counters; never throws. */
   look(): Promise<void>
   /** Takes note of a probe. */
@@ -44,6 +46,7 @@ export function createLinkWatch(options: LinkWatchOptions): LinkWatch {
   let observation = nothingObserved
   let path = unknownPath
   let repairs = 0
+  let outages = 0
   let repairsInRow = 0
   let lastRepair: number | undefined
   /** Bytes that had come in when the first of the questions in a row went unanswered. */
@@ -89,11 +92,13 @@ export function createLinkWatch(options: LinkWatchOptions): LinkWatch {
     observation: () => observation,
     remembered: () => observation.endpoint,
     repairs: () => repairs,
+    outages: () => outages,
     look,
     onPath: (state) => {
       const turned = state.up !== path.up
       const settled = isSteady(state) !== isSteady(path)
       path = state
+      if (turned && !state.up) outages++
       if (turned) void look()
       if (turned || settled) options.onTurn()
       if (state.up) repairsInRow = 0
