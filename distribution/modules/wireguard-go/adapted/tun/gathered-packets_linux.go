@@ -22,15 +22,24 @@ type gatheredPackets struct {
 
 // gatherTCP puts a packet behind or before those of an item, under the conditions of coalesceTCPPackets, and says how that went.
 func (gathered *gatheredPackets) gatherTCP(mode canCoalesce, packet []byte, index int, size uint16, sequence uint32, push bool, item *tcpGROItem, buffers [][]byte, offset int, isV6 bool) coalesceResult {
+	head := int(item.bufsIndex)
 	headers := int(item.iphLen) + int(item.tcphLen)
+	first := head
+	if mode == coalescePrepend {
+		first = index
+	}
+	if !fits(buffers[first], buffers[head], packet[headers:], offset) {
+		return coalesceInsufficientCap
+	}
 	if mode == coalescePrepend && push {
 		return coalescePSHEnding
 	}
-	result := gathered.check(packet, headers, index, groItem{int(item.bufsIndex), item.numMerged, item.iphLen, unix.IPPROTO_TCP}, mode, buffers, offset, isV6)
-	if result != coalesceSuccess {
-		return result
+	if item.numMerged == 0 && !checksumValid(buffers[head][offset:], item.iphLen, unix.IPPROTO_TCP, isV6) {
+		return coalesceItemInvalidCSum
 	}
-	head := int(item.bufsIndex)
+	if !checksumValid(packet, item.iphLen, unix.IPPROTO_TCP, isV6) {
+		return coalescePktInvalidCSum
+	}
 	if mode == coalescePrepend {
 		gathered.prepend(head, index, headers, buffers, offset)
 		item.sentSeq = sequence
@@ -48,44 +57,25 @@ func (gathered *gatheredPackets) gatherTCP(mode canCoalesce, packet []byte, inde
 
 // gatherUDP puts a packet behind those of an item, under the conditions of coalesceUDPPackets, and says how that went.
 func (gathered *gatheredPackets) gatherUDP(packet []byte, item *udpGROItem, buffers [][]byte, offset int, isV6 bool) coalesceResult {
-	if item.cSumKnownInvalid {
+	head := int(item.bufsIndex)
+	content := packet[int(item.iphLen)+udphLen:]
+	if !fits(buffers[head], buffers[head], content, offset) {
+		return coalesceInsufficientCap
+	}
+	if item.numMerged == 0 && (item.cSumKnownInvalid || !checksumValid(buffers[head][offset:], item.iphLen, unix.IPPROTO_UDP, isV6)) {
 		return coalesceItemInvalidCSum
 	}
-	headers := int(item.iphLen) + udphLen
-	head := int(item.bufsIndex)
-	result := gathered.check(packet, headers, head, groItem{head, item.numMerged, item.iphLen, unix.IPPROTO_UDP}, coalesceAppend, buffers, offset, isV6)
-	if result != coalesceSuccess {
-		return result
+	if !checksumValid(packet, item.iphLen, unix.IPPROTO_UDP, isV6) {
+		return coalescePktInvalidCSum
 	}
-	gathered.append(head, packet[headers:], buffers, offset)
+	gathered.append(head, content, buffers, offset)
 	item.numMerged++
 	return coalesceSuccess
 }
 
-// groItem is what an item of either protocol has.
-type groItem struct {
-	head         int
-	merged       uint16
-	headerLength uint8
-	protocol     uint8
-}
-
-// check says whether the whole still fits, and whether checksums allow that they are made anew.
-func (gathered *gatheredPackets) check(packet []byte, headers, index int, item groItem, mode canCoalesce, buffers [][]byte, offset int, isV6 bool) coalesceResult {
-	longest := buffers[item.head]
-	if mode == coalescePrepend {
-		longest = buffers[index]
-	}
-	if cap(longest)-2*offset < len(buffers[item.head])-offset+len(packet)-headers {
-		return coalesceInsufficientCap
-	}
-	if item.merged == 0 && !checksumValid(buffers[item.head][offset:], item.headerLength, item.protocol, isV6) {
-		return coalesceItemInvalidCSum
-	}
-	if !checksumValid(packet, item.headerLength, item.protocol, isV6) {
-		return coalescePktInvalidCSum
-	}
-	return coalesceSuccess
+// fits says whether the slice of a first packet can get the length of what there is and one packet more: upstream's condition, although nothing is written there.
+func fits(first, before, content []byte, offset int) bool {
+	return cap(first)-2*offset >= len(before)-offset+len(content)
 }
 
 func (gathered *gatheredPackets) append(head int, content []byte, buffers [][]byte, offset int) {
