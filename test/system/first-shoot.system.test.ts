@@ -13,6 +13,7 @@ import { eventually, prepareInstallation, type TestInstallation } from './suppor
 import { agnhostImage, agnhostPod, denyingWebhook, webServer } from './support/objects.ts'
 import { killProgram } from './support/processes.ts'
 import { shootLike } from './support/shoots.ts'
+import { apiServerPods, keepAsking, tunnelEnd } from './support/tunnel-ends.ts'
 
 const name = 'systest'
 const runner = createCommandRunner()
@@ -291,14 +292,9 @@ describe('killed processes', () => {
 })
 
 describe('a tunnel with two ends in the shoot', () => {
-  interface Tunnel {
-    readonly linksUp: number
-    readonly links: readonly { readonly peer: string; readonly carries: boolean }[]
-  }
-  const status = async (): Promise<Tunnel> => {
-    const found = await clusters.control(['get', 'pods', '-l', 'app=kube-apiserver', '-o', 'name'])
-    const path = `/api/v1/namespaces/${controlNamespace}/pods/${found.trim().replace('pod/', '')}:9110/proxy/status`
-    return JSON.parse(await clusters.control(['get', '--raw', path])) as Tunnel
+  const status = async () => {
+    const [pod = ''] = await apiServerPods(clusters)
+    return tunnelEnd(clusters, pod)
   }
   const carrier = async () => (await status()).links.find(({ carries }) => carries)?.peer
 
@@ -324,6 +320,68 @@ describe('a tunnel with two ends in the shoot', () => {
       expect(await clusters.shoot(['get', '--raw', `/api/v1/nodes/${node}/proxy/healthz`])).toBe('ok')
     })
     await eventually(90, async () => expect((await status()).linksUp).toBe(2))
+  })
+})
+
+describe('two API servers', () => {
+  const failureTolerance = (wanted: object | null) =>
+    clusters.garden([
+      ...['patch', 'shoot', 'first', '--type=merge', '-p'],
+      JSON.stringify({ spec: { controlPlane: { highAvailability: wanted } } }),
+    ])
+  const settled = async (count: number): Promise<readonly string[]> => {
+    const { metadata, status } = JSON.parse(await clusters.garden(['get', 'shoot', 'first', '-o', 'json']))
+    expect([status.observedGeneration, status.lastOperation.state]).toEqual([metadata.generation, 'Succeeded'])
+    const pods = await apiServerPods(clusters)
+    expect(pods).toHaveLength(count)
+    for (const pod of pods) expect((await tunnelEnd(clusters, pod)).linksUp).toBe(2)
+    return pods
+  }
+  const exec = () => clusters.shoot(['exec', 'spoken-to', '--', 'true'])
+
+  beforeAll(async () => {
+    await clusters.apply([agnhostPod('spoken-to', image, ['pause'])])
+    await clusters.shoot(['wait', 'pod/spoken-to', '--for=condition=Ready', '--timeout=60s'])
+  })
+
+  it('come on request, each joined with each end in the shoot, and nodes are reached meanwhile', async () => {
+    const asking = keepAsking(exec)
+    await failureTolerance({ failureTolerance: { type: 'node' } })
+    await eventually(300, () => settled(2))
+    await asking[Symbol.asyncDispose]()
+    const { rssMiB } = JSON.parse(await installation.must(['status', '-o', 'json']))
+    report({ becomeTwo: { asked: asking.asked(), failures: asking.failures, rssMiB } })
+    expect(asking.failures).toEqual([])
+  })
+
+  it('go on when one of them is killed, whichever that is', async () => {
+    for (const pod of await apiServerPods(clusters)) {
+      const asking = keepAsking(exec)
+      await clusters.control(['delete', 'pod', pod, '--wait=false'])
+      await eventually(60, async () => expect(await apiServerPods(clusters)).not.toContain(pod))
+      expect(await clusters.shoot(['logs', 'spoken-to'])).toContain('Paused')
+      await eventually(120, () => settled(2))
+      await asking[Symbol.asyncDispose]()
+      report({ killed: { asked: asking.asked(), failures: asking.failures } })
+      expect(asking.failures).toEqual([])
+    }
+  })
+
+  it('become one again, and nodes are reached meanwhile', async () => {
+    const asking = keepAsking(exec)
+    await failureTolerance(null)
+    await eventually(300, () => settled(1))
+    await asking[Symbol.asyncDispose]()
+    report({ becomeOne: { asked: asking.asked(), failures: asking.failures } })
+    expect(asking.failures).toEqual([])
+    const services = await clusters.control([
+      'get',
+      'service',
+      'kube-apiserver',
+      '-o',
+      'jsonpath={.spec.ports[*].port}',
+    ])
+    expect(services.split(' ').map(Number)).toEqual([6443, 51820, 51821, 51822, 51823, 443])
   })
 })
 
