@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,7 +22,7 @@ import { expect, it } from 'vitest'
 const seedPod = '10.1.0.2'
 
 /** Both ends as they ship, with the door in place of the landscape's own, and nothing else between both sides. */
-async function openPairBehindDoor(): Promise<Pair> {
+async function openPairBehindDoor(): Promise<{ readonly pair: Pair; readonly restartDoor: () => Promise<void> }> {
   let publicKey: unknown
   const pair = await openPair(async ({ laboratory }) => {
     const options = pairWithFallback(await fallbackFields(laboratory))
@@ -31,11 +32,11 @@ async function openPairBehindDoor(): Promise<Pair> {
     }
     return { ...options, shoot }
   })
-  await startDoor(pair, publicKey)
-  return pair
+  return { pair, restartDoor: await startDoor(pair, publicKey) }
 }
 
-async function startDoor({ landscape, laboratory }: Pair, publicKey: unknown): Promise<void> {
+/** Starts it, and gives what kills it and starts it again. */
+async function startDoor({ landscape, laboratory }: Pair, publicKey: unknown): Promise<() => Promise<void>> {
   const { door } = landscape
   const rules = `delete table ip front
     table inet blockade {
@@ -58,12 +59,23 @@ async function startDoor({ landscape, laboratory }: Pair, publicKey: unknown): P
   }
   await writeFile(join(directory, 'config.json'), JSON.stringify(configuration))
   const program = fileURLToPath(new URL('./main.ts', import.meta.url))
-  door.start(process.execPath, [program, '--config', join(directory, 'config.json')])
-  await eventually('the door', () => door.run('curl', '-sf', 'http://127.0.0.1:9112/readyz'))
+  const start = async () => {
+    const child = door.start(process.execPath, [program, '--config', join(directory, 'config.json')])
+    await eventually('the door', () => door.run('curl', '-sf', 'http://127.0.0.1:9112/readyz'))
+    return child
+  }
+  let running = await start()
+  return async () => {
+    const gone = once(running, 'exit')
+    running.kill('SIGKILL')
+    await gone
+    running = await start()
+  }
 }
 
 it('carries a tunnel by UDP and inside TLS, and from one to the other in both directions', async () => {
-  await using pair = await openPairBehindDoor()
+  const { pair } = await openPairBehindDoor()
+  await using _ = pair
   const { door } = pair.landscape
   const block = () => blockUdp(pair.landscape)
   const allow = () => allowUdp(pair.landscape)
@@ -91,4 +103,29 @@ it('carries a tunnel by UDP and inside TLS, and from one to the other in both di
   expect(status.tls.results.passed).toBeGreaterThanOrEqual(1)
   // The device's own socket, and for some seconds the relay's.
   expect(status.flows.kernel).toBeGreaterThanOrEqual(1)
+})
+
+it('is killed and started again under load, and no connection through it breaks', async () => {
+  const { pair, restartDoor } = await openPairBehindDoor()
+  await using _ = pair
+  await pair.seed.start()
+  await pair.shoot.start()
+  await pair.connected()
+  const stream = openStream(pair.seed.namespace)
+  await stream.sinceLast()
+  let working = true
+  const load = (async () => {
+    const rounds: object[] = []
+    while (working) rounds.push(await pair.connect(places.podAddress, places.echoPort, 20_000_000))
+    return rounds
+  })()
+  for (let count = 0; count < 3; count++) {
+    await restartDoor()
+    const interruption = await stream.sinceLast()
+    process.stdout.write(`${JSON.stringify({ doorRestarted: interruption })}\n`)
+    expect(interruption.longestGapMilliseconds).toBeLessThan(never)
+  }
+  working = false
+  for (const round of await load) expect(round).toMatchObject({ bytes: 20_000_000 })
+  await pair.connected()
 })

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
 /** A program that runs beside this process until it ends or is told to. */
@@ -26,9 +26,13 @@ export type Launch = (
 export const launch: Launch = (program, args, { environment, onLine }) => {
   const child = spawn(program, args, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine)
-  const ended = new Promise<string>((resolve) => {
+  return { ended: endOf(child), terminate: () => void child.kill('SIGTERM'), kill: () => void child.kill('SIGKILL') }
+}
+
+/** Resolves when a program has ended or could not be started, with a sentence that says how. */
+export function endOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
     child.on('error', (error) => resolve(`it could not be run: ${error.message}`))
     child.on('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`))
   })
-  return { ended, terminate: () => void child.kill('SIGTERM'), kill: () => void child.kill('SIGKILL') }
 }

@@ -1,12 +1,11 @@
 import { existsSync, rmSync } from 'node:fs'
 import type { Clock } from '@trellis/foundation/clock'
 import { describe, Failure } from '@trellis/foundation/failure'
-import { aborted, childSignal } from '@trellis/foundation/lifetime'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
-import { pauseMilliseconds } from '@trellis/foundation/retry'
 import type { WireGuardDevice } from './device.ts'
 import { type Launch, type LaunchedProcess, launch as launchHere } from './launcher.ts'
+import { supervise } from './supervisor.ts'
 import { createUapiClient, socketPathOf, type UapiClient } from './uapi-client.ts'
 import { createUapiDevice } from './uapi-device.ts'
 import { getRequest } from './uapi-protocol.ts'
@@ -45,9 +44,6 @@ export interface WireGuardGo extends AsyncDisposable {
 
 const startDeadlineMilliseconds = 5000
 const pollMilliseconds = 10
-const backoff = { firstMilliseconds: 50, longestMilliseconds: 5000 }
-/** A process that lived this long was well: the next restart is quick again. */
-const stableMilliseconds = 30_000
 
 /**
  * Starts wireguard-go in the foreground and keeps it running until disposed of. A process that already serves the interface, left behind
@@ -56,51 +52,29 @@ const stableMilliseconds = 30_000
 export async function startWireGuardGo(options: WireGuardGoOptions): Promise<WireGuardGo> {
   const { clock, log, random, interfaceName, socketPath = socketPathOf(interfaceName) } = options
   const client = createUapiClient({ clock, socketPath })
-  const life = childSignal(new AbortController().signal)
-  let restarts = 0
   let problem: string | undefined
-  let running = (await attach(client, socketPath)) ?? (await start(options, client, socketPath))
+  const first = (await attach(client, socketPath)) ?? (await start(options, client, socketPath))
   options.onStart?.()
-  const supervision = supervise()
-  async function supervise(): Promise<void> {
-    let tries = 0
-    while (!life.signal.aborted) {
-      const startedAt = clock.now()
-      const how = await Promise.race([running.ended, aborted(life.signal).then(() => undefined)])
-      if (how === undefined) break
+  const supervisor = supervise({
+    ...{ clock, random, first, start: () => start(options, client, socketPath) },
+    onEnd: (how) => {
       problem = `wireguard-go ended with ${how}`
       log.warn({ interfaceName, how }, 'wireguard-go ended and is started again')
-      tries = clock.now() - startedAt >= stableMilliseconds ? 1 : tries + 1
-      await restartUntilItAnswers(tries)
-    }
-    await stop(running, options)
-  }
-
-  async function restartUntilItAnswers(tries: number): Promise<void> {
-    for (let count = tries; !life.signal.aborted; count++) {
-      try {
-        await clock.sleep(pauseMilliseconds(backoff, count, random), life.signal)
-        running = await start(options, client, socketPath)
-        restarts++
-        problem = undefined
-        options.onStart?.()
-        return
-      } catch (error) {
-        if (life.signal.aborted) return
-        problem = describe(error)
-        log.warn({ interfaceName, problem }, 'wireguard-go does not start')
-      }
-    }
-  }
-
+    },
+    onStart: () => {
+      problem = undefined
+      options.onStart?.()
+    },
+    onRefusal: (error) => {
+      problem = describe(error)
+      log.warn({ interfaceName, problem }, 'wireguard-go does not start')
+    },
+  })
   return {
     device: createUapiDevice(client),
-    restarts: () => restarts,
+    restarts: supervisor.restarts,
     problem: () => problem,
-    [Symbol.asyncDispose]: async () => {
-      life.abort()
-      await supervision
-    },
+    [Symbol.asyncDispose]: () => supervisor[Symbol.asyncDispose](),
   }
 }
 
@@ -159,12 +133,4 @@ async function answers(client: UapiClient): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-/** Asks the process to end and waits, without asking after two seconds. */
-async function stop(child: LaunchedProcess, { clock }: WireGuardGoOptions): Promise<void> {
-  child.terminate()
-  const timer = clock.setTimer(2000, () => child.kill())
-  await child.ended
-  timer.cancel()
 }

@@ -5,7 +5,10 @@ import { startSizeProber } from './size-prober.ts'
 const limits = { floor: 1280, start: 1420, ceiling: 1420 }
 
 /** A prober whose questions are answered after so long when they are not larger than what passes. */
-function proberOn(clock: ReturnType<typeof createVirtualClock>, path: { largest: number; milliseconds: number }) {
+function proberOn(
+  clock: ReturnType<typeof createVirtualClock>,
+  path: { largest: number; milliseconds: number; perByte?: number },
+) {
   const life = new AbortController()
   const sizes: number[] = []
   let sequence = 0
@@ -16,7 +19,8 @@ function proberOn(clock: ReturnType<typeof createVirtualClock>, path: { largest:
     onSize: (size) => sizes.push(size),
     ask: (size = 46) => {
       const number = ++sequence
-      if (size <= path.largest) clock.setTimer(path.milliseconds, () => void prober.answered(number))
+      const after = path.milliseconds + size * (path.perByte ?? 0)
+      if (size <= path.largest) clock.setTimer(after, () => void prober.answered(number))
       return number
     },
   })
@@ -49,6 +53,16 @@ describe('looking for the size of a path', () => {
     await clock.advance(20_000)
     expect(sizes).toEqual([])
     expect(prober.answered(1)).toBe(false)
+    end()
+    await prober.ended
+  })
+
+  it('does not take for lost what comes later than the smallest, at the edge of patience', async () => {
+    const clock = createVirtualClock()
+    const { prober, sizes, end } = proberOn(clock, { largest: 1420, milliseconds: 990, perByte: 0.1 })
+    await clock.advance(120_000)
+    expect(sizes).toEqual([])
+    expect(prober.size()).toBe(1420)
     end()
     await prober.ended
   })

@@ -24,10 +24,13 @@ export interface SizeProber {
   readonly ended: Promise<void>
 }
 
-/** How long an answer is waited for. A path that takes longer counts as down. */
+/** How long the smallest question's answer is waited for. The others may take twice as long as that did: behind a full queue they come later, and are not lost. */
 const patienceMilliseconds = 1000
 
 interface Round {
+  readonly askedAt: number
+  /** After how long the smallest question was answered. */
+  heardAfter?: number
   /** Sequence numbers of the questions that are still open, and the sizes they have. */
   readonly open: Map<number, number | undefined>
 }
@@ -53,13 +56,20 @@ export function startSizeProber(options: SizeProberOptions): SizeProber {
     if (!signal.aborted) happen({ kind: 'closed', heard: lost.length === open.length, lost, now: clock.now() })
   }
 
+  function closeInTime(round: Round): void {
+    const more = 2 * (round.heardAfter ?? 0) - patienceMilliseconds
+    if (more > 0) clock.setTimer(more, () => close(round))
+    else close(round)
+  }
+
   async function look(): Promise<void> {
     while (!signal.aborted) {
       happen({ kind: 'time', now: clock.now() })
       const { sizes, pauseMilliseconds } = sizeRoundOf(search)
-      const round: Round = { open: new Map([undefined, ...sizes].map((size) => [ask(size), size])) }
+      const askedAt = clock.now()
+      const round: Round = { askedAt, open: new Map([undefined, ...sizes].map((size) => [ask(size), size])) }
       rounds.add(round)
-      clock.setTimer(patienceMilliseconds, () => close(round))
+      clock.setTimer(patienceMilliseconds, () => closeInTime(round))
       await pause(pauseMilliseconds)
     }
   }
@@ -77,6 +87,7 @@ export function startSizeProber(options: SizeProberOptions): SizeProber {
       const size = round?.open.get(sequence)
       round?.open.delete(sequence)
       if (size !== undefined) happen({ kind: 'answered', size })
+      else if (round !== undefined) round.heardAfter = clock.now() - round.askedAt
       return round !== undefined
     },
     changed: (others = limits) => {

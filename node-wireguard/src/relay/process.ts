@@ -5,8 +5,8 @@ import { describe, Failure } from '@trellis/foundation/failure'
 import { aborted, childSignal } from '@trellis/foundation/lifetime'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
-import { pauseMilliseconds } from '@trellis/foundation/retry'
-import type { LaunchedProcess } from '../launcher.ts'
+import { endOf, type LaunchedProcess } from '../launcher.ts'
+import { supervise } from '../supervisor.ts'
 import { parseRelayEvent, type RelayCommand, type RelayEvent } from './messages.ts'
 
 /** A relay program that takes lines on its standard input. */
@@ -48,9 +48,6 @@ export interface RelayProcess extends AsyncDisposable {
 }
 
 const startDeadlineMilliseconds = 5000
-const backoff = { firstMilliseconds: 50, longestMilliseconds: 5000 }
-/** A process that lived this long was well: the next restart is quick again. */
-const stableMilliseconds = 30_000
 /** What the Go runtime tries to stay within. */
 const memoryLimit = '48MiB'
 
@@ -61,12 +58,8 @@ export const launchRelay: LaunchRelay = (program, args, { onOutput, onError }) =
   createInterface({ input: child.stderr }).on('line', onError)
   // Whoever has ended reads no more, and that it has is told by its end.
   child.stdin.on('error', () => {})
-  const ended = new Promise<string>((resolve) => {
-    child.on('error', (error) => resolve(`it could not be run: ${error.message}`))
-    child.on('exit', (code, signal) => resolve(signal === null ? `exit code ${code}` : `signal ${signal}`))
-  })
   return {
-    ended,
+    ended: endOf(child),
     processId: child.pid,
     write: (line) => void child.stdin.write(`${line}\n`),
     terminate: () => void child.stdin.end(),
@@ -77,45 +70,19 @@ export const launchRelay: LaunchRelay = (program, args, { onOutput, onError }) =
 /** Starts the program and keeps it running until disposed of. Resolves when it listens; throws `Unavailable` with what it said when the first start fails. */
 export async function startRelayProcess(options: RelayProcessOptions): Promise<RelayProcess> {
   const { clock, log, random } = options
-  const life = childSignal(new AbortController().signal)
-  let restarts = 0
-  let running = await start(options)
-
-  async function supervise(): Promise<void> {
-    let tries = 0
-    while (!life.signal.aborted) {
-      const startedAt = clock.now()
-      const how = await Promise.race([running.ended, aborted(life.signal).then(() => undefined)])
-      if (how === undefined) break
+  const supervisor = supervise({
+    ...{ clock, random, first: await start(options), start: () => start(options) },
+    onEnd: (how) => {
       options.onEnd()
       log.warn({ how }, 'the relay ended and is started again')
-      tries = clock.now() - startedAt >= stableMilliseconds ? 1 : tries + 1
-      await restartUntilItListens(tries)
-    }
-    await stop(running, clock)
-  }
-
-  async function restartUntilItListens(tries: number): Promise<void> {
-    for (let count = tries; !life.signal.aborted; count++) {
-      try {
-        await clock.sleep(pauseMilliseconds(backoff, count, random), life.signal)
-        running = await start(options)
-        restarts++
-        return
-      } catch (error) {
-        if (!life.signal.aborted) log.warn({ problem: describe(error) }, 'the relay does not start')
-      }
-    }
-  }
-
-  const supervision = supervise()
-  return {
-    send: (command) => running.write(JSON.stringify(command)),
-    restarts: () => restarts,
-    [Symbol.asyncDispose]: async () => {
-      life.abort()
-      await supervision
     },
+    onStart: () => {},
+    onRefusal: (error) => log.warn({ problem: describe(error) }, 'the relay does not start'),
+  })
+  return {
+    send: (command) => supervisor.running().write(JSON.stringify(command)),
+    restarts: supervisor.restarts,
+    [Symbol.asyncDispose]: () => supervisor[Symbol.asyncDispose](),
   }
 }
 
@@ -149,12 +116,4 @@ async function start(options: RelayProcessOptions): Promise<LaunchedRelay> {
   throw new Failure('Unavailable', `the relay does not start (${how}): ${said.join(' | ')}`, {
     remedy: `see that ${program} exists and that the address to listen on is free`,
   })
-}
-
-/** Lets the program end and waits, without asking after two seconds. */
-async function stop(child: LaunchedRelay, clock: Clock): Promise<void> {
-  child.terminate()
-  const timer = clock.setTimer(2000, () => child.kill())
-  await child.ended
-  timer.cancel()
 }
