@@ -74,7 +74,11 @@ function createGoToolchain(context: RecipesContext): (workshop: Workshop) => Pro
   }
 }
 
-async function obtainGo(context: RecipesContext, workshop: Workshop): Promise<GoToolchain> {
+/** The host's Go toolchain when it is new enough, else the pinned one, which the cache gets first. */
+export async function obtainGo(
+  context: Pick<RecipesContext, 'runner' | 'downloader' | 'environment' | 'cache'>,
+  workshop: Pick<Workshop, 'report' | 'signal'>,
+): Promise<GoToolchain> {
   const { runner, downloader, environment } = context
   const found = await findGo(runner, environment)
   if (found !== undefined) return found

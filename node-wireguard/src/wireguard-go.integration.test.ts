@@ -13,42 +13,52 @@ import { generatePrivateKey, publicKeyOf } from './key.ts'
 import type { Launch } from './launcher.ts'
 import { ensureLink } from './link.ts'
 import { socketPathOf } from './uapi-client.ts'
-import { defaultMemoryLimitMebibytes, startWireGuardGo } from './wireguard-go.ts'
+import { startWireGuardGo } from './wireguard-go.ts'
 
 /** Streams at a time, and what each sends and gets back. */
 const streams = 8
 const bytesEach = 12_000_000
-/** Its own code and stacks, which the limit does not count or counts late. */
-const slackMebibytes = 16
+/** Most that is resident at any time, in MiB: streams were seen to take 20; buffers of 64 KiB that were kept in the heap took 200. */
+const mostMebibytes = 40
 
 describe('the memory of wireguard-go', () => {
-  it('stays within its limit while streams in both directions fill it', async () => {
-    await using laboratory = openLaboratory()
-    const [one, two] = await Promise.all([laboratory.namespace('one'), laboratory.namespace('two')])
-    await laboratory.cable(
-      { in: one, interfaceName: 'eth0', address: '10.1.0.1/24' },
-      { in: two, interfaceName: 'eth0', address: '10.1.0.2/24' },
-    )
-    const keys = [generatePrivateKey(createSystemRandom()), generatePrivateKey(createSystemRandom())] as const
-    await using near = await openEnd(laboratory, one, 1)
-    await using far = await openEnd(laboratory, two, 2)
-    await near.go.device.apply(configurationOf(keys[0], publicKeyOf(keys[1]), 2))
-    await far.go.device.apply(configurationOf(keys[1], publicKeyOf(keys[0]), 1))
-    await startEcho(two, '192.168.77.2')
-    await eventually('the tunnel', async () => ((await echo(one, 5)).bytes === 5 ? true : undefined))
-
-    const peaks: number[] = []
-    const watching = new AbortController()
-    const watched = watch(near.processId(), watching.signal, (resident) => peaks.push(resident))
+  it('is small while streams in both directions fill it, and goes back after them', async () => {
+    await using tunnel = await openTunnel()
+    const { one, near, watchPeak } = tunnel
+    await using watched = watchPeak()
     const answers = await Promise.all(Array.from({ length: streams }, () => echo(one, bytesEach)))
-    watching.abort()
-    await watched
     expect(answers.map(({ bytes }) => bytes)).toEqual(Array(streams).fill(bytesEach))
-    expect(peaks.length).toBeGreaterThan(5)
-    expect(Math.max(...peaks)).toBeLessThan(defaultMemoryLimitMebibytes + slackMebibytes)
+    const { peak, readings } = watched
+    expect(readings()).toBeGreaterThan(5)
+    expect(peak()).toBeLessThan(mostMebibytes)
     expect(near.go.restarts()).toBe(0)
+    await eventually('memory given back', async () => ((await residentOf(near.processId())) < 12 ? true : undefined))
   }, 90_000)
 })
+
+/** Two namespaces with a tunnel between them, and something in the second that echoes. */
+async function openTunnel() {
+  await using stack = new AsyncDisposableStack()
+  const laboratory = stack.use(openLaboratory())
+  const [one, two] = await Promise.all([laboratory.namespace('one'), laboratory.namespace('two')])
+  await laboratory.cable(
+    { in: one, interfaceName: 'eth0', address: '10.1.0.1/24' },
+    { in: two, interfaceName: 'eth0', address: '10.1.0.2/24' },
+  )
+  const keys = [generatePrivateKey(createSystemRandom()), generatePrivateKey(createSystemRandom())] as const
+  const near = stack.use(await openEnd(laboratory, one, 1))
+  const far = stack.use(await openEnd(laboratory, two, 2))
+  await near.go.device.apply(configurationOf(keys[0], publicKeyOf(keys[1]), 2))
+  await far.go.device.apply(configurationOf(keys[1], publicKeyOf(keys[0]), 1))
+  await startEcho(two, '192.168.77.2')
+  await eventually('the tunnel', async () => ((await echo(one, 5)).bytes === 5 ? true : undefined))
+  const owned = stack.move()
+  return {
+    ...{ one, two, near, keys },
+    watchPeak: () => watchPeak(near.processId()),
+    [Symbol.asyncDispose]: () => owned[Symbol.asyncDispose](),
+  }
+}
 
 async function openEnd(laboratory: Laboratory, namespace: Namespace, number: 1 | 2) {
   const interfaceName = `mm${laboratory.id}${number}`
@@ -69,7 +79,7 @@ async function openEnd(laboratory: Laboratory, namespace: Namespace, number: 1 |
   })
   await namespace.run('ip', 'address', 'add', `192.168.77.${number}/24`, 'dev', interfaceName)
   await namespace.run('ip', 'link', 'set', 'dev', interfaceName, 'mtu', '1420', 'up')
-  return { go, processId: () => processId, [Symbol.asyncDispose]: () => go[Symbol.asyncDispose]() }
+  return { go, interfaceName, processId: () => processId, [Symbol.asyncDispose]: () => go[Symbol.asyncDispose]() }
 }
 
 function configurationOf(
@@ -89,12 +99,28 @@ async function echo(from: Namespace, bytes: number): Promise<{ readonly bytes?: 
   return JSON.parse(await from.run(process.execPath, testProgram('connect'), '192.168.77.2', '7', String(bytes)))
 }
 
-/** Tells resident memory in MiB ten times a second until the signal aborts. */
-async function watch(processId: number, signal: AbortSignal, tell: (resident: number) => void): Promise<void> {
+async function residentOf(processId: number): Promise<number> {
+  const status = await readFile(`/proc/${processId}/status`, 'utf8')
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024
+}
+
+/** Reads resident memory ten times a second until it is disposed of. */
+function watchPeak(processId: number) {
+  const over = new AbortController()
   const clock = createSystemClock()
-  while (!signal.aborted) {
-    const status = await readFile(`/proc/${processId}/status`, 'utf8')
-    tell(Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024)
-    await clock.sleep(100, signal).catch(() => {})
+  const seen: number[] = []
+  const watching = (async () => {
+    while (!over.signal.aborted) {
+      seen.push(await residentOf(processId))
+      await clock.sleep(100, over.signal).catch(() => {})
+    }
+  })()
+  return {
+    peak: () => Math.max(...seen),
+    readings: () => seen.length,
+    [Symbol.asyncDispose]: async () => {
+      over.abort()
+      await watching
+    },
   }
 }

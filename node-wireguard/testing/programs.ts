@@ -4,7 +4,7 @@ import { Failure } from '@trellis/foundation/failure'
 
 /** Path of wireguard-go for tests: `TRELLIS_WIREGUARD_GO`, else the first on PATH. Throws `NotFound` with the remedy. */
 export function wireGuardGoProgram(): string {
-  return findProgram('wireguard-go', 'TRELLIS_WIREGUARD_GO', 'build it from its Go module')
+  return findProgram('wireguard-go', 'TRELLIS_WIREGUARD_GO', 'get it with `node distribution/src/main.ts wireguard-go`')
 }
 
 /** Path of wireguard-relay for tests: `TRELLIS_WIREGUARD_RELAY`, else the first on PATH. Throws `NotFound` with the remedy. */

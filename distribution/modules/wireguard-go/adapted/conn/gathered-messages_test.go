@@ -156,6 +156,29 @@ func TestEmptyDatagramsAreNoPackets(t *testing.T) {
 	}
 }
 
+func TestLargeDatagramsHavePlacesOfTheirOwn(t *testing.T) {
+	large, small := bytes.Repeat([]byte("l"), largeDatagram+1), []byte("small")
+	reader := &scriptedReader{[][]byte{large, small}}
+	receive := receiveByLanding(nil, reader, true)
+	buffers, sizes, endpoints := make([][]byte, 5), []int{9, 9, 9, 9, 9}, make([]Endpoint, 5)
+	for i := range buffers {
+		buffers[i] = make([]byte, 1<<16)
+	}
+	count, err := receive(buffers, sizes, endpoints)
+	if err != nil || count != 5 {
+		t.Fatal(count, err)
+	}
+	for i, want := range [][]byte{small, nil, nil, nil, large} {
+		if !bytes.Equal(buffers[i][:sizes[i]], want) {
+			t.Errorf("place %d has %d bytes, not %d", i, sizes[i], len(want))
+		}
+	}
+	reader.contents = [][]byte{small}
+	if count, err := receive(buffers, sizes, endpoints); count != 1 || err != nil {
+		t.Errorf("%d datagrams, %v", count, err)
+	}
+}
+
 func TestASocketWhoseKernelPutsNothingTogetherIsReadAsBefore(t *testing.T) {
 	called := false
 	_, _ = receiveByLanding(func([][]byte, []int, []Endpoint) (int, error) { called = true; return 0, nil }, nil, false)(nil, nil, nil)

@@ -6,6 +6,10 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
+// Datagrams larger than this, which no usual network carries, have places of their own among the buffers. Anybody can send them, and whatever else comes next would
+// keep the memory that they have touched.
+const largeDatagram = 1 << 14
+
 // landing receives messages that the kernel has put together of many datagrams. They land in memory of its own, so that the buffers of packets
 // stay as small as their packets.
 type landing struct {
@@ -26,7 +30,8 @@ func receiveByLanding(otherwise ReceiveFunc, reader batchReader, together bool) 
 	return land.receive
 }
 
-// receive waits for at least one message, and fills a buffer with each datagram. Datagrams of one message share one endpoint.
+// receive waits for at least one message, and fills a buffer with each datagram: from the first on, large ones from the last on. Between them sizes are 0.
+// Datagrams of one message share one endpoint.
 func (land *landing) receive(buffers [][]byte, sizes []int, endpoints []Endpoint) (int, error) {
 	for i := range land.messages {
 		message := &land.messages[i]
@@ -36,7 +41,7 @@ func (land *landing) receive(buffers [][]byte, sizes []int, endpoints []Endpoint
 	if err != nil {
 		return 0, err
 	}
-	count := 0
+	count, end := 0, len(buffers)
 	for i := range land.messages[:received] {
 		message := &land.messages[i]
 		size, err := getGSOSize(message.OOB[:message.NN])
@@ -49,12 +54,23 @@ func (land *landing) receive(buffers [][]byte, sizes []int, endpoints []Endpoint
 		if size == 0 {
 			size = len(content)
 		}
-		for len(content) > 0 && count < len(buffers) {
-			sizes[count] = copy(buffers[count], content[:min(size, len(content))])
-			content = content[min(size, len(content)):]
-			endpoints[count] = endpoint
-			count++
+		for len(content) > 0 && count < end {
+			datagram := content[:min(size, len(content))]
+			content = content[len(datagram):]
+			place := count
+			if len(datagram) > largeDatagram {
+				end--
+				place = end
+			} else {
+				count++
+			}
+			sizes[place] = copy(buffers[place], datagram)
+			endpoints[place] = endpoint
 		}
 	}
-	return count, nil
+	if end == len(buffers) {
+		return count, nil
+	}
+	clear(sizes[count:end])
+	return len(buffers), nil
 }

@@ -20,6 +20,8 @@ const (
 	messageBufferRetry = 50 * time.Millisecond
 	// Fewer unused buffers than this are not worth a timer, more than this are given back in several turns, so that nobody waits long for the lock.
 	messageBufferBatch = 32
+	// So many taken within one rest are a load; probes and keepalives are less.
+	messageBufferLoad = 256
 )
 
 // messageBuffers keeps the buffers of one device: a stack in memory of its own, which the garbage collector neither counts nor throws away, and which is never cleared.
@@ -30,7 +32,9 @@ type messageBuffers struct {
 	freed sync.Cond
 	// Called without the lock when none is free, to drop what only waits; then the caller waits for one.
 	reclaim func()
-	// Called without the lock when the memory of all that rested has been given back.
+	// Has trim called after a rest.
+	schedule func()
+	// Called without the lock when a load is over and the memory of its buffers has been given back.
 	rest  func()
 	space []byte
 	// How many of the space's buffers were ever used; those beyond have no memory.
@@ -39,7 +43,9 @@ type messageBuffers struct {
 	// The stack. The lowest `bare` of them have no memory, and the lowest `rested` were not taken since the last turn of trim.
 	free         []*[MaxMessageSize]byte
 	bare, rested int
-	trimming     bool
+	// How many were taken since the last turn of trim, and whether there will be another.
+	taken    int
+	trimming bool
 }
 
 // newMessageBuffers reserves address space; memory comes with use. The space stays mapped until the process ends, since packets may be on their way when a device closes.
@@ -52,6 +58,7 @@ func newMessageBuffers(limit int, reclaim func()) *messageBuffers {
 	_ = unix.Madvise(space, unix.MADV_NOHUGEPAGE)
 	buffers := &messageBuffers{limit: limit, reclaim: reclaim, rest: func() {}, space: space}
 	buffers.freed.L = &buffers.mutex
+	buffers.schedule = func() { time.AfterFunc(messageBufferRest, buffers.trim) }
 	return buffers
 }
 
@@ -79,6 +86,7 @@ func (buffers *messageBuffers) get() *[MaxMessageSize]byte {
 func (buffers *messageBuffers) takeFree() *[MaxMessageSize]byte {
 	if last := len(buffers.free) - 1; last >= 0 {
 		buffer := buffers.free[last]
+		buffers.taken++
 		buffers.free = buffers.free[:last]
 		buffers.rested = min(buffers.rested, last)
 		buffers.bare = min(buffers.bare, last)
@@ -88,6 +96,7 @@ func (buffers *messageBuffers) takeFree() *[MaxMessageSize]byte {
 		return nil
 	}
 	start := buffers.used * messageBufferSpace
+	buffers.taken++
 	buffers.used++
 	return (*[MaxMessageSize]byte)(buffers.space[start : start+MaxMessageSize])
 }
@@ -99,16 +108,18 @@ func (buffers *messageBuffers) put(buffer *[MaxMessageSize]byte) {
 	buffers.freed.Signal()
 	if !buffers.trimming && len(buffers.free) >= buffers.bare+messageBufferBatch {
 		buffers.trimming = true
-		buffers.rested = len(buffers.free)
-		time.AfterFunc(messageBufferRest, buffers.trim)
+		buffers.rested, buffers.taken = len(buffers.free), 0
+		buffers.schedule()
 	}
 }
 
-// trim gives the memory of buffers back that have rested since the last time, until there are few.
+// trim gives the memory of buffers back that have rested since its last turn, and comes again until the load is over.
 func (buffers *messageBuffers) trim() {
 	for buffers.trimSome() {
 	}
-	buffers.rest()
+	if buffers.endTurn() {
+		buffers.rest()
+	}
 }
 
 // trimSome reports whether there are more that have rested.
@@ -117,17 +128,22 @@ func (buffers *messageBuffers) trimSome() bool {
 	defer buffers.mutex.Unlock()
 	for end := min(buffers.rested, buffers.bare+messageBufferBatch); buffers.bare < end; buffers.bare++ {
 		// It cannot fail for memory that is ours; if it did, the memory would stay, which harms nobody.
-		_ = unix.Madvise(buffers.free[buffers.bare][:MaxMessageSize:MaxMessageSize], unix.MADV_DONTNEED)
+		_ = unix.Madvise(buffers.free[buffers.bare][:], unix.MADV_DONTNEED)
 	}
-	if buffers.bare < buffers.rested {
-		return true
-	}
+	return buffers.bare < buffers.rested
+}
+
+// endTurn reports whether the load is over.
+func (buffers *messageBuffers) endTurn() bool {
+	buffers.mutex.Lock()
+	defer buffers.mutex.Unlock()
+	buffers.trimming = buffers.taken >= messageBufferLoad || len(buffers.free) >= buffers.bare+messageBufferBatch
 	buffers.rested = len(buffers.free)
-	buffers.trimming = len(buffers.free) >= buffers.bare+messageBufferBatch
+	buffers.taken = 0
 	if buffers.trimming {
-		time.AfterFunc(messageBufferRest, buffers.trim)
+		buffers.schedule()
 	}
-	return false
+	return !buffers.trimming
 }
 
 // createMessageBuffers makes the buffers of a device. What else the start and each load have needed is given back after them.

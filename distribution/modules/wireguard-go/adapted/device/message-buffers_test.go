@@ -88,7 +88,9 @@ func TestNoBufferHasTwoOwners(t *testing.T) {
 	}
 	var group sync.WaitGroup
 	for worker := range 16 {
-		group.Go(func() {
+		group.Add(1)
+		go func() {
+			defer group.Done()
 			for round := range 2000 {
 				// 16 workers want up to 128 of the 64 in turns, never all at once for good.
 				taken := make([]*[MaxMessageSize]byte, 1+(worker+round)%4)
@@ -106,7 +108,7 @@ func TestNoBufferHasTwoOwners(t *testing.T) {
 					buffers.put(buffer)
 				}
 			}
-		})
+		}()
 	}
 	group.Wait()
 	if len(buffers.free) != buffers.used {
@@ -191,6 +193,38 @@ func TestPacketsThatWaitForASessionStopNobody(t *testing.T) {
 	}
 	pair.Send(t, Pong, nil)
 	pair.Send(t, Ping, nil)
+}
+
+func TestTheEndOfALoadIsToldOnceAndNotBefore(t *testing.T) {
+	buffers := newMessageBuffers(400, func() {})
+	told := 0
+	buffers.rest = func() { told++ }
+	load := func() {
+		taken := make([]*[MaxMessageSize]byte, 300)
+		for i := range taken {
+			taken[i] = buffers.get()
+		}
+		for _, buffer := range taken {
+			buffers.put(buffer)
+		}
+	}
+	// The test comes when it wants, the timer never.
+	buffers.schedule, buffers.trimming = func() {}, true
+	for range 3 {
+		load()
+		buffers.trim()
+		if told > 0 {
+			t.Fatal("the load is not over")
+		}
+	}
+	buffers.trim()
+	if told != 1 || buffers.trimming {
+		t.Errorf("told %d times, and another turn is %v", told, buffers.trimming)
+	}
+	buffers.put(buffers.get())
+	if buffers.trimming {
+		t.Error("a packet by itself is no load")
+	}
 }
 
 func TestOnlyMemoryThatIsAFilesAndCannotBeWrittenIsForgotten(t *testing.T) {
