@@ -76,9 +76,13 @@ describe('what leads a front door of all shoots to two ends in the seed', () => 
   it('goes with the end that goes', async () => {
     const { garden } = createShootWorld()
     for (const service of services) await garden.apply(serviceResource, service)
+    const labels = { 'trellis.internal/front-door': 'true' }
+    const metadata = { name: 'somebody-elses', namespace, labels }
+    await garden.create(serviceResource, { apiVersion: 'v1', kind: 'Service', metadata })
     await forgetDoors({ seed: garden, blueprint: { ...blueprint, tunnelReplicas: 2 } })
     const { items } = await garden.list(serviceResource, { namespace })
-    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['vpn-seed-51820', 'vpn-seed-51822'])
+    const left = items.map(({ metadata }) => metadata.name).sort()
+    expect(left).toEqual(['somebody-elses', 'vpn-seed-51820', 'vpn-seed-51822'])
   })
 })
 

@@ -16,6 +16,7 @@ const serverNamesAnnotation = 'trellis.internal/server-names'
 /** Label of the pods of further replicas; their number. */
 const replicaLabel = 'trellis.internal/replica'
 const servicePrefix = 'vpn-seed-'
+const ownName = /^vpn-seed-\d{5}$/
 
 /**
  * What the seed's front door leads to the tunnel's ends of a shoot: a Service for each port on which links wait, with the public keys by which
@@ -89,12 +90,13 @@ export const tunnelDoor: Task<ShootServices> = {
   },
 }
 
-/** Takes away what led to ends that are gone. */
+/** Takes away what led to ends that are gone; what others have labelled for the door stays. */
 export async function forgetDoors({ seed, blueprint }: Pick<ShootServices, 'seed' | 'blueprint'>): Promise<void> {
   const namespace = blueprint.technicalId
   const wanted = new Set(allTunnelPorts(blueprint).map((port) => `${servicePrefix}${port}`))
   const { items } = await seed.list(serviceResource, { namespace, labelSelector: `${doorLabel}=true` })
-  for (const { metadata } of items.filter(({ metadata }) => !wanted.has(metadata.name))) {
+  const ours = items.filter(({ metadata: { name } }) => ownName.test(name))
+  for (const { metadata } of ours.filter(({ metadata }) => !wanted.has(metadata.name))) {
     await seed.delete(serviceResource, { namespace, name: metadata.name })
   }
 }
