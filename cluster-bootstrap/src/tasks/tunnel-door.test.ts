@@ -28,10 +28,10 @@ describe('what leads a front door of all shoots to a tunnel', () => {
     ])
     const key = (name: string) => publicKeyOf((keys[name] ?? '') as Parameters<typeof publicKeyOf>[0])
     expect(found).toEqual([
-      [51820, key('link-0-6.seed')],
-      [51821, key('link-0-7.seed')],
-      [51822, key('link-1-6.seed')],
-      [51823, key('link-1-7.seed')],
+      ['tunnel-51820', key('link-0-6.seed')],
+      ['tunnel-51821', key('link-0-7.seed')],
+      ['tunnel-51822', key('link-1-6.seed')],
+      ['tunnel-51823', key('link-1-7.seed')],
     ])
     for (const { metadata, spec } of services) {
       expect(metadata.labels).toMatchObject({ 'trellis.internal/front-door': 'true' })

@@ -30,22 +30,19 @@ export function tunnelDoorServices(blueprint: Blueprint, keys: SecretData, httpC
   )
   return links.map((link) => {
     const isFirst = links.find(({ seedReplica }) => seedReplica === link.seedReplica) === link
-    const named = blueprint.apiServerReplicas > 1
-    return doorService(blueprint, { link, isFirst, named, keys, app: tunnelEndName({ httpConnect }) })
+    return doorService(blueprint, { link, isFirst, keys, app: tunnelEndName({ httpConnect }) })
   })
 }
 
 interface DoorEntry {
   readonly link: LinkPlace
-  /** Whether several pods have the label `app`; then a port leads to the one that has one of that name. */
-  readonly named: boolean
   /** Whether it is the first of its end. */
   readonly isFirst: boolean
   readonly keys: SecretData
   readonly app: string
 }
 
-function doorService({ technicalId }: Blueprint, { link, isFirst, named, keys, app }: DoorEntry): Service {
+function doorService({ technicalId }: Blueprint, { link, isFirst, keys, app }: DoorEntry): Service {
   const { seedReplica } = link
   const port = linkPort(link)
   const serverName = { [serverNamesAnnotation]: relayServerName(technicalId, seedReplica) }
@@ -69,7 +66,8 @@ function doorService({ technicalId }: Blueprint, { link, isFirst, named, keys, a
       // Only further replicas have that label, as the first was alone once. Who comes to another by its server name is turned away, and tries again.
       selector: { app, ...(seedReplica === 0 ? {} : { [replicaLabel]: String(seedReplica) }) },
       ports: [
-        { name: 'tunnel', protocol: 'UDP', port, targetPort: named ? `tunnel-${port}` : port },
+        // By its name, since of several pods only one has that port.
+        { name: 'tunnel', protocol: 'UDP', port, targetPort: `tunnel-${port}` },
         ...(isFirst ? [tls] : []),
       ],
     },
