@@ -15,6 +15,7 @@ import { secrets } from '../tasks/secrets.ts'
 import type { ShootServices } from '../tasks/services.ts'
 import { tunnel } from '../tasks/tunnel.ts'
 import { tunnelDoor } from '../tasks/tunnel-door.ts'
+import { tunnelEndsGone } from '../tasks/tunnel-ends-gone.ts'
 import { tunnelLinks } from '../tasks/tunnel-links.ts'
 
 /**
@@ -41,6 +42,7 @@ export function makeCreateFlow(): Flow<ShootServices> {
     controllersReady,
     nodesReady,
     addOnsAvailable,
+    tunnelEndsGone,
     tunnel,
   ])
 }

@@ -10,7 +10,7 @@ import { waitFor } from '../wait.ts'
 import { frontDoorAddress } from './front-door.ts'
 import { replaceOneByOne } from './replace-one-by-one.ts'
 import { secretsSummary } from './secrets.ts'
-import { patiently, pickImages, type ShootServices, waitLimitMilliseconds } from './services.ts'
+import { briefly, patiently, pickImages, type ShootServices, waitLimitMilliseconds } from './services.ts'
 import { putShootSecret } from './tunnel-links.ts'
 
 /** Selects the tunnel's ends in the shoot. */
@@ -68,7 +68,7 @@ export const addOns: Task<ShootServices> = {
   id: 'add-ons',
   dependsOn: ['api-server-ready', 'secrets'],
   consumes: [frontDoorAddress, secretsSummary],
-  retry: patiently,
+  retry: briefly,
   timeoutMilliseconds: waitLimitMilliseconds,
   run: async ({ services, read, signal, note }) => {
     const { client, kubeconfig } = await services.connectToShoot()

@@ -1,17 +1,14 @@
-import { secrets as secretResource } from '@trellis/api/core/configuration'
-import { services as serviceResource } from '@trellis/api/core/service'
-import type { Task } from '@trellis/flow/task'
+import type { Task, TaskContext } from '@trellis/flow/task'
 import type { ShootCloud } from '../clouds/cloud.ts'
 import { mostApiServerReplicas } from '../secrets/tunnel-generations.ts'
 import { apiServerPort, type Blueprint } from '../shoot/blueprint.ts'
 import { relayTargetPort, replicaName, tunnelPorts, upTo } from '../shoot/tunnel-ports.ts'
 import { credentialsVersion } from './cloud-credentials.ts'
-import { frontDoorAddress, frontDoorName, frontDoorService, presentTunnelEnds, tunnelEndName } from './front-door.ts'
+import { frontDoorAddress, frontDoorName, tunnelEndName } from './front-door.ts'
 import { replaceOneByOne } from './replace-one-by-one.ts'
 import { secretsSummary } from './secrets.ts'
-import { patiently, pickImages, type ShootServices, waitLimitMilliseconds } from './services.ts'
-import { forgetDoors } from './tunnel-door.ts'
-import { awaitLinks } from './tunnel-links.ts'
+import { briefly, pickImages, type ShootServices, waitLimitMilliseconds } from './services.ts'
+import { awaitLinks, presentTunnelEnds } from './tunnel-links.ts'
 
 /** What the values depend on beside the blueprint. */
 export interface ControlPlaneState {
@@ -104,7 +101,7 @@ export const controlPlane: Task<ShootServices> = {
   id: 'control-plane',
   dependsOn: ['secrets', 'cloud-credentials', 'tunnel-links'],
   consumes: [frontDoorAddress, secretsSummary, credentialsVersion],
-  retry: patiently,
+  retry: briefly,
   timeoutMilliseconds: waitLimitMilliseconds,
   run: async (context) => {
     const { services, signal, note } = context
@@ -120,15 +117,14 @@ export const controlPlane: Task<ShootServices> = {
       install: () => install(present),
       standInsReady: (names) => standInsReady(names, context),
     })
-    if (present <= blueprint.apiServerReplicas) return
-    await install(0)
-    await forgetEnds(services, present)
+    if (present > blueprint.apiServerReplicas) await install(0)
   },
 }
 
-type Context = Parameters<Task<ShootServices>['run']>[0]
-
-async function installControlPlane({ services, read, signal }: Context, presentReplicas: number): Promise<void> {
+async function installControlPlane(
+  { services, read, signal }: TaskContext<ShootServices>,
+  presentReplicas: number,
+): Promise<void> {
   const { helm, seed, seedKubeconfig, blueprint, images, cloud } = services
   const state = {
     ...{ cloud, presentReplicas },
@@ -150,21 +146,13 @@ async function installControlPlane({ services, read, signal }: Context, presentR
 }
 
 /** Waits until the nodes are reached through those that stand in for an end of the tunnel. */
-async function standInsReady(names: readonly string[], { services, signal, note }: Context): Promise<void> {
+async function standInsReady(
+  names: readonly string[],
+  { services, signal, note }: TaskContext<ShootServices>,
+): Promise<void> {
   const workload = tunnelEndName(services)
   const numbers = upTo(mostApiServerReplicas).filter((number) => names.includes(replicaName(workload, number)))
   if (numbers.length === 0) return
   const { client } = await services.connectToShoot()
   await awaitLinks({ client, services, ends: numbers, stage: 'up', signal, note })
-}
-
-/** Takes away what ends of the tunnel had that are gone. */
-async function forgetEnds(services: ShootServices, present: number): Promise<void> {
-  const { seed, blueprint } = services
-  const { technicalId, apiServerReplicas } = blueprint
-  await seed.apply(serviceResource, frontDoorService(technicalId, blueprint, services))
-  await forgetDoors(services)
-  for (const replica of upTo(present).slice(apiServerReplicas)) {
-    await seed.delete(secretResource, { namespace: technicalId, name: replicaName('vpn-seed', replica) })
-  }
 }

@@ -1,11 +1,10 @@
 import { type Service, type ServicePort, services as serviceResource } from '@trellis/api/core/service'
-import { deployments } from '@trellis/api/core/workload'
 import { defineOutput } from '@trellis/flow/output'
 import type { Task } from '@trellis/flow/task'
 import { createParser } from '@trellis/foundation/schema'
 import { Type } from 'typebox'
 import { apiServerPort } from '../shoot/blueprint.ts'
-import { allTunnelPorts, relayPort, relayTargetPort, type TunnelSize } from '../shoot/tunnel-ports.ts'
+import { allTunnelPorts, linkPort, relayPort, relayTargetPort, type TunnelSize } from '../shoot/tunnel-ports.ts'
 import { waitForObject } from '../wait.ts'
 import { patiently, type ShootServices, waitLimitMilliseconds } from './services.ts'
 
@@ -22,17 +21,17 @@ export function tunnelEndName(services: Pick<ShootServices, 'httpConnect'>): str
   return services.httpConnect ? 'vpn-seed' : frontDoorName
 }
 
-/** How many ends the tunnel has in the seed now, be they wanted or not. */
-export async function presentTunnelEnds(
-  services: Pick<ShootServices, 'seed' | 'blueprint' | 'httpConnect'>,
-): Promise<number> {
-  const { seed, blueprint } = services
-  const labelSelector = `app=${tunnelEndName(services)}`
-  return (await seed.list(deployments, { namespace: blueprint.technicalId, labelSelector })).items.length
-}
-
 /** Label of the pods behind the front door, where these are several: the API server's, and that of the tunnel's end. */
 const frontDoorLabel = { 'trellis.internal/front-door': 'true' } as const
+
+/** From here on ports belong to ends beside further API servers. */
+const firstFurtherPort = linkPort({ seedReplica: 1, shootReplica: 0, generation: 0 })
+
+/** What the front door depends on beside the size of the tunnel. */
+export interface FrontDoorOptions extends Partial<Pick<ShootServices, 'httpConnect' | 'tunnelDoor'>> {
+  /** The one that is there: its tunnel ports stay open. */
+  readonly present?: Service | undefined
+}
 
 /**
  * The Service through which everything reaches the shoot's control plane; the tunnel too, unless the seed has a front door for the tunnels of all shoots. With http-connect the tunnel ends in other
@@ -41,9 +40,10 @@ const frontDoorLabel = { 'trellis.internal/front-door': 'true' } as const
 export function frontDoorService(
   technicalId: string,
   size: TunnelSize,
-  { httpConnect = false, tunnelDoor }: Partial<Pick<ShootServices, 'httpConnect' | 'tunnelDoor'>> = {},
+  { httpConnect = false, tunnelDoor, present }: FrontDoorOptions = {},
 ): Service {
-  const tunnel = tunnelDoor === undefined ? tunnelEntries(size, httpConnect) : []
+  const ports = [...new Set([...allTunnelPorts(size), ...tunnelPortsOf(present)])].sort((one, other) => one - other)
+  const tunnel = tunnelDoor === undefined ? tunnelEntries(ports, httpConnect) : []
   return {
     apiVersion: 'v1',
     kind: 'Service',
@@ -60,15 +60,19 @@ export function frontDoorService(
 }
 
 /** Ports of the tunnel: one for each link, and the one inside TLS, behind which a link's end is found by trying. */
-function tunnelEntries(size: TunnelSize, httpConnect: boolean): readonly ServicePort[] {
-  const named = httpConnect || size.apiServerReplicas > 1
+function tunnelEntries(ports: readonly number[], httpConnect: boolean): readonly ServicePort[] {
+  const named = httpConnect || ports.some((port) => port >= firstFurtherPort)
   return [
-    ...allTunnelPorts(size).map((port) => {
+    ...ports.map((port) => {
       const name = `tunnel-${port}`
       return { name, protocol: 'UDP' as const, port, targetPort: named ? name : port }
     }),
     { name: 'relay', protocol: 'TCP', port: relayPort, targetPort: httpConnect ? 'relay' : relayTargetPort },
   ]
+}
+
+function tunnelPortsOf(service: Service | undefined): readonly number[] {
+  return (service?.spec?.ports ?? []).filter(({ protocol }) => protocol === 'UDP').map(({ port }) => port)
 }
 
 /** Makes the front door and waits until the cloud has given it an address. */
@@ -80,14 +84,14 @@ export const frontDoor: Task<ShootServices> = {
   timeoutMilliseconds: waitLimitMilliseconds,
   run: async ({ services, signal, note }) => {
     const { seed, blueprint } = services
+    const key = { namespace: blueprint.technicalId, name: frontDoorName }
     // An end that is to go keeps its ports as long as it is there.
-    const apiServerReplicas = Math.max(blueprint.apiServerReplicas, await presentTunnelEnds(services))
-    const size = { tunnelReplicas: blueprint.tunnelReplicas, apiServerReplicas }
-    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, size, services))
+    const options = { ...services, present: await seed.find(serviceResource, key) }
+    await seed.apply(serviceResource, frontDoorService(blueprint.technicalId, blueprint, options))
     return waitForObject<Service, string>({
       client: seed,
       resource: serviceResource,
-      key: { namespace: blueprint.technicalId, name: frontDoorName },
+      key,
       signal,
       note,
       judge: (service) => {

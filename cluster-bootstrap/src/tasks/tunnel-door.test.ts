@@ -28,10 +28,10 @@ describe('what leads a front door of all shoots to a tunnel', () => {
     ])
     const key = (name: string) => publicKeyOf((keys[name] ?? '') as Parameters<typeof publicKeyOf>[0])
     expect(found).toEqual([
-      [51820, key('link-0-6.seed')],
-      [51821, key('link-0-7.seed')],
-      [51822, key('link-1-6.seed')],
-      [51823, key('link-1-7.seed')],
+      ['tunnel-51820', key('link-0-6.seed')],
+      ['tunnel-51821', key('link-0-7.seed')],
+      ['tunnel-51822', key('link-1-6.seed')],
+      ['tunnel-51823', key('link-1-7.seed')],
     ])
     for (const { metadata, spec } of services) {
       expect(metadata.labels).toMatchObject({ 'trellis.internal/front-door': 'true' })
@@ -76,9 +76,13 @@ describe('what leads a front door of all shoots to two ends in the seed', () => 
   it('goes with the end that goes', async () => {
     const { garden } = createShootWorld()
     for (const service of services) await garden.apply(serviceResource, service)
+    const labels = { 'trellis.internal/front-door': 'true' }
+    const metadata = { name: 'somebody-elses', namespace, labels }
+    await garden.create(serviceResource, { apiVersion: 'v1', kind: 'Service', metadata })
     await forgetDoors({ seed: garden, blueprint: { ...blueprint, tunnelReplicas: 2 } })
     const { items } = await garden.list(serviceResource, { namespace })
-    expect(items.map(({ metadata }) => metadata.name).sort()).toEqual(['vpn-seed-51820', 'vpn-seed-51822'])
+    const left = items.map(({ metadata }) => metadata.name).sort()
+    expect(left).toEqual(['somebody-elses', 'vpn-seed-51820', 'vpn-seed-51822'])
   })
 })
 

@@ -16,6 +16,7 @@ const serverNamesAnnotation = 'trellis.internal/server-names'
 /** Label of the pods of further replicas; their number. */
 const replicaLabel = 'trellis.internal/replica'
 const servicePrefix = 'vpn-seed-'
+const ownName = /^vpn-seed-\d{5}$/
 
 /**
  * What the seed's front door leads to the tunnel's ends of a shoot: a Service for each port on which links wait, with the public keys by which
@@ -29,22 +30,19 @@ export function tunnelDoorServices(blueprint: Blueprint, keys: SecretData, httpC
   )
   return links.map((link) => {
     const isFirst = links.find(({ seedReplica }) => seedReplica === link.seedReplica) === link
-    const named = blueprint.apiServerReplicas > 1
-    return doorService(blueprint, { link, isFirst, named, keys, app: tunnelEndName({ httpConnect }) })
+    return doorService(blueprint, { link, isFirst, keys, app: tunnelEndName({ httpConnect }) })
   })
 }
 
 interface DoorEntry {
   readonly link: LinkPlace
-  /** Whether several pods have the label `app`; then a port leads to the one that has one of that name. */
-  readonly named: boolean
   /** Whether it is the first of its end. */
   readonly isFirst: boolean
   readonly keys: SecretData
   readonly app: string
 }
 
-function doorService({ technicalId }: Blueprint, { link, isFirst, named, keys, app }: DoorEntry): Service {
+function doorService({ technicalId }: Blueprint, { link, isFirst, keys, app }: DoorEntry): Service {
   const { seedReplica } = link
   const port = linkPort(link)
   const serverName = { [serverNamesAnnotation]: relayServerName(technicalId, seedReplica) }
@@ -68,7 +66,8 @@ function doorService({ technicalId }: Blueprint, { link, isFirst, named, keys, a
       // Only further replicas have that label, as the first was alone once. Who comes to another by its server name is turned away, and tries again.
       selector: { app, ...(seedReplica === 0 ? {} : { [replicaLabel]: String(seedReplica) }) },
       ports: [
-        { name: 'tunnel', protocol: 'UDP', port, targetPort: named ? `tunnel-${port}` : port },
+        // By its name, since of several pods only one has that port.
+        { name: 'tunnel', protocol: 'UDP', port, targetPort: `tunnel-${port}` },
         ...(isFirst ? [tls] : []),
       ],
     },
@@ -89,12 +88,13 @@ export const tunnelDoor: Task<ShootServices> = {
   },
 }
 
-/** Takes away what led to ends that are gone. */
+/** Takes away what led to ends that are gone; what others have labelled for the door stays. */
 export async function forgetDoors({ seed, blueprint }: Pick<ShootServices, 'seed' | 'blueprint'>): Promise<void> {
   const namespace = blueprint.technicalId
   const wanted = new Set(allTunnelPorts(blueprint).map((port) => `${servicePrefix}${port}`))
   const { items } = await seed.list(serviceResource, { namespace, labelSelector: `${doorLabel}=true` })
-  for (const { metadata } of items.filter(({ metadata }) => !wanted.has(metadata.name))) {
+  const ours = items.filter(({ metadata: { name } }) => ownName.test(name))
+  for (const { metadata } of ours.filter(({ metadata }) => !wanted.has(metadata.name))) {
     await seed.delete(serviceResource, { namespace, name: metadata.name })
   }
 }

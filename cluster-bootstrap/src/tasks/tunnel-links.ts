@@ -1,5 +1,6 @@
 import { configMaps, secrets as secretResource } from '@trellis/api/core/configuration'
 import { pods } from '@trellis/api/core/pod'
+import { deployments } from '@trellis/api/core/workload'
 import { tunnelReportPlace } from '@trellis/api/tunnel-report'
 import type { Task } from '@trellis/flow/task'
 import { describe } from '@trellis/foundation/failure'
@@ -8,12 +9,21 @@ import { decodeSecret, digestOf, encodeSecret, type SecretData } from '../secret
 import { type LinkStage, missingLinks } from '../shoot/known-links.ts'
 import { replicaName, upTo } from '../shoot/tunnel-ports.ts'
 import { waitForObject } from '../wait.ts'
-import { presentTunnelEnds } from './front-door.ts'
+import { tunnelEndName } from './front-door.ts'
 import { briefly, type ShootServices } from './services.ts'
 
 /** Longest that links are waited for: a tunnel that is broken must not keep its repair away. */
 const patienceMilliseconds = 120_000
 const nudgeAnnotation = 'trellis.internal/links'
+
+/** How many ends the tunnel has in the seed now, be they wanted or not. */
+export async function presentTunnelEnds(
+  services: Pick<ShootServices, 'seed' | 'blueprint' | 'httpConnect'>,
+): Promise<number> {
+  const { seed, blueprint } = services
+  const labelSelector = `app=${tunnelEndName(services)}`
+  return (await seed.list(deployments, { namespace: blueprint.technicalId, labelSelector })).items.length
+}
 
 /** Brings a Secret into the shoot; never by way of a chart's values, which Helm stores. */
 export function putShootSecret(client: Client, name: string, data: SecretData) {

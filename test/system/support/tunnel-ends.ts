@@ -27,26 +27,32 @@ export async function tunnelEnd({ control }: Clusters, pod: string): Promise<Tun
   return JSON.parse(await control(['get', '--raw', path])) as TunnelEnd
 }
 
-/** Asks again and again until it is disposed, and keeps what failed. */
-export function keepAsking(
-  ask: () => Promise<unknown>,
-): AsyncDisposable & { readonly asked: () => number; readonly failures: string[] } {
+/** What asking again and again has brought. */
+export interface Answers {
+  readonly asked: number
+  readonly failures: readonly string[]
+  /** Most failures one after the other. */
+  readonly inARow: number
+}
+
+/** Asks again and again until what it returns is called, which tells what that has brought. */
+export function keepAsking(ask: () => Promise<unknown>): () => Promise<Answers> {
   const failures: string[] = []
-  let asked = 0
+  let [asked, running, inARow] = [0, 0, 0]
   let stopped = false
   const run = async () => {
     while (!stopped) {
-      await ask().catch((error: unknown) => failures.push(String(error)))
+      const failure = await ask().then(() => undefined, String)
       asked++
+      running = failure === undefined ? 0 : running + 1
+      inARow = Math.max(inARow, running)
+      if (failure !== undefined) failures.push(failure)
     }
   }
-  const running = run()
-  return {
-    failures,
-    asked: () => asked,
-    [Symbol.asyncDispose]: async () => {
-      stopped = true
-      await running
-    },
+  const ended = run()
+  return async () => {
+    stopped = true
+    await ended
+    return { asked, failures, inARow }
   }
 }
