@@ -1,13 +1,8 @@
 import { createConnection } from 'node:net'
 
 /**
-<<<<<<< HEAD
- * A program for tests: connects to an address and port, sends `count` bytes and waits for as many back, at most three seconds
- * without any unless told. Prints `{"seconds","bytes"}` or `{"problem"}`.
-=======
- * A program for tests: connects to an address and port, sends `count` bytes and waits for the same back. Prints `{"seconds","bytes"}` or
- * `{"problem"}`.
->>>>>>> buffers
+ * A program for tests: connects to an address and port, sends `count` bytes and waits for the same back, at most three seconds without any unless told.
+ * Prints `{"seconds","bytes"}` or `{"problem"}`.
  */
 const [address = '127.0.0.1', port = '7', count = '5', patience = '3000'] = process.argv.slice(2)
 const wanted = Number(count)
