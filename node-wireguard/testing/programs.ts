@@ -16,6 +16,11 @@ export function relayProgram(): string {
   )
 }
 
+/** Path of Go's own tool for tests: `TRELLIS_GO`, else the first on PATH. Throws `NotFound` with the remedy. */
+export function goTool(): string {
+  return findProgram('go', 'TRELLIS_GO', 'install Go 1.26 or newer')
+}
+
 function findProgram(name: string, variable: string, howToGetIt: string): string {
   const told = process.env[variable]
   if (told !== undefined && told !== '') return told
