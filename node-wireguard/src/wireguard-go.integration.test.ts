@@ -18,8 +18,10 @@ import { startWireGuardGo } from './wireguard-go.ts'
 /** Streams at a time, and what each sends and gets back. */
 const streams = 8
 const bytesEach = 12_000_000
-/** Most that is resident at any time, in MiB: streams were seen to take 20; buffers of 64 KiB that were kept in the heap took 200. */
+/** Most that is resident at any time, in MiB: streams were seen to take 20, floods less; buffers of 64 KiB that were kept in the heap took 200. */
 const mostMebibytes = 40
+/** Peers that never answer, each with packets that wait for it. */
+const silentPeers = 40
 
 describe('the memory of wireguard-go', () => {
   it('is small while streams in both directions fill it, and goes back after them', async () => {
@@ -33,6 +35,32 @@ describe('the memory of wireguard-go', () => {
     expect(peak()).toBeLessThan(mostMebibytes)
     expect(near.go.restarts()).toBe(0)
     await eventually('memory given back', async () => ((await residentOf(near.processId())) < 12 ? true : undefined))
+  }, 90_000)
+
+  it('is small under a flood from outside and with many peers that never answer, and the tunnel goes on', async () => {
+    await using tunnel = await openTunnel()
+    const { one, two, near, keys, watchPeak } = tunnel
+    const silent = Array.from({ length: silentPeers }, (_, index) => ({
+      publicKey: publicKeyOf(generatePrivateKey(createSystemRandom())),
+      // Nobody is there.
+      endpoint: parseResolvedEndpoint(`10.1.0.99:${1000 + index}`),
+      allowedAddresses: [parseCidr(`10.9.${index}.0/24`)],
+    }))
+    const configuration = configurationOf(keys[0], publicKeyOf(keys[1]), 2)
+    await near.go.device.apply({ ...configuration, peers: [...configuration.peers, ...silent] })
+    await one.run('ip', 'route', 'add', '10.9.0.0/16', 'dev', near.interfaceName)
+    await using watched = watchPeak()
+    const floods = [
+      flood(two, ['10.1.0.1']),
+      flood(
+        one,
+        silent.map((_, index) => `10.9.${index}.1`),
+      ),
+    ]
+    expect(Math.min(...(await Promise.all(floods)))).toBeGreaterThan(1000)
+    expect(watched.peak()).toBeLessThan(mostMebibytes)
+    expect(near.go.restarts()).toBe(0)
+    await eventually('the tunnel after the flood', async () => ((await echo(one, 5)).bytes === 5 ? true : undefined))
   }, 90_000)
 })
 
@@ -97,6 +125,12 @@ function configurationOf(
 
 async function echo(from: Namespace, bytes: number): Promise<{ readonly bytes?: number }> {
   return JSON.parse(await from.run(process.execPath, testProgram('connect'), '192.168.77.2', '7', String(bytes)))
+}
+
+/** Sends for some seconds and tells how many datagrams. */
+async function flood(from: Namespace, addresses: readonly string[]): Promise<number> {
+  const said = await from.run(process.execPath, testProgram('flood'), addresses.join(), '51820', '3')
+  return (JSON.parse(said) as { readonly sent: number }).sent
 }
 
 async function residentOf(processId: number): Promise<number> {
