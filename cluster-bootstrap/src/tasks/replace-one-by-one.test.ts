@@ -5,6 +5,9 @@ import { createFakeClient } from '@trellis/kubernetes/testing/fake-client'
 import { expect, it } from 'vitest'
 import { replaceOneByOne } from './replace-one-by-one.ts'
 
+/** Against never alone. */
+const patience = { timeout: 20_000 }
+
 const namespace = 'somewhere'
 const labels = { app: 'end' }
 
@@ -81,7 +84,7 @@ it('replaces one after the other, each when those that stand in for it are ready
   const { replaced, replace, paused } = await openScene(['end', 'end-1'])
   const story: string[] = []
   await replace(['end', 'end-1'], 'new', async (names) => void story.push(`${replaced.join()} then ${names.join()}`))
-  await expect.poll(() => replaced).toEqual(['end', 'end-1'])
+  await expect.poll(() => replaced, patience).toEqual(['end', 'end-1'])
   expect(story).toEqual([' then end-1', 'end then end'])
   expect(await paused()).toEqual([])
 })
@@ -89,14 +92,14 @@ it('replaces one after the other, each when those that stand in for it are ready
 it('starts what is new before it replaces what was there', async () => {
   const { replaced, replace } = await openScene(['end'])
   await replace(['end', 'end-1'], 'new')
-  await expect.poll(() => replaced).toEqual(['end-1', 'end'])
+  await expect.poll(() => replaced, patience).toEqual(['end-1', 'end'])
 })
 
 it('leaves the other alone when the first does not come back, and goes on when it is asked again', async () => {
   const { broken, notes, paused, replace, replaced, stop } = await openScene(['end', 'end-1'])
   broken.add('end')
   const first = replace(['end', 'end-1'], 'bad')
-  await expect.poll(() => notes).toContain('end-1 waits for end')
+  await expect.poll(() => notes, patience).toContain('end-1 waits for end')
   expect([replaced, await paused()]).toEqual([['end'], ['end-1']])
   stop.abort(new RangeError('called off'))
   await expect(first).rejects.toThrowError('called off')
@@ -121,7 +124,7 @@ it('goes on with what a call that was broken off has left, and serves again befo
   await expect(first).rejects.toThrowError('called off')
   broken.delete('end')
   await replace(['end', 'end-1'], 'good')
-  await expect.poll(() => replaced.slice(1)).toEqual(['end', 'end-1'])
+  await expect.poll(() => replaced.slice(1), patience).toEqual(['end', 'end-1'])
   expect(await paused()).toEqual([])
 })
 
@@ -129,7 +132,7 @@ it('replaces one that is alone at once, and takes no pause', async () => {
   const { client, replace, replaced } = await openScene(['end'])
   const calls = client.calls.length
   await replace(['end'], 'new')
-  await expect.poll(() => replaced).toEqual(['end'])
+  await expect.poll(() => replaced, patience).toEqual(['end'])
   expect(
     client.calls.slice(calls).filter(({ method, subresource }) => method === 'patch' && subresource === undefined),
   ).toEqual([])

@@ -12,6 +12,9 @@ import type { LinkStage } from '../shoot/known-links.ts'
 import type { ShootServices } from './services.ts'
 import { awaitLinks, tunnelLinks } from './tunnel-links.ts'
 
+/** Against never alone. */
+const patience = { timeout: 20_000 }
+
 /** Lets an end in the shoot report. */
 async function report({ shootApi, clock }: ShootWorld, peers: Readonly<Record<string, boolean>>): Promise<void> {
   const text = JSON.stringify({
@@ -38,9 +41,9 @@ describe('links of ends that are to come', () => {
     const world = createShootWorld()
     await report(world, { 'vpn-seed': true })
     const { waiting, notes, seen } = wait(world, 'up')
-    await expect.poll(() => notes).toContain('links are not up yet: vpn-shoot to vpn-seed-1')
+    await expect.poll(() => notes, patience).toContain('links are not up yet: vpn-shoot to vpn-seed-1')
     await report(world, { 'vpn-seed': true, 'vpn-seed-1': false })
-    await expect.poll(() => notes.length).toBe(2)
+    await expect.poll(() => notes.length, patience).toBe(2)
     expect(seen.over).toBe(false)
     await report(world, { 'vpn-seed': true, 'vpn-seed-1': true })
     await waiting
@@ -50,7 +53,7 @@ describe('links of ends that are to come', () => {
     const world = createShootWorld()
     await report(world, { 'vpn-seed': true })
     const { waiting, notes, seen } = wait(world, 'known')
-    await expect.poll(() => notes.length).toBe(1)
+    await expect.poll(() => notes.length, patience).toBe(1)
     await world.clock.advance(119_000)
     expect(seen.over).toBe(false)
     await world.clock.advance(2_000)
@@ -63,7 +66,7 @@ describe('links of ends that are to come', () => {
     await report(world, { 'vpn-seed': true })
     const stop = new AbortController()
     const { waiting, notes } = wait(world, 'known', stop.signal)
-    await expect.poll(() => notes.length).toBe(1)
+    await expect.poll(() => notes.length, patience).toBe(1)
     stop.abort(new RangeError('called off'))
     await expect(waiting).rejects.toThrowError('called off')
   })
