@@ -156,11 +156,12 @@ async function takeOver(end: End, settings: TunnelSettings): Promise<void> {
   const missing = settings.links.filter(({ interfaceName }) => !present.includes(interfaceName))
   const opened = await Promise.allSettled(missing.map((link) => open(end, link)))
   links.add(opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])))
+  const failed = opened.find((result) => result.status === 'rejected')
+  if (failed?.status === 'rejected' && links.all().length === 0) throw failed.reason
   links.decide()
   await (host.problem() === undefined ? host.restore() : host.start())
-  await end.relay.take(settings)
+  await end.relay.take(settings, settingsOf(links))
   for (const link of links.all()) await link.beginProbes()
-  const failed = opened.find((result) => result.status === 'rejected')
   if (failed?.status === 'rejected') throw failed.reason
 }
 
@@ -193,10 +194,16 @@ async function look(end: End): Promise<void> {
   end.report()
 }
 
-async function close({ links, host, options }: End, link: RunningLink): Promise<void> {
+/** Of all links that there are, those included that the configuration has no longer: what is on its way by them comes in still. */
+function settingsOf(links: LinkSet): readonly LinkSettings[] {
+  return links.all().map((link) => link.wanted().link)
+}
+
+async function close({ links, host, relay, options }: End, link: RunningLink): Promise<void> {
   links.remove(link)
   links.decide()
   await host.restore()
+  relay.setLinks(settingsOf(links))
   await link[Symbol.asyncDispose]()
   await removeLink(options.runner, link.interfaceName)
   options.log.info({ link: link.interfaceName }, 'a link was closed')
