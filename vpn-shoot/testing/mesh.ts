@@ -36,13 +36,18 @@ export interface MeshOptions {
   readonly shoots?: number
   /** More fields for every configuration file of a side. */
   readonly more?: Readonly<Partial<Record<'seed' | 'shoot', object>>>
+  /** `fallback` of each peer at a shoot's end. */
+  readonly fallback?: object
   readonly networks?: object
   readonly tunnelAddresses?: (side: 'seed' | 'shoot', index: number) => readonly string[]
 }
 
-/** Builds the landscape with the further ends and writes all configurations; starts nothing. */
-export async function openMesh(options: MeshOptions = {}): Promise<Mesh> {
+/** Builds the landscape with the further ends and writes all configurations; starts nothing. Options may need something that goes with the laboratory. */
+export async function openMesh(
+  bend: MeshOptions | ((place: { readonly laboratory: Laboratory }) => Promise<MeshOptions>) = {},
+): Promise<Mesh> {
   const laboratory = openLaboratory()
+  const options = typeof bend === 'function' ? await bend({ laboratory }) : bend
   const landscape = await buildLandscape(laboratory)
   const directory = await mkdtemp(join(tmpdir(), 'trellis-mesh-'))
   laboratory.removeLater(directory)
@@ -135,7 +140,7 @@ function createWriter({ laboratory, directory, counts, options }: Writing) {
         presharedKeyFile: await keyFile(`preshared-${name}-${presharedKeys}`, () => generatePresharedKey(random)),
         addresses: [addresses[otherSide[side]]],
         tunnelAddresses: tunnelAddresses(otherSide[side], other),
-        ...(side === 'shoot' ? { endpoint: `${places.doorAddress}:${port}` } : {}),
+        ...(side === 'shoot' ? { endpoint: `${places.doorAddress}:${port}`, fallback: options.fallback } : {}),
       },
     }
   }
