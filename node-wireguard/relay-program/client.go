@@ -77,7 +77,9 @@ func (c *client) obey(command clientCommand) error {
 	}
 	switch command.Carry {
 	case "tls":
-		c.byUDP.Store(false)
+		if c.byUDP.Swap(false) {
+			c.trial.begin()
+		}
 	case "udp":
 		c.byUDP.Store(true)
 		go c.tellWhenQuiet()

@@ -88,7 +88,11 @@ type trial struct {
 	// What the answer to the handshake that was tried must name.
 	initiation atomic.Uint32
 	// Number of the session at the device, which only those who see the tunnel's packets know.
-	session  atomic.Uint32
+	session atomic.Uint32
+	// Instant at which the other device was first heard by TLS since that carries, so it sends there; 0 before. Until then it may still send by UDP what was never answered by UDP.
+	heardAt atomic.Int64
+	// Whether data have tried since then.
+	tried    atomic.Bool
 	lastUsed atomic.Int64
 }
 
@@ -96,10 +100,17 @@ func newTrial() *trial {
 	return &trial{lastInitiation: -int64(initiationEvery)}
 }
 
+// begin forgets what was seen before TLS carries.
+func (t *trial) begin() {
+	t.heardAt.Store(0)
+	t.tried.Store(false)
+}
+
 // heard takes note of what came by TLS.
 func (t *trial) heard(payload []byte) {
 	if session, is := sessionOf(payload); is {
 		t.session.Store(session)
+		t.heardAt.CompareAndSwap(0, monotonic())
 	}
 }
 
@@ -119,10 +130,13 @@ func (t *trial) due(datagram []byte) bool {
 	}
 	switch datagram[0] {
 	case dataType:
-		if now-t.lastTry < every {
+		heardAt := t.heardAt.Load()
+		// What the other device sent by UDP before it was heard has come by the next turn.
+		if now-t.lastTry < every || heardAt != 0 && now-heardAt < every {
 			return false
 		}
 		t.lastTry = now
+		t.tried.Store(heardAt != 0)
 	case initiationType:
 		if now-t.lastInitiation < max(every, int64(initiationEvery)) {
 			return false
@@ -135,10 +149,11 @@ func (t *trial) due(datagram []byte) bool {
 	return true
 }
 
-// answers says whether what came by UDP is the other device's: it names the session or the handshake that was tried, which nobody beside the way can guess.
+// answers says whether what came by UDP shows that a try has arrived. It is the other device's when it names the session or the handshake that was tried, which nobody beside the way can guess;
+// and that device sends data by UDP again only because a try has reached it, once it has sent them by TLS.
 func (t *trial) answers(payload []byte) bool {
 	if session, is := sessionOf(payload); is {
-		return session == t.session.Load()
+		return session == t.session.Load() && t.tried.Load()
 	}
 	return len(payload) >= 12 && payload[0] == responseType &&
 		binary.LittleEndian.Uint32(payload[8:]) == t.initiation.Load()

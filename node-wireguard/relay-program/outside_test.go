@@ -47,6 +47,10 @@ func TestOnlyTheOtherDeviceProvesThatUDPWorks(t *testing.T) {
 	trial := newTrial()
 	trial.every.Store(1)
 	trial.heard(message(dataType, 96, 77, 0))
+	time.Sleep(time.Microsecond)
+	if !trial.due(message(dataType, 96, 5, 0)) {
+		t.Fatal("data are not tried")
+	}
 	trial.lastInitiation = -int64(2 * time.Hour)
 	if !trial.due(message(initiationType, 148, 9, 0)) {
 		t.Fatal("the handshake is not tried")
@@ -65,6 +69,31 @@ func TestOnlyTheOtherDeviceProvesThatUDPWorks(t *testing.T) {
 		if trial.answers(one.payload) != one.proof {
 			t.Errorf("%s: %v", name, !one.proof)
 		}
+	}
+}
+
+// The way from the other device may be open when the way to it is not; and until it has heard of TLS it sends by UDP.
+func TestWhatWasSentByUDPBeforeTLSCarriedProvesNothing(t *testing.T) {
+	trial := newTrial()
+	trial.every.Store(1)
+	trial.heard(message(dataType, 96, 77, 0))
+	trial.begin()
+	late, small := message(dataType, 96, 77, 0), message(dataType, 96, 5, 0)
+	if trial.answers(late) {
+		t.Error("it does although nothing was tried since TLS carries")
+	}
+	if !trial.due(small) || trial.answers(late) {
+		t.Error("it does although the other device may not know yet that TLS carries")
+	}
+	trial.every.Store(int64(time.Hour))
+	trial.lastTry = -int64(2 * time.Hour)
+	trial.heard(late)
+	if trial.due(small) || trial.answers(late) {
+		t.Error("it is tried while what was sent before may be on its way")
+	}
+	trial.heardAt.Store(-int64(2 * time.Hour))
+	if !trial.due(small) || !trial.answers(late) {
+		t.Error("an answer to a try proves nothing")
 	}
 }
 

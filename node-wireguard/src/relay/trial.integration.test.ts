@@ -112,6 +112,15 @@ describe('trying UDP', () => {
     // Whatever it is, the device may judge for itself.
     await eventually('all at the device', () => link.came.device.length === 5 || undefined)
     expect(link.worked()).toBe(0)
+    // Nothing was tried yet since the other device is known to send by TLS.
+    answer(message('data', 96, 4711))
+    await eventually('that one at the device', () => link.came.device.length === 6 || undefined)
+    expect(link.worked()).toBe(0)
+    const tries = link.came.byUdp.length
+    await eventually('a try', () => {
+      link.give(message('data', 96, 1))
+      return link.came.byUdp.length > tries || undefined
+    })
     answer(message('data', 96, 4711))
     await eventually('the first proof', () => link.worked() === 1 || undefined)
     link.give(message('initiation', 148, 99))
@@ -126,6 +135,11 @@ describe('trying UDP', () => {
     const relayByTls = (await eventually('the packet', () => link.came.byTls[0])).port
     link.byTls.send(message('data', 96, 4711), relayByTls, '127.0.0.1')
     await eventually('the session', () => link.came.device.length === 1 || undefined)
+    const tries = link.came.byUdp.length
+    await eventually('a try', () => {
+      link.give(message('data', 96, 1))
+      return link.came.byUdp.length > tries || undefined
+    })
     const stranger = await openSocket()
     stranger.send(message('data', 96, 4711), port, '127.0.0.1')
     link.byUdp.send(message('data', 96, 1), port, '127.0.0.1')
