@@ -61,6 +61,15 @@ test('message definitions that nobody reads are left out, and the rest of their 
   expect(await readFile(output, 'utf8')).not.toContain('unread')
 })
 
+test('a bundle needs one byte for each character, whatever its sources say', async () => {
+  await using room = await createTemporaryDirectory()
+  await writeFile(join(room.path, 'main.ts'), '/** Gänsefüßchen: „…“ */\nexport const text = "a – b"\n')
+  const output = join(room.path, 'out/main.mjs')
+  await bundleDeployable(room.path, join(room.path, 'main.ts'), output)
+  expect(await readFile(output, 'utf8')).toMatch(/^[\0-\xff]+$/)
+  expect((await import(pathToFileURL(output).href)).text).toBe('a – b')
+})
+
 test('a deployable without a beginning is named', async () => {
   await using repository = await createTemporaryDirectory()
   await expect(entryOf(repository.path, 'mcm')).rejects.toMatchObject({

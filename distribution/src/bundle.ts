@@ -3,6 +3,7 @@ import { isBuiltin } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { Failure } from '@trellis/foundation/failure'
 import type { Plugin, RolldownBuild } from 'rolldown'
+import { oneByteSource } from './one-byte-source.ts'
 import { digestSources, listSources, roomsBelow } from './sources.ts'
 
 /** Our own deployables: each becomes one JavaScript file. */
@@ -71,7 +72,7 @@ export async function bundleDeployable(
       treeshake: true,
       logLevel: 'silent',
       external: [...optionalModules],
-      plugins: [leaveOut(unreadModules), directBuiltins],
+      plugins: [leaveOut(unreadModules), directBuiltins, oneByte],
     })
     const { output: chunks } = await bundle.write({
       dir: dirname(output),
@@ -124,6 +125,8 @@ const directBuiltins: Plugin = {
         }
       : null,
 }
+
+const oneByte: Plugin = { name: 'one-byte', renderChunk: (code) => ({ code: oneByteSource(code) }) }
 
 type Chunk = Awaited<ReturnType<RolldownBuild['write']>>['output'][number]
 

@@ -3,7 +3,7 @@ import { bundleDeployable, bundleInputs, type Deployable, entryOf } from '../bun
 import type { Recipe } from '../store/part.ts'
 
 /** Raised when what this recipe does with its inputs changes. */
-const revision = '3'
+const revision = '4'
 
 /** Name of the file that a deployable's bundle begins with, and of its script in images. Lists of processes tell deployables apart by it. */
 export function bundleFile(deployable: Deployable): string {
