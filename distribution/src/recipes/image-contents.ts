@@ -50,14 +50,17 @@ function kubernetesImage(program: string): ImageDefinition {
 /** A controller waits most of the time: a small heap and few allocator arenas save about 10 MiB of each process. */
 const smallHeap = ['--optimize-for-size']
 
+/** Whoever gives memory back does so by the runtime's bridge to the C library, about which it warns. */
+const quietBridge = '--disable-warning=ExperimentalWarning'
+
 /**
  * An end of a tunnel waits for most of the time too, there are as many as shoots, and no packet passes through it. So it does without threads that collect and compile beside it, and
- * without compilers, which would touch more of the runtime's program than they save time. The warning is about the bridge to the C library by which it gives memory back.
+ * without compilers, which would touch more of the runtime's program than they save time.
  */
 const smallTunnelEnd = [
   ...smallHeap,
   ...['--single-threaded', '--no-opt', '--no-maglev', '--no-sparkplug'],
-  '--disable-warning=ExperimentalWarning',
+  quietBridge,
 ]
 
 function ourImage(
@@ -102,7 +105,7 @@ export const imageDefinitions: Readonly<Record<ImageName, ImageDefinition>> = {
   'vpn-seed': ourImage('vpn-seed', ['tunnel-tools'], '0', smallTunnelEnd),
   'vpn-shoot': ourImage('vpn-shoot', ['tunnel-tools'], '0', smallTunnelEnd),
   // Its rules need `nft` and `ip`; the layer is the one that vpn-seed brings along.
-  'front-door': ourImage('front-door', ['tunnel-tools'], '0'),
+  'front-door': ourImage('front-door', ['tunnel-tools'], '0', [...smallHeap, quietBridge]),
 }
 
 const seedImages: readonly ImageName[] = [
