@@ -1,4 +1,4 @@
-import { readFile, readlink } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { Clock } from './clock.ts'
 import { childSignal } from './lifetime.ts'
 
@@ -34,7 +34,7 @@ const settleMilliseconds = 2000
 const dontNeed = 4
 
 /**
- * Gives back, twelve seconds from now and then every ten, what this process has used once: pages of its program that only the start has needed, and freed heap of the C library.
+ * Gives back, twelve seconds from now and then every ten, what this process has used once: pages of its program and libraries that only the start has needed, and freed heap of the C library.
  * For programs of which many run on one machine and which mostly wait. Nothing is lost: a page that is needed again still lies in the kernel's cache, and finding it there costs microseconds.
  * Where the runtime has no bridge to the C library (`node:ffi`, experimental) or the system is another, the process stays as large as it is. Never throws.
  */
@@ -64,18 +64,19 @@ async function returnMemory(options: MemoryReturnOptions, signal: AbortSignal): 
   }
 }
 
-/** The ranges of this process that hold nothing but its program as it stands in its file. They are mapped for as long as the process lives. */
+/** The ranges of this process that hold nothing but its program and libraries as they stand in their files. They are mapped for as long as the process lives. */
 async function ownProgramRanges(): Promise<readonly MemoryRange[]> {
-  return programRanges(await readFile('/proc/self/smaps', 'latin1'), await readlink('/proc/self/exe'))
+  return programRanges(await readFile('/proc/self/smaps', 'latin1'))
 }
 
-/** The ranges in the text of `/proc/<pid>/smaps` that are mapped from this file, cannot be written, and have no page that differs from it: letting go of any other would lose data. */
-export function programRanges(smaps: string, path: string): readonly MemoryRange[] {
+/** The ranges in the text of `/proc/<pid>/smaps` that are mapped from files, cannot be written, and have no page that differs from its file: letting go of any other would lose data. */
+export function programRanges(smaps: string): readonly MemoryRange[] {
   const ranges: MemoryRange[] = []
   let candidate: MemoryRange | undefined
   for (const line of smaps.split('\n')) {
     const header = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+\s*(.*)$/.exec(line)
-    if (header !== null) candidate = /^r-.p$/.test(header[3] ?? '') && header[4] === path ? rangeOf(header) : undefined
+    if (header !== null)
+      candidate = /^r-.p$/.test(header[3] ?? '') && header[4]?.startsWith('/') === true ? rangeOf(header) : undefined
     else if (candidate !== undefined && /^Anonymous:\s+0 kB$/.test(line)) ranges.push(candidate)
   }
   return ranges
