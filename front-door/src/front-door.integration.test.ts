@@ -162,6 +162,20 @@ describe('the front door and the kernel', () => {
     await eventually('its flow has ended', async () => ((await again.status()).flows.kernel === 1 ? true : undefined))
   })
 
+  it('has packets pass also by an interface that is without a carrier when it starts', async () => {
+    await using laboratory = openLaboratory()
+    const { landscape } = await build(laboratory, 1)
+    const { door } = landscape
+    await door.run('ip', 'link', 'add', 'late', 'type', 'veth', 'peer', 'name', 'other')
+    await door.run('ip', 'address', 'add', '10.9.9.1/24', 'dev', 'late')
+    await door.run('ip', 'link', 'set', 'late', 'up')
+    await door.run('sysctl', '-qw', 'net.ipv4.conf.late.forwarding=0')
+    const hasNoCarrier = async () => (await door.run('ip', 'link', 'show', 'late')).includes('NO-CARRIER') || undefined
+    await eventually('no carrier', hasNoCarrier)
+    await startDoor(landscape, { forwarding: 'kernel' })
+    expect(await door.run('cat', '/proc/sys/net/ipv4/conf/late/forwarding')).toBe('1\n')
+  })
+
   it('gets its rules back when somebody has taken them away', async () => {
     await using laboratory = openLaboratory()
     const { landscape, first, second } = await build(laboratory, 2)
