@@ -1,6 +1,7 @@
 import { type Blueprint, relayServerName } from '../shoot/blueprint.ts'
 import {
   type LinkPlace,
+  linkPlaces,
   linkPort,
   linkSlot,
   relayPort,
@@ -99,16 +100,8 @@ interface Link extends LinkPlace {
 type Side = 'seed' | 'shoot'
 const otherSide = { seed: 'shoot', shoot: 'seed' } as const
 
-/** Each API server is joined with each replica of vpn-shoot. */
 function linksOf({ blueprint, keys, generations }: TunnelFilesInputs): readonly Link[] {
-  return upTo(blueprint.apiServerReplicas).flatMap((seedReplica) =>
-    upTo(blueprint.tunnelReplicas).flatMap((shootReplica) =>
-      generations.map(({ number: generation }) => {
-        const place = { seedReplica, shootReplica, generation }
-        return { ...place, keys: linkKeysIn(keys, place) }
-      }),
-    ),
-  )
+  return linkPlaces(blueprint, generations).map((place) => ({ ...place, keys: linkKeysIn(keys, place) }))
 }
 
 function entryOf(link: Link, own: Side) {

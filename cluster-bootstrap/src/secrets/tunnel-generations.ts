@@ -1,6 +1,6 @@
 import type { Random } from '@trellis/foundation/random'
 import { generatePresharedKey, generatePrivateKey, publicKeyOf } from 'node-wireguard/key'
-import { type LinkPlace, upTo } from '../shoot/tunnel-ports.ts'
+import { type LinkPlace, linkPlaces } from '../shoot/tunnel-ports.ts'
 import type { SecretData } from './secret-store.ts'
 
 /** How many replicas of vpn-shoot there can be; keys are made for all. */
@@ -75,12 +75,8 @@ export function hasTunnelKeys(data: SecretData, wanted: WantedKeys): boolean {
   return linksOf(wanted).every((place) => data[`${linkName(place)}.preshared`] !== undefined)
 }
 
-function linksOf(wanted: WantedKeys): readonly LinkPlace[] {
-  return wanted.generations.flatMap(({ number: generation }) =>
-    upTo(wanted.apiServerReplicas).flatMap((seedReplica) =>
-      upTo(mostTunnelReplicas).map((shootReplica) => ({ seedReplica, shootReplica, generation })),
-    ),
-  )
+function linksOf({ apiServerReplicas, generations }: WantedKeys): readonly LinkPlace[] {
+  return linkPlaces({ apiServerReplicas, tunnelReplicas: mostTunnelReplicas }, generations)
 }
 
 /** Keys of a link. */

@@ -52,6 +52,18 @@ export interface TunnelSize {
   readonly apiServerReplicas: number
 }
 
+/** All links that a tunnel of this size has by keys of these generations: each API server is joined with each replica of vpn-shoot. */
+export function linkPlaces(
+  size: TunnelSize,
+  generations: readonly { readonly number: number }[],
+): readonly LinkPlace[] {
+  return upTo(size.apiServerReplicas).flatMap((seedReplica) =>
+    upTo(size.tunnelReplicas).flatMap((shootReplica) =>
+      generations.map(({ number: generation }) => ({ seedReplica, shootReplica, generation })),
+    ),
+  )
+}
+
 /** Name of a replica of a workload each replica of which is a Deployment of its own: the first has the workload's own. */
 export function replicaName(workload: string, replica: number): string {
   return replica === 0 ? workload : `${workload}-${replica}`

@@ -4,7 +4,14 @@ import type { Task } from '@trellis/flow/task'
 import { decodeSecret, type SecretData } from '../secrets/secret-store.ts'
 import { generationsIn, linkKeysIn } from '../secrets/tunnel-generations.ts'
 import { type Blueprint, relayServerName } from '../shoot/blueprint.ts'
-import { allTunnelPorts, type LinkPlace, linkPort, relayPort, relayTargetPort, upTo } from '../shoot/tunnel-ports.ts'
+import {
+  allTunnelPorts,
+  type LinkPlace,
+  linkPlaces,
+  linkPort,
+  relayPort,
+  relayTargetPort,
+} from '../shoot/tunnel-ports.ts'
 import { tunnelEndName } from './front-door.ts'
 import { secretsSummary } from './secrets.ts'
 import { briefly, type ShootServices } from './services.ts'
@@ -23,11 +30,7 @@ const ownName = /^vpn-seed-\d{5}$/
  * the door knows their packets. By the first of each end it finds, too, what comes in inside TLS.
  */
 export function tunnelDoorServices(blueprint: Blueprint, keys: SecretData, httpConnect: boolean): readonly Service[] {
-  const links = upTo(blueprint.apiServerReplicas).flatMap((seedReplica) =>
-    upTo(blueprint.tunnelReplicas).flatMap((shootReplica) =>
-      generationsIn(keys).map(({ number: generation }) => ({ seedReplica, shootReplica, generation })),
-    ),
-  )
+  const links = linkPlaces(blueprint, generationsIn(keys))
   return links.map((link) => {
     const isFirst = links.find(({ seedReplica }) => seedReplica === link.seedReplica) === link
     return doorService(blueprint, { link, isFirst, keys, app: tunnelEndName({ httpConnect }) })

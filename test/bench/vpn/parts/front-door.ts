@@ -145,16 +145,14 @@ async function startEnds(context: BenchContext, namespace: Namespace, requests: 
   if (child.stdout !== null) {
     createInterface({ input: child.stdout }).on('line', (line) => Object.assign(state, JSON.parse(line)))
   }
-  const wait = (what: string, ask: () => number | undefined) =>
-    eventually(
-      what,
-      () => {
-        context.signal.throwIfAborted()
-        if (child.exitCode === null) return ask()
-        throw new Failure('Unavailable', `the ends of the tunnels ended: ${trouble}`)
-      },
-      deadlineMilliseconds,
-    )
+  const wait = async (what: string, ask: () => number | undefined): Promise<number> => {
+    // The end of the wait is an answer too: after an error it would be asked again until the deadline.
+    const isOver = () => context.signal.aborted || child.exitCode !== null
+    const found = await eventually(what, () => (isOver() ? ('over' as const) : ask()), deadlineMilliseconds)
+    context.signal.throwIfAborted()
+    if (found === 'over') throw new Failure('Unavailable', `the ends of the tunnels ended: ${trouble}`)
+    return found
+  }
   const count = requests.length
   return {
     up: () => state.up,
