@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exampleMachineValues } from '../testing/example-machines.ts'
 import { clusterRoles, type GardenPlane, startGardenPlane } from '../testing/garden-plane.ts'
 import { chartsDirectory, helmProgram } from '../testing/render-chart.ts'
-import { createShootWorld, exampleImages } from '../testing/shoot-world.ts'
+import { createShootWorld, exampleChartState, exampleImages } from '../testing/shoot-world.ts'
 import { localCloud } from './clouds/local.ts'
 import { createHelm } from './helm.ts'
 import { controlPlaneValues } from './tasks/control-plane.ts'
@@ -24,7 +24,7 @@ afterAll(() => garden?.[Symbol.asyncDispose]())
 
 describe('the rights of cluster-bootstrap', () => {
   const helm = createHelm({ runner: createCommandRunner(), program: helmProgram(), chartsDirectory })
-  const state = { frontDoor: '198.18.0.10', checksum: 'abc', credentials: '1', cloud: localCloud }
+  const state = exampleChartState
   const machinesFor = (replicas: number) => exampleMachineValues(blueprint, localCloud, { network: 'net' }, replicas)
 
   it('are enough to install all that a control namespace holds, twice', async () => {

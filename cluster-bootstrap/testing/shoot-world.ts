@@ -59,6 +59,12 @@ export const exampleImages: Readonly<Record<string, string>> = Object.fromEntrie
   ].map((name) => [name, `registry.example/${name}:1`]),
 )
 
+/** What the values of the charts of a shoot depend on beside its blueprint. */
+export const exampleChartState = {
+  ...{ frontDoor: '198.18.0.10', checksum: 'abc', credentials: '1', metricsAuthority: 'PEM', dnsUpstream: undefined },
+  cloud: localCloud,
+} as const
+
 /** Credentials that no cloud would take. */
 export const exampleCredentials = { endpoint: 'https://198.18.0.1:8443', token: 'cloud-token', caBundle: 'PEM' }
 

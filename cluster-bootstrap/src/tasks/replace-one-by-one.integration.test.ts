@@ -5,8 +5,7 @@ import { createCommandRunner } from '@trellis/foundation/command'
 import { startTestControlPlane, type TestControlPlane } from '@trellis/kubernetes/testing/control-plane'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { chartsDirectory, helmProgram } from '../../testing/render-chart.ts'
-import { createShootWorld, exampleImages } from '../../testing/shoot-world.ts'
-import { localCloud } from '../clouds/local.ts'
+import { createShootWorld, exampleChartState, exampleImages } from '../../testing/shoot-world.ts'
 import { createHelm } from '../helm.ts'
 import { isDeploymentAvailable } from '../shoot/workloads.ts'
 import { waitFor } from '../wait.ts'
@@ -48,13 +47,7 @@ function playKubelet(): void {
 function change(apiServerReplicas: number, image: string, present = 0): Promise<void> {
   const { client, kubeconfig } = plane
   const { blueprint } = createShootWorld().services
-  const state = {
-    frontDoor: '198.18.0.10',
-    checksum: 'abc',
-    credentials: '1',
-    cloud: localCloud,
-    presentReplicas: present,
-  }
+  const state = { ...exampleChartState, presentReplicas: present }
   const size = { ...blueprint, tunnelReplicas: 2, apiServerReplicas }
   const images = { ...exampleImages, 'kube-apiserver': image }
   const values = { ...controlPlaneValues(size, images, state), networkPolicies: { enabled: false } }
