@@ -18,10 +18,10 @@ var gatheredMessages = sync.Pool{New: func() any {
 }}
 
 // sendGathered sends datagrams to one address with as few messages as the kernel's segmentation allows.
-func (s *StdNetBind) sendGathered(conn *net.UDPConn, writer batchWriter, address *net.UDPAddr, endpoint *StdNetEndpoint, datagrams [][]byte) error {
+func (s *StdNetBind) sendGathered(conn *net.UDPConn, address *net.UDPAddr, endpoint *StdNetEndpoint, datagrams [][]byte) error {
 	messages := gatheredMessages.Get().(*[]ipv6.Message)
 	count := gatherMessages(address, endpoint, datagrams, *messages, setGSOSize)
-	err := s.send(conn, writer, (*messages)[:count])
+	err := s.send(conn, directMessages{conn}, (*messages)[:count])
 	for i := range (*messages)[:count] {
 		message := &(*messages)[i]
 		clear(message.Buffers)

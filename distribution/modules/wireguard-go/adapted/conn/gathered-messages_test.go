@@ -125,6 +125,9 @@ func receiveAll(t *testing.T, receive ReceiveFunc, count int) [][]byte {
 			t.Fatal(err)
 		}
 		for i := range got {
+			if sizes[i] == 0 {
+				continue
+			}
 			if endpoints[i] == nil {
 				t.Fatal("a datagram came from nowhere")
 			}
@@ -132,57 +135,4 @@ func receiveAll(t *testing.T, receive ReceiveFunc, count int) [][]byte {
 		}
 	}
 	return received
-}
-
-type scriptedReader struct{ contents [][]byte }
-
-func (reader *scriptedReader) ReadBatch(messages []ipv6.Message, _ int) (int, error) {
-	count := min(len(messages), len(reader.contents))
-	for i := range count {
-		messages[i].N = copy(messages[i].Buffers[0], reader.contents[i])
-		messages[i].NN = 0
-		messages[i].Addr = &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}
-	}
-	reader.contents = reader.contents[count:]
-	return count, nil
-}
-
-func TestEmptyDatagramsAreNoPackets(t *testing.T) {
-	receive := receiveByLanding(nil, &scriptedReader{[][]byte{{}, []byte("content")}}, true)
-	buffers, sizes, endpoints := [][]byte{make([]byte, 100), make([]byte, 100)}, make([]int, 2), make([]Endpoint, 2)
-	count, err := receive(buffers, sizes, endpoints)
-	if err != nil || count != 1 || string(buffers[0][:sizes[0]]) != "content" {
-		t.Errorf("%d datagrams, %v", count, err)
-	}
-}
-
-func TestLargeDatagramsHavePlacesOfTheirOwn(t *testing.T) {
-	large, small := bytes.Repeat([]byte("l"), largeDatagram+1), []byte("small")
-	reader := &scriptedReader{[][]byte{large, small}}
-	receive := receiveByLanding(nil, reader, true)
-	buffers, sizes, endpoints := make([][]byte, 5), []int{9, 9, 9, 9, 9}, make([]Endpoint, 5)
-	for i := range buffers {
-		buffers[i] = make([]byte, 1<<16)
-	}
-	count, err := receive(buffers, sizes, endpoints)
-	if err != nil || count != 5 {
-		t.Fatal(count, err)
-	}
-	for i, want := range [][]byte{small, nil, nil, nil, large} {
-		if !bytes.Equal(buffers[i][:sizes[i]], want) {
-			t.Errorf("place %d has %d bytes, not %d", i, sizes[i], len(want))
-		}
-	}
-	reader.contents = [][]byte{small}
-	if count, err := receive(buffers, sizes, endpoints); count != 1 || err != nil {
-		t.Errorf("%d datagrams, %v", count, err)
-	}
-}
-
-func TestASocketWhoseKernelPutsNothingTogetherIsReadAsBefore(t *testing.T) {
-	called := false
-	_, _ = receiveByLanding(func([][]byte, []int, []Endpoint) (int, error) { called = true; return 0, nil }, nil, false)(nil, nil, nil)
-	if !called {
-		t.Error("another function receives")
-	}
 }

@@ -6,15 +6,27 @@ import (
 	"golang.org/x/net/ipv6"
 )
 
-// Datagrams larger than this, which no usual network carries, have places of their own among the buffers. Anybody can send them, and whatever else comes next would
-// keep the memory that they have touched.
-const largeDatagram = 1 << 14
+const (
+	// Datagrams larger than this, which no usual network carries, have places of their own among the buffers. Anybody can send them, and whatever else comes next would
+	// keep the memory that they have touched.
+	largeDatagram = 1 << 14
+	// What datagrams are expected to be as large as before the first has come: a full packet in a network that carries 1,500 bytes.
+	usualDatagram = 1452
+	// No message of the kernel is longer.
+	longestMessage = 1 << 16
+)
 
-// landing receives messages that the kernel has put together of many datagrams. They land in memory of its own, so that the buffers of packets
-// stay as small as their packets.
+// landing receives messages that the kernel has put together of many datagrams. Each datagram of a message lands in a buffer of its own, as long as they are as large as those
+// of the message before, which in a stream they are. Others are put in their buffers by copying them twice, and buffers stay as small as their packets either way.
 type landing struct {
 	reader   batchReader
 	messages []ipv6.Message
+	// What datagrams are expected to be as large as.
+	size int
+	// For each message: where the kernel goes on when all its buffers are full.
+	beyond [][]byte
+	// A message whose datagrams have another size.
+	whole []byte
 }
 
 // receiveByLanding returns the function that receives for a socket whose kernel puts datagrams together, and the given one where it does not.
@@ -22,55 +34,102 @@ func receiveByLanding(otherwise ReceiveFunc, reader batchReader, together bool) 
 	if !together {
 		return otherwise
 	}
-	land := &landing{reader: reader, messages: make([]ipv6.Message, IdealBatchSize/udpSegmentMaxDatagrams)}
+	count := IdealBatchSize / udpSegmentMaxDatagrams
+	land := &landing{
+		reader: reader, messages: make([]ipv6.Message, count), size: usualDatagram,
+		beyond: make([][]byte, count), whole: make([]byte, longestMessage),
+	}
 	for i := range land.messages {
-		land.messages[i].Buffers = [][]byte{make([]byte, 1<<16)}
 		land.messages[i].OOB = make([]byte, stickyControlSize+gsoControlSize)
+		land.beyond[i] = make([]byte, longestMessage)
 	}
 	return land.receive
 }
 
-// receive waits for at least one message, and fills a buffer with each datagram: from the first on, large ones from the last on. Between them sizes are 0.
-// Datagrams of one message share one endpoint.
+// receive waits for at least one message, and fills a buffer with each datagram. Each message has an equal part of the buffers: its datagrams lie there from the first on,
+// large ones from the last on. Between them sizes are 0. Datagrams of one message share one endpoint.
 func (land *landing) receive(buffers [][]byte, sizes []int, endpoints []Endpoint) (int, error) {
+	part := len(buffers) / len(land.messages)
 	for i := range land.messages {
-		message := &land.messages[i]
-		*message = ipv6.Message{Buffers: message.Buffers, OOB: message.OOB[:cap(message.OOB)]}
+		land.prepare(i, buffers[i*part:(i+1)*part])
 	}
 	received, err := land.reader.ReadBatch(land.messages, 0)
 	if err != nil {
 		return 0, err
 	}
-	count, end := 0, len(buffers)
+	clear(sizes)
+	size, count := land.size, 0
 	for i := range land.messages[:received] {
 		message := &land.messages[i]
-		size, err := getGSOSize(message.OOB[:message.NN])
+		control := message.OOB[:message.NN]
+		together, err := getGSOSize(control)
 		if err != nil {
 			return count, err
 		}
-		endpoint := &StdNetEndpoint{AddrPort: message.Addr.(*net.UDPAddr).AddrPort()}
-		getSrcFromControl(message.OOB[:message.NN], endpoint)
-		content := message.Buffers[0][:message.N]
-		if size == 0 {
-			size = len(content)
+		if together == 0 {
+			together = message.N
 		}
-		for len(content) > 0 && count < end {
-			datagram := content[:min(size, len(content))]
-			content = content[len(datagram):]
-			place := count
-			if len(datagram) > largeDatagram {
-				end--
-				place = end
-			} else {
-				count++
-			}
-			sizes[place] = copy(buffers[place], datagram)
+		first, last := i*part, (i+1)*part
+		var filled int
+		if together == size || (together == message.N && together <= size) {
+			filled = placesOf(message.N, size, sizes[first:last])
+		} else {
+			filled = land.place(message, together, buffers[first:last], sizes[first:last])
+		}
+		endpoint := &StdNetEndpoint{AddrPort: message.Addr.(*net.UDPAddr).AddrPort()}
+		getSrcFromControl(control, endpoint)
+		for place := first; place < first+filled; place++ {
 			endpoints[place] = endpoint
 		}
+		if filled > 0 {
+			count = first + filled
+		}
 	}
-	if end == len(buffers) {
-		return count, nil
+	return count, nil
+}
+
+// prepare says where a message is to land.
+func (land *landing) prepare(index int, buffers [][]byte) {
+	message := &land.messages[index]
+	vectors := message.Buffers[:0]
+	for room := longestMessage; room > 0 && len(vectors) < len(buffers); room -= land.size {
+		vectors = append(vectors, buffers[len(vectors)][:land.size])
 	}
-	clear(sizes[count:end])
-	return len(buffers), nil
+	*message = ipv6.Message{Buffers: append(vectors, land.beyond[index]), OOB: message.OOB[:cap(message.OOB)]}
+}
+
+// placesOf says what size the datagrams have that lie in their buffers already, and returns how many those are.
+func placesOf(length, size int, sizes []int) int {
+	count := 0
+	for ; length > 0 && count < len(sizes); count++ {
+		sizes[count] = min(length, size)
+		length -= sizes[count]
+	}
+	return count
+}
+
+// place puts datagrams of another size than was expected in their buffers, expects that size from now on, and returns how many buffers have been used, from the first to the last of them.
+func (land *landing) place(message *ipv6.Message, size int, buffers [][]byte, sizes []int) int {
+	land.size = min(size, largeDatagram)
+	content := land.whole[:0]
+	for _, vector := range message.Buffers {
+		content = append(content, vector[:min(len(vector), message.N-len(content))]...)
+	}
+	count, end := 0, len(buffers)
+	for len(content) > 0 && count < end {
+		datagram := content[:min(size, len(content))]
+		content = content[len(datagram):]
+		place := count
+		if len(datagram) > largeDatagram {
+			end--
+			place = end
+		} else {
+			count++
+		}
+		sizes[place] = copy(buffers[place], datagram)
+	}
+	if end < len(buffers) {
+		return len(buffers)
+	}
+	return count
 }

@@ -65,6 +65,16 @@ func newMessageBuffers(limit int, reclaim func()) *messageBuffers {
 // get waits when all buffers are out.
 func (buffers *messageBuffers) get() *[MaxMessageSize]byte {
 	buffers.mutex.Lock()
+	buffer := buffers.takeFree()
+	buffers.mutex.Unlock()
+	if buffer == nil {
+		return buffers.await()
+	}
+	return buffer
+}
+
+func (buffers *messageBuffers) await() *[MaxMessageSize]byte {
+	buffers.mutex.Lock()
 	defer buffers.mutex.Unlock()
 	for {
 		if buffer := buffers.takeFree(); buffer != nil {
@@ -103,7 +113,6 @@ func (buffers *messageBuffers) takeFree() *[MaxMessageSize]byte {
 
 func (buffers *messageBuffers) put(buffer *[MaxMessageSize]byte) {
 	buffers.mutex.Lock()
-	defer buffers.mutex.Unlock()
 	buffers.free = append(buffers.free, buffer)
 	buffers.freed.Signal()
 	if !buffers.trimming && len(buffers.free) >= buffers.bare+messageBufferBatch {
@@ -111,6 +120,7 @@ func (buffers *messageBuffers) put(buffer *[MaxMessageSize]byte) {
 		buffers.rested, buffers.taken = len(buffers.free), 0
 		buffers.schedule()
 	}
+	buffers.mutex.Unlock()
 }
 
 // trim gives the memory of buffers back that have rested since its last turn, and comes again until the load is over.

@@ -1,7 +1,6 @@
 package tun
 
 import (
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -135,7 +134,7 @@ func (tun *NativeTun) writePacket(packet []byte, index int) (int, error) {
 		pieces = gathered.at(index)
 	}
 	if len(pieces) == 0 {
-		return tun.tunFile.Write(packet)
+		pieces = [][]byte{packet}
 	}
 	gathered.vectors = gathered.vectors[:0]
 	for _, piece := range pieces {
@@ -144,24 +143,4 @@ func (tun *NativeTun) writePacket(packet []byte, index int) (int, error) {
 		gathered.vectors = append(gathered.vectors, vector)
 	}
 	return tun.writeVectors(gathered.vectors)
-}
-
-func (tun *NativeTun) writeVectors(vectors []unix.Iovec) (int, error) {
-	connection, err := tun.tunFile.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var written uintptr
-	var errno syscall.Errno
-	err = connection.Write(func(fd uintptr) bool {
-		written, _, errno = unix.Syscall(unix.SYS_WRITEV, fd, uintptr(unsafe.Pointer(unsafe.SliceData(vectors))), uintptr(len(vectors)))
-		return errno != unix.EAGAIN && errno != unix.EINTR
-	})
-	if err != nil {
-		return 0, err
-	}
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(written), nil
 }
