@@ -15,7 +15,7 @@ function world(stuck?: 'direct' | 'tunnel') {
         tunnel: async () => {
           state.way = 'tunnel'
         },
-        directPackets: async () => state.packets,
+        directConnections: async () => state.packets,
       },
       count: 4,
       act: async () => {

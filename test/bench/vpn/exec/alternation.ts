@@ -10,7 +10,7 @@ export interface Times {
 
 /** How the turns are taken. */
 export interface Turns {
-  readonly ways: Pick<Ways, 'direct' | 'tunnel' | 'directPackets'>
+  readonly ways: Pick<Ways, 'direct' | 'tunnel' | 'directConnections'>
   /** How often each way has its turn. */
   readonly count: number
   /** What is measured. */
@@ -22,7 +22,7 @@ export interface Turns {
 
 /**
  * Measures by both ways in turns; which is first changes every time, so that what warms up or slows down hits both alike. Ends with the tunnel in use. Throws `Unavailable` when
- * packets did not take the way that they should: then the figures would mean nothing.
+ * connections did not take the way that they should: then the figures would mean nothing.
  */
 export async function alternate(turns: Turns): Promise<Times> {
   const times = { tunnel: [] as number[], direct: [] as number[] }
@@ -37,13 +37,13 @@ async function measure({ ways, act, now, signal }: Turns, way: keyof Times): Pro
   signal.throwIfAborted()
   if (way === 'direct') await ways.direct()
   try {
-    const before = await ways.directPackets()
+    const before = await ways.directConnections()
     const startedAt = now()
     await act()
     const milliseconds = now() - startedAt
-    const carried = (await ways.directPackets()) - before
+    const carried = (await ways.directConnections()) - before
     if (carried > 0 === (way === 'direct')) return milliseconds
-    throw new Failure('Unavailable', `packets did not go by the way ${way}: ${carried} went directly`)
+    throw new Failure('Unavailable', `connections did not go by the way ${way}: ${carried} went directly`)
   } finally {
     if (way === 'direct') await ways.tunnel()
   }

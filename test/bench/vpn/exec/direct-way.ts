@@ -9,8 +9,8 @@ export interface Ways {
   direct(): Promise<void>
   /** By the tunnel, as always. */
   tunnel(): Promise<void>
-  /** Packets that the cable has carried to the API server. */
-  directPackets(): Promise<number>
+  /** Connections to the node that were accepted over the cable so far. */
+  directConnections(): Promise<number>
   /** How long so many handshakes of TCP with the node's kubelet take, one after the other, by the way that is in use, in milliseconds: one round trip each. */
   handshakes(count: number): Promise<readonly number[]>
 }
@@ -31,30 +31,46 @@ export interface Cable {
 const cable = 'direct0'
 
 /**
+ * Counts the answers that accept a connection. Packets would not do: the bridge sends whatever it broadcasts into the cable, and the last of a connection may come
+ * when the next turn has begun.
+ */
+const counting = [
+  'add table inet direct',
+  'add counter inet direct connections',
+  'add chain inet direct input { type filter hook input priority -300; }',
+  `add rule inet direct input iifname ${cable} tcp sport ${kubeletPort} tcp flags & (syn | ack) == syn | ack counter name connections`,
+].join('; ')
+
+/**
  * Lays a cable from the network namespace of the installation's only API server of a shoot to the bridge of the shoot's nodes. Nothing takes it until `direct`: then a route to
  * the node goes before the tunnel's. Both ends go with the installation.
  */
 export async function layCable(runner: CommandRunner, { installation, network, node, address }: Cable): Promise<Ways> {
   const pid = await apiServerOfShoot(installation)
   const far = (args: readonly string[]) => runOrThrow(runner, 'ip', ['-n', network, ...args])
-  const near = (args: readonly string[]) =>
-    runOrThrow(runner, 'nsenter', ['--target', String(pid), '--net', 'ip', ...args])
+  const inside = (...command: readonly string[]) =>
+    runOrThrow(runner, 'nsenter', ['--target', String(pid), '--net', ...command])
+  const near = (args: readonly string[]) => inside('ip', ...args)
   await far(['link', 'add', 'direct1', 'type', 'veth', 'peer', 'name', cable, 'netns', String(pid)])
   await far(['link', 'set', 'direct1', 'master', 'br0', 'up'])
   await near(['link', 'set', cable, 'up'])
   await near(['address', 'add', `${address}/32`, 'dev', cable])
+  await inside('nft', counting)
   return {
     direct: async () => void (await near(['route', 'replace', `${node}/32`, 'dev', cable, 'src', address])),
     tunnel: async () => void (await near(['route', 'delete', `${node}/32`, 'dev', cable])),
-    directPackets: async () => {
-      const [link] = JSON.parse(await near(['-json', '-statistics', 'link', 'show', cable])) as readonly {
-        readonly stats64: { readonly rx: { readonly packets: number } }
-      }[]
-      return link?.stats64.rx.packets ?? 0
+    directConnections: async () => {
+      const { nftables } = JSON.parse(
+        await inside('nft', '--json', 'list', 'counter', 'inet', 'direct', 'connections'),
+      ) as {
+        readonly nftables: readonly { readonly counter?: { readonly packets: number } }[]
+      }
+      const count = nftables.find(({ counter }) => counter !== undefined)?.counter?.packets
+      if (count === undefined) throw new Failure('NotFound', 'nft does not tell the counter of the cable')
+      return count
     },
     handshakes: async (count) => {
-      const args = ['--target', String(pid), '--net', process.execPath, traffic('connect'), node]
-      const text = await runOrThrow(runner, 'nsenter', [...args, String(kubeletPort), String(count)])
+      const text = await inside(process.execPath, traffic('connect'), node, String(kubeletPort), String(count))
       return JSON.parse(text) as readonly number[]
     },
   }
