@@ -5,15 +5,13 @@ import (
 	"net/netip"
 	"os"
 	"sync"
-	"syscall"
 	"unsafe"
 
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
-// directMessages sends and receives several messages by one call of the kernel, as ipv4.PacketConn and ipv6.PacketConn do, with the same failures. It does not tell Go's scheduler
-// of the call, which never blocks: otherwise a call that takes more than 20 microseconds, as one with 64 KiB does, has its processor given to another thread, and a watcher runs as often.
+// directMessages sends and receives several messages by one call of the kernel, as ipv4.PacketConn and ipv6.PacketConn do, with the same failures.
 type directMessages struct{ socket *net.UDPConn }
 
 // WriteBatch returns how many messages went, at least one.
@@ -61,23 +59,15 @@ type directCall struct {
 
 // callDirectly returns how many messages went or came; none when it fails.
 func callDirectly(call directCall, list *kernelMessageList, flags int) (int, error) {
-	var count uintptr
-	var errno syscall.Errno
-	err := call.wait(func(fd uintptr) bool {
-		for {
-			count, _, errno = unix.RawSyscall6(call.number, fd, uintptr(unsafe.Pointer(unsafe.SliceData(list.messages))), uintptr(len(list.messages)), uintptr(flags)|unix.MSG_DONTWAIT, 0, 0)
-			if errno != unix.EINTR {
-				return errno != unix.EAGAIN
-			}
-		}
-	})
+	what := unsafe.Pointer(unsafe.SliceData(list.messages))
+	count, errno, err := CallDirectly(call.wait, call.number, what, len(list.messages), uintptr(flags)|unix.MSG_DONTWAIT)
 	if err != nil {
 		return 0, err
 	}
 	if errno != 0 {
 		return 0, &net.OpError{Op: call.operation, Net: "udp", Err: os.NewSyscallError(call.name, errno)}
 	}
-	return int(count), nil
+	return count, nil
 }
 
 // kernelMessage is the kernel's struct mmsghdr.
