@@ -13,7 +13,14 @@ import { eventually, prepareInstallation, type TestInstallation } from './suppor
 import { agnhostImage, agnhostPod, denyingWebhook, webServer } from './support/objects.ts'
 import { killProgram } from './support/processes.ts'
 import { shootLike } from './support/shoots.ts'
-import { type Answers, apiServerPods, keepAsking, tunnelEnd } from './support/tunnel-ends.ts'
+import {
+  type Answers,
+  apiServerPods,
+  keepAsking,
+  setHighAvailability,
+  settledApiServers,
+  tunnelEnd,
+} from './support/tunnel-ends.ts'
 
 const name = 'systest'
 const highAvailability = 'alpha.control-plane.shoot.gardener.cloud/high-availability-vpn'
@@ -325,19 +332,6 @@ describe('a tunnel with two ends in the shoot', () => {
 })
 
 describe('two API servers', () => {
-  const failureTolerance = (wanted: object | null) =>
-    clusters.garden([
-      ...['patch', 'shoot', 'first', '--type=merge', '-p'],
-      JSON.stringify({ spec: { controlPlane: { highAvailability: wanted } } }),
-    ])
-  const settled = async (count: number): Promise<readonly string[]> => {
-    const { metadata, status } = JSON.parse(await clusters.garden(['get', 'shoot', 'first', '-o', 'json']))
-    expect([status.observedGeneration, status.lastOperation.state]).toEqual([metadata.generation, 'Succeeded'])
-    const pods = await apiServerPods(clusters)
-    expect(pods).toHaveLength(count)
-    for (const pod of pods) expect((await tunnelEnd(clusters, pod)).linksUp).toBe(2)
-    return pods
-  }
   const exec = () => clusters.shoot(['exec', 'spoken-to', '--', 'true'])
 
   beforeAll(async () => {
@@ -348,8 +342,8 @@ describe('two API servers', () => {
 
   it('come on request, each joined with each end in the shoot', async () => {
     const answers = keepAsking(exec)
-    await failureTolerance({ failureTolerance: { type: 'node' } })
-    await eventually(300, () => settled(2))
+    await setHighAvailability(clusters, { failureTolerance: { type: 'node' } })
+    await eventually(300, () => settledApiServers(clusters, 2))
     const { rssMiB } = JSON.parse(await installation.must(['status', '-o', 'json']))
     judge('becomeTwo', await answers(), { rssMiB })
   })
@@ -360,15 +354,15 @@ describe('two API servers', () => {
       await clusters.control(['delete', 'pod', pod, '--wait=false'])
       await eventually(60, async () => expect(await apiServerPods(clusters)).not.toContain(pod))
       expect(await clusters.shoot(['logs', 'spoken-to'])).toContain('Paused')
-      await eventually(120, () => settled(2))
+      await eventually(120, () => settledApiServers(clusters, 2))
       judge('killed', await answers())
     }
   })
 
   it('become one again', async () => {
     const answers = keepAsking(exec)
-    await failureTolerance(null)
-    await eventually(300, () => settled(1))
+    await setHighAvailability(clusters, null)
+    await eventually(300, () => settledApiServers(clusters, 1))
     judge('becomeOne', await answers())
     const ports = await clusters.control(['get', 'service', 'kube-apiserver', '-o', 'jsonpath={.spec.ports[*].port}'])
     expect(ports.split(' ').map(Number)).toEqual([6443, 51820, 51821, 51822, 51823, 443])

@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import { type Clusters, controlNamespace } from './clusters.ts'
 
 /** An end of the tunnel in the seed, as it shows itself. */
@@ -25,6 +26,21 @@ export async function apiServerPods({ control }: Clusters): Promise<readonly str
 export async function tunnelEnd({ control }: Clusters, pod: string): Promise<TunnelEnd> {
   const path = `/api/v1/namespaces/${controlNamespace}/pods/${pod}:9110/proxy/status`
   return JSON.parse(await control(['get', '--raw', path])) as TunnelEnd
+}
+
+/** Wishes for the control plane of the first shoot what `spec.controlPlane.highAvailability` says; nothing with null. */
+export async function setHighAvailability({ garden }: Clusters, wanted: object | null): Promise<void> {
+  const change = JSON.stringify({ spec: { controlPlane: { highAvailability: wanted } } })
+  await garden(['patch', 'shoot', 'first', '--type=merge', '-p', change])
+}
+
+/** Expects that the first shoot is as it was last wished, with so many API servers, each of which has both its links up. */
+export async function settledApiServers(clusters: Clusters, count: number): Promise<void> {
+  const { metadata, status } = JSON.parse(await clusters.garden(['get', 'shoot', 'first', '-o', 'json']))
+  expect([status.observedGeneration, status.lastOperation.state]).toEqual([metadata.generation, 'Succeeded'])
+  const pods = await apiServerPods(clusters)
+  expect(pods).toHaveLength(count)
+  for (const pod of pods) expect((await tunnelEnd(clusters, pod)).linksUp).toBe(2)
 }
 
 /** What asking again and again has brought. */
