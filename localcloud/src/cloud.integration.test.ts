@@ -43,6 +43,8 @@ const ids: Record<'alpha' | 'beta' | 'one' | 'two' | 'three', string> = {
   three: '',
 }
 let balancer = ''
+/** Addresses of servers in their networks; servers made at the same time get theirs in any order. */
+const addresses: Record<'one' | 'two' | 'three', string> = { one: '', two: '', three: '' }
 
 async function makeServer(name: string, network: string): Promise<Answer> {
   return await cloud.call('POST', '/v1/servers', { name, network, image: 'machine', flavor: 'small', userData })
@@ -85,9 +87,9 @@ beforeAll(async () => {
       async () => (await cloud.call('GET', `/v1/servers/${ids[name]}`)).body.state === 'running',
     )
     await cloud.exec(ids[name], 'cloud-init', 'status', '--wait')
-    const { privateAddress } = (await cloud.call('GET', `/v1/servers/${ids[name]}`)).body
+    addresses[name] = (await cloud.call('GET', `/v1/servers/${ids[name]}`)).body.privateAddress
     await cloud.until(`the service of ${name}`, async () =>
-      (await cloud.exec(ids[name], ...overTcp, `${privateAddress}:30080`).catch(() => '')).includes(name),
+      (await cloud.exec(ids[name], ...overTcp, `${addresses[name]}:30080`).catch(() => '')).includes(name),
     )
   }
 })
@@ -100,7 +102,11 @@ afterAll(async () => {
 describe('a server', () => {
   it('has its own name, address and user-data', async () => {
     expect((await cloud.exec(ids.one, 'hostname')).trim()).toBe('one')
-    expect(await cloud.exec(ids.one, 'ip', '-4', 'address', 'show', 'eth0')).toContain('10.250.0.2/16')
+    expect([addresses.one, addresses.two].toSorted()).toEqual(['10.250.0.2', '10.250.0.3'])
+    for (const name of ['one', 'two'] as const) {
+      const shown = await cloud.exec(ids[name], 'ip', '-4', 'address', 'show', 'eth0')
+      expect(shown).toContain(`${addresses[name]}/16`)
+    }
     expect(await cloud.exec(ids.one, 'cat', '/usr/local/bin/answer')).toContain('TCP-LISTEN')
     const identities = await Promise.all([ids.one, ids.two].map((id) => cloud.exec(id, 'cat', '/etc/machine-id')))
     expect(new Set(identities).size).toBe(2)
@@ -141,15 +147,15 @@ describe('a server', () => {
 
 describe('networks', () => {
   it('let servers of one network reach each other', async () => {
-    expect(await cloud.exec(ids.one, ...overTcp, '10.250.0.3:30080')).toBe('two\n')
+    expect(await cloud.exec(ids.one, ...overTcp, `${addresses.two}:30080`)).toBe('two\n')
   })
 
   it('keep the others out', async () => {
-    await expect(cloud.exec(ids.three, ...overTcp, '10.250.0.2:30080')).rejects.toThrow()
-    await expect(cloud.exec(ids.one, ...overTcp, '10.251.0.2:30080')).rejects.toThrow()
+    await expect(cloud.exec(ids.three, ...overTcp, `${addresses.one}:30080`)).rejects.toThrow()
+    await expect(cloud.exec(ids.one, ...overTcp, `${addresses.three}:30080`)).rejects.toThrow()
     const { publicAddress } = (await cloud.call('GET', `/v1/servers/${ids.one}`)).body
     await expect(cloud.exec(ids.three, ...overTcp, `${publicAddress}:30080`)).rejects.toThrow()
-    await expect(onHost(...overTcp, '10.250.0.2:30080')).rejects.toThrow()
+    await expect(onHost(...overTcp, `${addresses.one}:30080`)).rejects.toThrow()
   })
 
   it('keep out even who routes to them through their uplink', async () => {
@@ -157,7 +163,7 @@ describe('networks', () => {
     const beta = namespaceOf(cloud.configuration.instance, ids.beta)
     await onHost('ip', '-n', beta, 'route', 'add', '10.250.0.0/16', 'via', publicAddress)
     const inBeta = ['nsenter', `--net=/run/netns/${beta}`]
-    await expect(onHost(...inBeta, ...overTcp, '10.250.0.2:30080')).rejects.toThrow()
+    await expect(onHost(...inBeta, ...overTcp, `${addresses.one}:30080`)).rejects.toThrow()
     await onHost('ip', '-n', beta, 'route', 'delete', '10.250.0.0/16')
   })
 
