@@ -29,7 +29,9 @@ export const places = {
 } as const
 
 /** Path of one of the programs beside this file. */
-export function testProgram(name: 'echo' | 'connect' | 'delay' | 'flood' | 'gaps' | 'probe' | 'stream'): string {
+export function testProgram(
+  name: 'echo' | 'connect' | 'delay' | 'flood' | 'gaps' | 'probe' | 'stream' | 'wait',
+): string {
   return fileURLToPath(new URL(`./${name}.ts`, import.meta.url))
 }
 

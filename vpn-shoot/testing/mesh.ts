@@ -15,6 +15,8 @@ export interface Mesh extends AsyncDisposable {
   readonly landscape: Landscape
   readonly seeds: readonly End[]
   readonly shoots: readonly End[]
+  /** A replica in a pod of its own with the configuration of another, whose place it takes; starts nothing. */
+  replacementOf(replica: End): Promise<End>
   /** Writes the configurations anew, for links of these generations: each has keys of its own. A preshared key may be another than before. */
   configure(generations: readonly number[], presharedKeys?: number): Promise<void>
   /** Puts something that is no configuration in place of all of them. */
@@ -67,6 +69,12 @@ export async function openMesh(
   return {
     ...{ laboratory, landscape, seeds, shoots },
     configure: write,
+    replacementOf: async (replica) => {
+      const index = shoots.indexOf(replica)
+      // Pods are numbered on.
+      const pod = await addReplica(laboratory, landscape, counts.shoot + index)
+      return createEnd('shoot', pod, replica.interfaceName, fileOf(directory, 'shoot', index))
+    },
     spoil: async () => {
       for (const side of ['seed', 'shoot'] as const)
         for (let index = 0; index < counts[side]; index++) await writeFile(fileOf(directory, side, index), '{')

@@ -86,6 +86,7 @@ test('cluster-bootstrap has helm, kubectl and the charts; the tunnel ends have t
       '/usr/local/bin/wireguard-relay',
       '/usr/bin/wg',
       '/usr/bin/ip',
+      '/usr/bin/ss',
       '/usr/sbin/nft',
     ]) {
       expect(paths).toContain(tool)

@@ -267,7 +267,7 @@ export function layerContents(layer: LayerName, sources: LayerSources): LayerCon
     case 'tunnel-tools':
       return {
         items: ['wireguard-go', 'wireguard-relay'].map((name) => program(name, name, `/usr/local/bin/${name}`)),
-        programs: ['/usr/bin/ip', '/usr/sbin/nft', '/usr/bin/wg'].map(fromDebian),
+        programs: ['/usr/bin/ip', '/usr/bin/ss', '/usr/sbin/nft', '/usr/bin/wg'].map(fromDebian),
       }
     case 'node':
       return { items: [], programs: [{ path: '/usr/local/bin/node', source: join(part('node'), 'bin/node') }] }

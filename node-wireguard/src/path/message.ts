@@ -1,4 +1,5 @@
 import { Failure } from '@trellis/foundation/failure'
+import type { Random } from '@trellis/foundation/random'
 
 /**
  * A question whether the path lives, one that is filled up to a size, or the answer to either. Answers are always small, so that each end tests the direction in which it sends.
@@ -6,7 +7,7 @@ import { Failure } from '@trellis/foundation/failure'
  */
 export interface ProbeMessage {
   readonly kind: 'question' | 'answer' | 'filled-question'
-  /** Who asks: a new value for each process, so that answers to an earlier one are told apart. */
+  /** Who asks, as 16 hexadecimal digits. */
   readonly asker: string
   readonly sequence: number
   /** What the sender says of itself. */
@@ -21,6 +22,22 @@ export interface EndState {
   readonly carries: boolean
   /** Whether it is about to stop. */
   readonly leaving: boolean
+}
+
+/** Hexadecimal digits of a home. */
+export const homeDigits = 8
+
+/** Who asks: its home, and a value that is new for each probe, so that answers to an earlier one are told apart. */
+export function askerOf(home: string, random: Random): string {
+  return home + random.bytes(4).toString('hex')
+}
+
+/**
+ * Home of whoever asks: the network namespace that it lives in, as eight hexadecimal digits. A program that starts again has the home that it had,
+ * a pod that takes the place of another has a new one.
+ */
+export function homeOf(asker: string): string {
+  return asker.slice(0, homeDigits)
 }
 
 const magic = Buffer.from('WGP1')

@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { eventually } from '../../testing/eventually.ts'
 import { parseIpAddress } from '../address.ts'
-import { decodeProbe, encodeProbe, probeBytes } from './message.ts'
+import { readHome } from './home.ts'
+import { askerOf, decodeProbe, encodeProbe, homeOf, probeBytes } from './message.ts'
 import { startPathProbe } from './probe.ts'
 import { createSigns } from './signs.ts'
 import { isSilent, lossRatio, type PathState, pathAfter, pauseAfterQuestion, unknownPath } from './state.ts'
@@ -190,7 +191,7 @@ describe('signs of life', () => {
 describe('a path probe', () => {
   const pair = { a: parseIpAddress('127.0.53.1'), b: parseIpAddress('127.0.53.2') }
   const own = () => ({ carries: false, leaving: false })
-  const options = { own, random: createSeededRandom('probe'), port: 20_000 + (process.pid % 20_000) }
+  const options = { own, home: '0a0b0c0d', random: createSeededRandom('probe'), port: 20_000 + (process.pid % 20_000) }
 
   it('finds the other end, answers it, and misses it when it is gone', async () => {
     const clock = createVirtualClock()
@@ -216,12 +217,34 @@ describe('a path probe', () => {
       peerAddress: pair.a,
       onOther: (other) => heard.push(other),
     })
-    await using here = await startPathProbe({ ...ask, localAddress: pair.a, peerAddress: pair.b, own: () => mine })
+    await using here = await startPathProbe({
+      ...ask,
+      localAddress: pair.a,
+      peerAddress: pair.b,
+      own: () => mine,
+      home: '01020304',
+    })
     await eventually('a first word', () => there.other())
     mine = { carries: true, leaving: true }
     here.ask()
     await eventually('news', () => (there.other()?.leaving ? true : undefined))
-    expect(heard).toEqual([{ carries: false, leaving: false }, mine])
+    expect(heard).toEqual([
+      { carries: false, leaving: false, home: '01020304' },
+      { ...mine, home: '01020304' },
+    ])
+    // Answers do not say whose they are.
+    expect(here.other()?.home).toBeUndefined()
+    there.ask()
+    await eventually('a question', () => here.other()?.home)
+    expect(here.other()?.home).toBe('0a0b0c0d')
+  })
+
+  it('knows its home by the network namespace', async () => {
+    const home = await readHome()
+    expect(home).toMatch(/^[0-9a-f]{8}$/)
+    expect(await readHome()).toBe(home)
+    expect(homeOf(askerOf(home, options.random))).toBe(home)
+    expect(askerOf(home, options.random)).not.toBe(askerOf(home, options.random))
   })
 
   it('finds the size that passes, and asks for it again when told', async () => {

@@ -5,7 +5,7 @@ import { Failure } from '@trellis/foundation/failure'
 import { childSignal } from '@trellis/foundation/lifetime'
 import type { Random } from '@trellis/foundation/random'
 import { familyOf, type IpAddress } from '../address.ts'
-import { decodeProbe, type EndState, encodeProbe, type ProbeMessage, probeBytes } from './message.ts'
+import { askerOf, decodeProbe, type EndState, encodeProbe, homeOf, type ProbeMessage, probeBytes } from './message.ts'
 import { createSigns } from './signs.ts'
 import { type SizeProber, startSizeProber } from './size-prober.ts'
 import type { SizeLimits } from './size-search.ts'
@@ -25,8 +25,10 @@ export interface PathProbeOptions {
   readonly received?: (() => number | undefined) | undefined
   /** What this end tells the other with each question and answer. */
   readonly own: () => EndState
+  /** What stands for the network namespace that this end lives in: eight hexadecimal digits. */
+  readonly home: string
   /** Called whenever the other end has said of itself what it had not said before. */
-  readonly onOther?: (other: EndState) => void
+  readonly onOther?: (other: OtherEnd) => void
   /** Called after each question and each answer. */
   readonly onChange?: (state: PathState, event: PathEvent) => void
   /** Also looks for the largest packet that passes in the direction of the other end. Left out: does not. */
@@ -45,11 +47,17 @@ export interface PathSizeOptions {
   readonly onSize: (size: number) => void
 }
 
+/** What is known of the other end. */
+export interface OtherEnd extends EndState {
+  /** What stands for the network namespace that it lives in; undefined until it has asked something itself. */
+  readonly home: string | undefined
+}
+
 /** A running probe that also answers the other end's. */
 export interface PathProbe extends AsyncDisposable {
   state(): PathState
   /** What the other end last said of itself; undefined before it was heard. */
-  other(): EndState | undefined
+  other(): OtherEnd | undefined
   /** Asks at once, which tells the other end how this one is now. */
   ask(): void
   /** The largest packet to send; undefined when sizes are not looked for. */
@@ -67,13 +75,13 @@ const openQuestions = 60
 export async function startPathProbe(options: PathProbeOptions): Promise<PathProbe> {
   const { clock, localAddress, peerAddress, port, intervalMilliseconds } = options
   const preciseNow = options.preciseNow ?? (() => performance.now())
-  const asker = options.random.bytes(8).toString('hex')
+  const asker = askerOf(options.home, options.random)
   const askedAt = new Map<number, number>()
   const life = childSignal(new AbortController().signal)
   let state = unknownPath
   let timer: Timer | undefined
   let sequence = 0
-  let other: EndState | undefined
+  let other: OtherEnd | undefined
   const signs = createSigns({ clock, intervalMilliseconds, received: options.received })
 
   const socket = await openSocket(localAddress, port)
@@ -81,7 +89,7 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
     const message = decodeProbe(bytes)
     if (message === undefined) return
     signs.hear(message)
-    hear(message.sender)
+    hear({ ...message.sender, home: message.kind === 'answer' ? other?.home : homeOf(message.asker) })
     if (message.kind !== 'answer') send({ ...message, kind: 'answer' }, from)
     else if (message.asker === asker) answered(message.sequence)
   })
@@ -94,8 +102,8 @@ export async function startPathProbe(options: PathProbeOptions): Promise<PathPro
     if (!wasUp && state.up) sizes?.changed()
   }
 
-  function hear(now: EndState): void {
-    const isNew = now.carries !== other?.carries || now.leaving !== other.leaving
+  function hear(now: OtherEnd): void {
+    const isNew = now.carries !== other?.carries || now.leaving !== other.leaving || now.home !== other.home
     other = now
     if (isNew) options.onOther?.(now)
   }

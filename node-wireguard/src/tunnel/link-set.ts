@@ -11,6 +11,8 @@ export interface LinkSet {
   remove(link: RunningLink): void
   /** Which link leads to each destination. */
   carriers(): ReadonlyMap<Cidr, string>
+  /** By which home at the other end each destination is reached; those of which it is not known are left out. */
+  homes(): ReadonlyMap<Cidr, string>
   /** Decides anew which link carries what. Says whether a route has to move. */
   decide(): boolean
   /** Tells the links, and through them the other ends, which of them carry, once the routes are so. */
@@ -36,6 +38,14 @@ export function createLinkSet(log: Log): LinkSet {
     add: (more) => void links.push(...more),
     remove: (link) => void links.splice(links.indexOf(link), 1),
     carriers: () => carriers,
+    homes: () => {
+      const homes = new Map<Cidr, string>()
+      for (const [destination, name] of carriers) {
+        const home = links.find(({ interfaceName }) => interfaceName === name)?.other()?.home
+        if (home !== undefined) homes.set(destination, home)
+      }
+      return homes
+    },
     switches: () => switches,
     decide: () => {
       const before = carriers

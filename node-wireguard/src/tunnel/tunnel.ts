@@ -1,15 +1,20 @@
 import type { Clock } from '@trellis/foundation/clock'
 import type { CommandRunner } from '@trellis/foundation/command'
+import { describe } from '@trellis/foundation/failure'
 import { createGate } from '@trellis/foundation/gate'
 import { childSignal } from '@trellis/foundation/lifetime'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
+import type { Cidr } from '../address.ts'
 import type { Resolve } from '../endpoint.ts'
+import { endConnections } from '../host/connections.ts'
 import { createHost } from '../host/host.ts'
 import { type TunnelSizes, tunnelSizes } from '../host/size.ts'
 import { removeLink } from '../link.ts'
+import { readHome } from '../path/home.ts'
 import { openLink, type RunningLink } from './link/running-link.ts'
 import { createLinkSet, type LinkSet } from './link-set.ts'
+import { createLostConnections, namesHere } from './lost-connections.ts'
 import { closingDue } from './ranking.ts'
 import { createRelayUpkeep, type RelayUpkeep } from './relay-upkeep.ts'
 import type { LinkSettings, TunnelSettings } from './settings.ts'
@@ -57,7 +62,8 @@ const leaveSettleMilliseconds = 250
 export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const { clock } = options
   const life = childSignal(new AbortController().signal)
-  const end = createEnd(options, await tunnelSizes(options.runner), life.signal)
+  const [sizes, home] = await Promise.all([tunnelSizes(options.runner), readHome()])
+  const end = createEnd(options, { sizes, home }, life.signal)
   // Settings are taken and links are closed one at a time.
   const turn = createGate(1)
   const stop = async () => {
@@ -90,12 +96,14 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
 /** What the parts of a running end share. */
 interface End {
   readonly options: TunnelOptions
-  readonly sizes: TunnelSizes
+  readonly here: Here
   readonly links: LinkSet
   readonly host: Upkeep
   readonly relay: RelayUpkeep
   settings: TunnelSettings
   leaving: boolean
+  /** Decides anew which link carries what, and ends connections that have lost their home. Says whether a route has to move. */
+  decide(): boolean
   status(): TunnelStatus
   /** Called when something has changed that ranks depend on. */
   onTurn(): void
@@ -103,9 +111,16 @@ interface End {
   report(): void
 }
 
-function createEnd(options: TunnelOptions, sizes: TunnelSizes, signal: AbortSignal): End {
+/** What is known of this network namespace from the beginning. */
+interface Here {
+  readonly sizes: TunnelSizes
+  readonly home: string
+}
+
+function createEnd(options: TunnelOptions, here: Here, signal: AbortSignal): End {
   const { clock, random, log, runner } = options
   const links = createLinkSet(log)
+  const lostConnections = createLostConnections()
   let reported: string | undefined
   const host = createUpkeep({
     ...{ clock, random, log, signal, what: 'host' },
@@ -117,7 +132,7 @@ function createEnd(options: TunnelOptions, sizes: TunnelSizes, signal: AbortSign
     },
   })
   const end: End = {
-    ...{ options, sizes, links, host, leaving: false },
+    ...{ options, here, links, host, leaving: false },
     relay: createRelayUpkeep({ clock, random, log }),
     settings: options.settings,
     status: () =>
@@ -128,9 +143,15 @@ function createEnd(options: TunnelOptions, sizes: TunnelSizes, signal: AbortSign
         switches: links.switches(),
         links: links.statuses(),
       }),
+    decide: () => {
+      const moves = links.decide()
+      const lost = namesHere(lostConnections.since(links.homes()), end.settings)
+      if (lost.length > 0) endLost(options, lost)
+      return moves
+    },
     onTurn: () => {
       if (signal.aborted) return
-      if (links.decide()) void host.restore()
+      if (end.decide()) void host.restore()
       end.report()
     },
     report: () => {
@@ -140,6 +161,17 @@ function createEnd(options: TunnelOptions, sizes: TunnelSizes, signal: AbortSign
     },
   }
   return end
+}
+
+/** Started before routes move, so that connections by the new way are not among those that it finds. */
+function endLost({ runner, log }: TunnelOptions, networks: readonly Cidr[]): void {
+  log.info(
+    { networks },
+    'another end has taken the place of the one by which these were reached: connections through that one are ended',
+  )
+  endConnections(runner, networks).catch((error: unknown) =>
+    log.warn({ problem: describe(error) }, 'connections that are lost were not ended'),
+  )
 }
 
 /** Changes the links that there are and opens those that there are not. */
@@ -158,7 +190,7 @@ async function takeOver(end: End, settings: TunnelSettings): Promise<void> {
   links.add(opened.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : [])))
   const failed = opened.find((result) => result.status === 'rejected')
   if (failed?.status === 'rejected' && links.all().length === 0) throw failed.reason
-  links.decide()
+  end.decide()
   await (host.problem() === undefined ? host.restore() : host.start())
   await end.relay.take(settings, settingsOf(links))
   for (const link of links.all()) await link.beginProbes()
@@ -169,7 +201,7 @@ async function open(end: End, link: LinkSettings): Promise<RunningLink> {
   const { settings, options } = end
   const running = await openLink({
     ...options,
-    ...{ settings, link, sizes: end.sizes, onTurn: end.onTurn, leaving: () => end.leaving },
+    ...{ settings, link, ...end.here, onTurn: end.onTurn, leaving: () => end.leaving },
     onSize: () => void end.host.restore(),
   })
   try {
@@ -199,9 +231,10 @@ function settingsOf(links: LinkSet): readonly LinkSettings[] {
   return links.all().map((link) => link.wanted().link)
 }
 
-async function close({ links, host, relay, options }: End, link: RunningLink): Promise<void> {
+async function close(end: End, link: RunningLink): Promise<void> {
+  const { links, host, relay, options } = end
   links.remove(link)
-  links.decide()
+  end.decide()
   await host.restore()
   relay.setLinks(settingsOf(links))
   await link[Symbol.asyncDispose]()

@@ -10,7 +10,7 @@ import type { Resolve } from '../../endpoint.ts'
 import { receivedPackets } from '../../host/received.ts'
 import type { TunnelSizes } from '../../host/size.ts'
 import type { EndState } from '../../path/message.ts'
-import { type PathProbe, type PathProbeOptions, startPathProbe } from '../../path/probe.ts'
+import { type OtherEnd, type PathProbe, type PathProbeOptions, startPathProbe } from '../../path/probe.ts'
 import type { SizeLimits } from '../../path/size-search.ts'
 import { isSteady, type PathEvent, type PathState } from '../../path/state.ts'
 import type { RankedLink } from '../ranking.ts'
@@ -32,6 +32,8 @@ export interface RunningLinkOptions {
   readonly settings: TunnelSettings
   readonly link: LinkSettings
   readonly sizes: TunnelSizes
+  /** What stands for this network namespace. */
+  readonly home: string
   /** Called when packets may have another size than before. */
   readonly onSize: () => void
   /** Looks names up; the machine's resolver unless told. */
@@ -57,7 +59,7 @@ export interface RunningLink extends AsyncDisposable {
   wanted(): WantedLink
   ranked(): RankedLink
   /** What the other end last said of itself. */
-  other(): EndState | undefined
+  other(): OtherEnd | undefined
   /** Takes note of whether something leads through this link, and tells the other end at once when that is new. */
   setCarries(carries: boolean): void
   /** When the configuration ceased to have this link; undefined while it has it. */
@@ -225,7 +227,7 @@ function limitsOf({ tunnelAddresses }: TunnelSettings, sizes: TunnelSizes): Size
 type ProbeListeners = Pick<PathProbeOptions, 'own' | 'onOther' | 'onChange' | 'sizes' | 'received'>
 
 function probeOf(
-  { clock, random }: RunningLinkOptions,
+  { clock, random, home }: RunningLinkOptions,
   { probe }: TunnelSettings,
   { addresses, peer }: LinkSettings,
   listeners: ProbeListeners,
@@ -233,5 +235,5 @@ function probeOf(
   const [localAddress, peerAddress] = [addresses[0], peer.addresses[0]]
   if (localAddress === undefined || peerAddress === undefined)
     throw new Failure('Invalid', 'a link needs an address at each end', { field: 'links' })
-  return startPathProbe({ clock, random, localAddress, peerAddress, ...probe, ...listeners })
+  return startPathProbe({ clock, random, home, localAddress, peerAddress, ...probe, ...listeners })
 }

@@ -6,6 +6,7 @@ import { createSystemRandom } from '@trellis/foundation/random'
 import { hostCidr, parseIpAddress } from 'node-wireguard/address'
 import { parseResolvedEndpoint } from 'node-wireguard/endpoint'
 import { parsePrivateKey, parsePublicKey } from 'node-wireguard/key'
+import { readHome } from 'node-wireguard/path/home'
 import { startPathProbe } from 'node-wireguard/path/probe'
 import { startWireGuardGo } from 'node-wireguard/wireguard-go'
 import type { TunnelEndRequest } from './tunnel-ends-request.ts'
@@ -73,6 +74,7 @@ async function startOne(request: TunnelEndRequest): Promise<void> {
     peerAddress: parseIpAddress(peerAddress),
     port: probePort,
     intervalMilliseconds: probeMilliseconds,
+    home: await readHome(),
     own: () => ({ carries: true, leaving: false }),
     onChange: (state) => {
       if (state.up === up.has(interfaceName)) return
