@@ -14,15 +14,21 @@ export interface DebianProgramPorts {
   readonly tell: (text: string) => void
 }
 
-/** Which program is wanted. */
-export interface DebianProgramWish {
-  /** Name of the program, where the host has it already. */
+/** Which package is wanted. */
+export interface DebianPackageWish {
+  /** What it is called in the cache. */
   readonly name: string
   readonly package: string
+  /** Whether nothing is wanted of the packages that it depends on. */
+  readonly alone?: boolean
+  /** Makes of the unpacked files what is kept. */
+  readonly finish?: (directory: string) => Promise<void>
+}
+
+/** Which program is wanted; its name is that by which the host has it already. */
+export interface DebianProgramWish extends DebianPackageWish {
   /** Where the package has it, as in `usr/sbin/openvpn`. */
   readonly path: string
-  /** Whether the program needs nothing of the packages that its own depends on. */
-  readonly alone?: boolean
 }
 
 /** A program that a Debian package brings, and what it needs to start from where it lies. */
@@ -39,26 +45,26 @@ const revision = '1'
  * signed lists. Throws `Unavailable` with the remedy when it cannot be had.
  */
 export async function debianProgram(ports: DebianProgramPorts, wish: DebianProgramWish): Promise<DebianProgram> {
+  const installed = await ports.runner.run('sh', ['-c', 'command -v "$1"', 'sh', wish.name])
+  if (installed.code === 0) return { program: installed.stdout.trim(), environment: {} }
+  const directory = await debianPackage(ports, wish)
+  const libraries = (await Promise.all(['usr/lib', 'lib'].map((path) => libraryFolders(directory, path)))).flat()
+  return { program: join(directory, wish.path), environment: { LD_LIBRARY_PATH: libraries.join(':') } }
+}
+
+/** Directory in the cache with the files of a package and of those that it depends on, as far as the host lacks them. Throws `Unavailable` with the remedy when they cannot be had. */
+export async function debianPackage(ports: DebianProgramPorts, wish: DebianPackageWish): Promise<string> {
   const { cache, runner, signal, tell } = ports
   const { name } = wish
-  const installed = await runner.run('sh', ['-c', 'command -v "$1"', 'sh', name])
-  if (installed.code === 0) return { program: installed.stdout.trim(), environment: {} }
   try {
     const key = keyOf(name, [revision, await candidate(runner, wish.package)])
-    const entry = await cache.obtain(
-      name,
-      key,
-      async (content, scratch) => {
-        tell(`${name} downloading`)
-        await unpack(runner, wish, content, scratch)
-        return 'download'
-      },
-      signal,
-    )
-    const libraries = (
-      await Promise.all(['usr/lib', 'lib'].map((path) => libraryFolders(entry.directory, path)))
-    ).flat()
-    return { program: join(entry.directory, wish.path), environment: { LD_LIBRARY_PATH: libraries.join(':') } }
+    const make = async (content: string, scratch: string) => {
+      tell(`${name} downloading`)
+      await unpack(runner, wish, content, scratch)
+      await wish.finish?.(content)
+      return 'download' as const
+    }
+    return (await cache.obtain(name, key, make, signal)).directory
   } catch (cause) {
     throw new Failure('Unavailable', `${name} cannot be had`, { cause, remedy: `apt-get install ${wish.package}` })
   }
@@ -76,7 +82,7 @@ async function candidate(runner: CommandRunner, name: string): Promise<string> {
   return shown.stdout
 }
 
-async function unpack(runner: CommandRunner, wish: DebianProgramWish, content: string, scratch: string): Promise<void> {
+async function unpack(runner: CommandRunner, wish: DebianPackageWish, content: string, scratch: string): Promise<void> {
   await mkdir(join(scratch, 'partial'))
   const download = wish.alone ? ['download', wish.package] : withDependencies(wish.package, scratch)
   const options = { environment: { DEBIAN_FRONTEND: 'noninteractive' }, directory: scratch }

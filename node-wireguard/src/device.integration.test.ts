@@ -5,6 +5,7 @@ import { type DeviceUnderTest, describeDevice } from '../testing/device-conforma
 import { eventually } from '../testing/eventually.ts'
 import { openLaboratory, runnerIn } from '../testing/namespaces.ts'
 import { wireGuardGoProgram } from '../testing/programs.ts'
+import { takePort } from '../testing/taken-port.ts'
 import type { WireGuardDevice } from './device.ts'
 import { ensureLink } from './link.ts'
 import { createUapiClient, socketPathOf } from './uapi-client.ts'
@@ -25,18 +26,9 @@ async function open(make: (interfaceName: string) => WireGuardDevice): Promise<D
   const device = make(interfaceName)
   await eventually('the device', () => uapiDevice(interfaceName).read())
   await namespace.run('ip', 'link', 'set', 'dev', interfaceName, 'up')
-  const holder = namespace.start(process.execPath, [
-    '-e',
-    "require('node:dgram').createSocket('udp4').bind(4711, () => console.log('bound'))",
-  ])
-  let said = ''
-  holder.stdout?.on('data', (chunk: Buffer) => {
-    said += chunk.toString()
-  })
-  await eventually('the taken port', () => (said.includes('bound') ? true : undefined))
   return {
     device,
-    takenPort: 4711,
+    takenPort: await takePort(namespace, 4711),
     freePort: 4712,
     [Symbol.asyncDispose]: () => laboratory[Symbol.asyncDispose](),
   }

@@ -1,5 +1,6 @@
 import { createGate } from '@trellis/foundation/gate'
 import { eventually } from 'node-wireguard/testing/eventually'
+import { nobody } from 'node-wireguard/testing/never'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ShootApiServer, startShootApiServer } from '../testing/api-server.ts'
 import type { End } from '../testing/end.ts'
@@ -20,7 +21,7 @@ describe('an API server beside the tunnel', () => {
 
   beforeAll(async () => {
     mesh = await openMesh({ seeds: 1, shoots: 2 })
-    expect(await mesh.connect(seedOf(mesh))).toEqual({ problem: expect.any(String) })
+    expect(await mesh.connect(seedOf(mesh), 5, nobody)).toEqual({ problem: expect.any(String) })
     // The second replica comes later: while there is one, whatever dies has to come back in its place.
     for (const end of [seedOf(mesh), replicaOf(mesh, 0)]) await end.start()
     await carrying()

@@ -6,6 +6,7 @@ import { generatePresharedKey, generatePrivateKey, publicKeyOf } from 'node-wire
 import { eventually } from 'node-wireguard/testing/eventually'
 import { buildLandscape, type Landscape, places, testProgram } from 'node-wireguard/testing/landscape'
 import { type Laboratory, type Namespace, openLaboratory } from 'node-wireguard/testing/namespaces'
+import { never } from 'node-wireguard/testing/never'
 import { wireGuardGoProgram } from 'node-wireguard/testing/programs'
 import { createEnd, type End, healthPort } from './end.ts'
 
@@ -24,7 +25,7 @@ export interface Mesh extends AsyncDisposable {
   start(): Promise<void>
   /** Waits until every link of every end answers. */
   connected(): Promise<void>
-  /** Connects from a seed's pod to the pod and sends bytes back and forth; gives up after three seconds without any, unless told. */
+  /** Connects from a seed's pod to the pod and sends bytes back and forth; gives up after `never` without any, unless told. */
   connect(
     seed: End,
     bytes?: number,
@@ -90,7 +91,7 @@ export async function openMesh(
         })
       }
     },
-    connect: async (seed, bytes = 5, patience = 3000) => {
+    connect: async (seed, bytes = 5, patience = never) => {
       const args = [testProgram('connect'), ...echoOfPod, String(bytes), String(patience)]
       return JSON.parse(await seed.namespace.run(process.execPath, ...args))
     },

@@ -6,6 +6,7 @@ import { generatePresharedKey, generatePrivateKey, type PrivateKey, publicKeyOf 
 import { eventually } from 'node-wireguard/testing/eventually'
 import { buildLandscape, type Landscape, places, testProgram } from 'node-wireguard/testing/landscape'
 import { type Laboratory, type Namespace, openLaboratory } from 'node-wireguard/testing/namespaces'
+import { never } from 'node-wireguard/testing/never'
 import { wireGuardGoProgram } from 'node-wireguard/testing/programs'
 import { createEnd, type End, healthPort } from './end.ts'
 
@@ -17,11 +18,12 @@ export interface Pair extends AsyncDisposable {
   readonly shoot: End
   /** Waits until both ends see the other. */
   connected(): Promise<void>
-  /** Connects from the seed's pod and sends bytes back and forth. */
+  /** Connects from the seed's pod and sends bytes back and forth; gives up after `never` without any, unless told. */
   connect(
     address: string,
     port: number,
     bytes?: number,
+    patienceMilliseconds?: number,
   ): Promise<{ problem?: string; bytes?: number; seconds?: number }>
 }
 
@@ -82,10 +84,10 @@ export async function openPair(
       for (const one of [seed, shoot])
         await eventually(`the path of ${one.label}`, async () => ((await one.status()).up ? true : undefined))
     },
-    connect: async (address, port, bytes = 5) =>
-      JSON.parse(
-        await landscape.seed.run(process.execPath, testProgram('connect'), address, String(port), String(bytes)),
-      ),
+    connect: async (address, port, bytes = 5, patience = never) => {
+      const args = [testProgram('connect'), address, String(port), String(bytes), String(patience)]
+      return JSON.parse(await landscape.seed.run(process.execPath, ...args))
+    },
     [Symbol.asyncDispose]: () => laboratory[Symbol.asyncDispose](),
   }
 }
