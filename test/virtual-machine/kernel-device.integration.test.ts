@@ -6,10 +6,14 @@ import { createCache } from '@trellis/distribution/store/cache'
 import { createSystemClock } from '@trellis/foundation/clock'
 import { createCommandRunner } from '@trellis/foundation/command'
 import { createSystemRandom } from '@trellis/foundation/random'
+import { ensureLink } from 'node-wireguard/link'
+import { openLaboratory, runnerIn } from 'node-wireguard/testing/namespaces'
 import { expect, it } from 'vitest'
 import { repository } from '../architecture/sources.ts'
 import type { DebianProgramPorts } from '../debian-program.ts'
-import { runInVirtualMachine, virtualMachineParts } from './virtual-machine.ts'
+import { runInVirtualMachine, type VirtualMachineOutcome, virtualMachineParts } from './virtual-machine.ts'
+
+const runner = createCommandRunner()
 
 /** What vitest writes of a run. */
 interface Report {
@@ -23,41 +27,50 @@ interface Report {
   }[]
 }
 
-it('devices of the kernel and tunnels of them pass their tests under Debian’s kernel', async () => {
-  const runner = createCommandRunner()
-  const random = createSystemRandom()
-  const cache = createCache(createSystemClock(), random, runner, cacheDirectoryOf(process.env))
-  const ports: DebianProgramPorts = { cache, runner, signal: AbortSignal.timeout(1_500_000), tell: () => {} }
-  const resultDirectory = await mkdtemp(join(tmpdir(), 'kernel-device-'))
+it('devices of the kernel and tunnels of them pass their tests, under this kernel or under Debian’s', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'kernel-device-'))
   try {
-    const script = scriptOf({
-      PATH: process.env.PATH,
-      HOME: '/root',
-      TRELLIS_TEST_PATIENCE: '10',
-      TRELLIS_WIREGUARD_GO: process.env.TRELLIS_WIREGUARD_GO,
-    })
-    const parts = await virtualMachineParts(ports)
-    const { code, said } = await runInVirtualMachine(ports, parts, { script, resultDirectory, signal: ports.signal })
-    const report = await readReport(resultDirectory)
+    const { code, said } = (await hasWireGuard()) ? await testHere(directory) : await testInVirtualMachine(directory)
+    const report = await readReport(directory)
     expect({ code, failures: failuresOf(report) }, said).toEqual({ code: 0, failures: [] })
     expect(report).toMatchObject({ numFailedTests: 0, numPendingTests: 0 })
     expect(report?.numPassedTests).toBeGreaterThan(10)
   } finally {
-    await rm(resultDirectory, { recursive: true, force: true })
+    await rm(directory, { recursive: true, force: true })
   }
 }, 1_600_000)
 
-function scriptOf(environment: Readonly<Record<string, string | undefined>>): string {
+/** Whether the kernel of this host can make the devices itself. */
+async function hasWireGuard(): Promise<boolean> {
+  await using laboratory = openLaboratory()
+  const namespace = runnerIn(await laboratory.namespace('kernel'))
+  return (await ensureLink(namespace, `wgk${laboratory.id}`)) === 'kernel'
+}
+
+async function testHere(resultDirectory: string): Promise<VirtualMachineOutcome> {
+  const { code, stdout, stderr } = await runner.run('sh', ['-c', scriptOf({}, resultDirectory)])
+  return { code, said: stdout + stderr }
+}
+
+async function testInVirtualMachine(resultDirectory: string): Promise<VirtualMachineOutcome> {
+  const cache = createCache(createSystemClock(), createSystemRandom(), runner, cacheDirectoryOf(process.env))
+  const signal = AbortSignal.timeout(1_500_000)
+  const ports: DebianProgramPorts = { cache, runner, signal, tell: () => {} }
+  const parts = await virtualMachineParts(ports)
+  const { PATH, TRELLIS_WIREGUARD_GO } = process.env
+  const script = scriptOf({ PATH, TRELLIS_WIREGUARD_GO, HOME: '/root', TRELLIS_TEST_PATIENCE: '10' }, '/result')
+  return await runInVirtualMachine(ports, parts, { script, resultDirectory, signal })
+}
+
+/** Runs the tests, with a report in a directory. */
+function scriptOf(environment: Readonly<Record<string, string | undefined>>, resultDirectory: string): string {
   const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
   const exports = Object.entries(environment).flatMap(([name, value]) =>
     value === undefined ? [] : [`export ${name}=${quoted(value)}`],
   )
-  const command = [process.execPath, vitest, 'run', '--project', 'kernel', '--reporter', 'json']
-  return [
-    ...exports,
-    `cd ${quoted(repository)}`,
-    `exec ${command.map(quoted).join(' ')} --outputFile /result/report.json`,
-  ].join('\n')
+  const report = ['--reporter', 'json', '--outputFile', join(resultDirectory, 'report.json')]
+  const command = [process.execPath, vitest, 'run', '--project', 'kernel', ...report]
+  return [...exports, `cd ${quoted(repository)}`, `exec ${command.map(quoted).join(' ')}`].join('\n')
 }
 
 function quoted(text: string): string {

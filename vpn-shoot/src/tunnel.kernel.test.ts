@@ -12,7 +12,10 @@ describe('a tunnel of the kernel’s devices', () => {
   const all = () => [...mesh.seeds, ...mesh.shoots]
 
   beforeAll(async () => {
-    mesh = await openMesh({ seeds: 1 })
+    mesh = await openMesh({
+      seeds: 1,
+      more: { seed: { implementation: 'automatic' }, shoot: { implementation: 'automatic' } },
+    })
     await mesh.start()
     await mesh.connected()
     stream = openStream(seed().namespace)

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Namespace } from 'node-wireguard/testing/namespaces'
+import { wireGuardGoProgram } from 'node-wireguard/testing/programs'
 import type { LinkStatus } from 'node-wireguard/tunnel/link/link-status'
 import type { TunnelStatus } from 'node-wireguard/tunnel/status'
 
@@ -32,6 +33,11 @@ export interface End {
 
 /** Port of the health server of every end. */
 export const healthPort = 9110
+
+/** Has an end use wireguard-go, also on hosts whose kernel has devices of its own: tests are to mean the same everywhere. */
+export function userspace(): object {
+  return { implementation: 'userspace', wireGuardGo: { program: wireGuardGoProgram() } }
+}
 
 const programs = {
   seed: fileURLToPath(new URL('../../vpn-seed/src/main.ts', import.meta.url)),

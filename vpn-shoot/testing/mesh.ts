@@ -7,8 +7,7 @@ import { eventually } from 'node-wireguard/testing/eventually'
 import { buildLandscape, type Landscape, places, testProgram } from 'node-wireguard/testing/landscape'
 import { type Laboratory, type Namespace, openLaboratory } from 'node-wireguard/testing/namespaces'
 import { never } from 'node-wireguard/testing/never'
-import { wireGuardGoProgram } from 'node-wireguard/testing/programs'
-import { createEnd, type End, healthPort } from './end.ts'
+import { createEnd, type End, healthPort, userspace } from './end.ts'
 
 /** Several ends on both sides, each joined with each of the other side. */
 export interface Mesh extends AsyncDisposable {
@@ -163,7 +162,7 @@ function createWriter({ laboratory, directory, counts, options }: Writing) {
     const file = {
       networks: options.networks ?? places.networks,
       healthPort,
-      wireGuardGo: { program: wireGuardGoProgram() },
+      ...userspace(),
       tunnelAddresses: tunnelAddresses(side, index),
       links,
       ...options.more?.[side],

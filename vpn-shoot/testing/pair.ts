@@ -7,8 +7,7 @@ import { eventually } from 'node-wireguard/testing/eventually'
 import { buildLandscape, type Landscape, places, testProgram } from 'node-wireguard/testing/landscape'
 import { type Laboratory, type Namespace, openLaboratory } from 'node-wireguard/testing/namespaces'
 import { never } from 'node-wireguard/testing/never'
-import { wireGuardGoProgram } from 'node-wireguard/testing/programs'
-import { createEnd, type End, healthPort } from './end.ts'
+import { createEnd, type End, healthPort, userspace } from './end.ts'
 
 /** Both ends in a landscape of their own. */
 export interface Pair extends AsyncDisposable {
@@ -93,7 +92,7 @@ export async function openPair(
 }
 
 function usualFiles(id: string, directory: string, keys: Readonly<Record<'seed' | 'shoot', PrivateKey>>) {
-  const common = { networks: places.networks, healthPort, wireGuardGo: { program: wireGuardGoProgram() } }
+  const common = { networks: places.networks, healthPort, ...userspace() }
   const presharedKeyFile = join(directory, 'preshared')
   const seed: EndFile = {
     ...common,

@@ -81,6 +81,7 @@ async function writeConfigurations(context: BenchContext, label: string, directo
       links: [link],
       networks: { pods: [places.podNetwork] },
       healthPort: 9110,
+      implementation: 'userspace',
       wireGuardGo: { program },
     }
     await writeFile(file, JSON.stringify(configuration))
