@@ -59,7 +59,7 @@ export function createEnd(label: 'seed' | 'shoot', namespace: Namespace, interfa
   }
   const killWireGuardGo = async () => {
     const pids = await namespace.run('sh', '-c', `pgrep -f -- "--foreground ${interfaceName}\\$" || true`)
-    for (const pid of pids.split('\n').filter((line) => line !== '')) killIfThere(Number(pid))
+    killAll(pids)
   }
   const killProgram = async () => {
     const gone = exit(child)
@@ -81,8 +81,11 @@ export function createEnd(label: 'seed' | 'shoot', namespace: Namespace, interfa
       child = started
     },
     killContainer: async () => {
-      await Promise.all([killProgram(), killWireGuardGo()])
-      await killWireGuardGo()
+      // Stopped first, so that it starts nothing between being looked at and being killed.
+      child?.kill('SIGSTOP')
+      const started = await namespace.run('sh', '-c', `pgrep -P ${child?.pid} || true`)
+      await killProgram()
+      killAll(started)
     },
     killProgram,
     killWireGuardGo,
@@ -109,6 +112,11 @@ function exit(child: ChildProcess | undefined): Promise<number | null> {
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) resolve(child?.exitCode ?? null)
     else child.once('exit', resolve)
   })
+}
+
+/** Takes what pgrep prints. */
+function killAll(pids: string): void {
+  for (const pid of pids.split('\n').filter((line) => line !== '')) killIfThere(Number(pid))
 }
 
 function killIfThere(pid: number): void {
