@@ -1,6 +1,6 @@
 import type { CommandRunner } from '@trellis/foundation/command'
 import { describe, expect, it } from 'vitest'
-import { ensureLink, parseInterfaceName, removeLink } from './link.ts'
+import { claimLink, ensureLink, linksOf, parseInterfaceName, removeLink } from './link.ts'
 
 /** A machine whose interface is of the given kind, and which can make interfaces of the given kinds. */
 function machine(present: string | undefined, makes: readonly string[]) {
@@ -66,5 +66,27 @@ describe('the interface of a device', () => {
 
   it.each(['', 'a/b', 'sixteen-letters-', '..', 'a b'])('cannot be named %j', (name) => {
     expect(() => parseInterfaceName(name)).toThrow(expect.objectContaining({ kind: 'Invalid', field: 'interface' }))
+  })
+})
+
+describe('whose an interface is', () => {
+  it('is written on it and read back', async () => {
+    const calls: string[] = []
+    const rows = [
+      { ifname: 'lo' },
+      { ifname: 'wg0', ifalias: 'tunnel_trellis' },
+      { ifname: 'wg1', ifalias: 'tunnel_other' },
+      { ifname: 'wg2', ifalias: 'tunnel_trellis' },
+    ]
+    const runner: CommandRunner = {
+      run: async (program, args) => {
+        calls.push([program, ...args].join(' '))
+        return { code: 0, stdout: JSON.stringify(rows), stderr: '' }
+      },
+    }
+    await claimLink(runner, 'wg0', 'tunnel_trellis')
+    expect(calls).toEqual(['ip link set dev wg0 alias tunnel_trellis'])
+    expect(await linksOf(runner, 'tunnel_trellis')).toEqual(['wg0', 'wg2'])
+    expect(await linksOf(runner, 'nobody')).toEqual([])
   })
 })

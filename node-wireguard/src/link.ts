@@ -1,5 +1,6 @@
-import type { CommandRunner } from '@trellis/foundation/command'
+import { type CommandRunner, runOrThrow } from '@trellis/foundation/command'
 import { Failure } from '@trellis/foundation/failure'
+import { readIpJson } from './host/ip-json.ts'
 
 /** Who implements a device: the kernel, or a program behind a TUN interface. */
 export type Implementation = 'kernel' | 'userspace'
@@ -41,6 +42,17 @@ export async function ensureLink(
   throw new Failure('Unavailable', `neither a kernel device nor a TUN interface can be made: ${added.stderr.trim()}`, {
     remedy: 'give this process the NET_ADMIN capability and /dev/net/tun',
   })
+}
+
+/** Writes on an interface whose it is, for {@link linksOf}. Throws `Unavailable` when that is not possible. */
+export async function claimLink(runner: CommandRunner, interfaceName: string, owner: string): Promise<void> {
+  await runOrThrow(runner, 'ip', ['link', 'set', 'dev', interfaceName, 'alias', owner])
+}
+
+/** Names of the interfaces of an owner, those of its earlier lives included. */
+export async function linksOf(runner: CommandRunner, owner: string): Promise<readonly string[]> {
+  const rows = await readIpJson(runner, ['link', 'show'])
+  return rows.flatMap(({ ifname, ifalias }) => (typeof ifname === 'string' && ifalias === owner ? [ifname] : []))
 }
 
 /** Removes the interface; harmless when there is none. */

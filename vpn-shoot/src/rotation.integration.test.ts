@@ -57,6 +57,22 @@ it('keys change without a loss, while connections go on', async () => {
   expect(shown.trim().split('\n')).toHaveLength(1)
 })
 
+it('a link that the configuration loses while nobody runs is taken away', async () => {
+  await mesh.configure([2, 3])
+  for (const end of ends) await eventually('both links', async () => (await upLinks(end)) === 2 || undefined)
+  for (const end of ends) await end.killContainer()
+  await mesh.configure([3])
+  for (const end of ends) await end.start()
+  await mesh.connected()
+  for (const end of ends) {
+    expect((await end.status()).links).toHaveLength(1)
+    const shown = await end.namespace.run('ip', '-brief', 'link', 'show', 'type', 'tun')
+    expect(shown.trim().split('\n')).toHaveLength(1)
+    expect(await end.namespace.run('nft', 'list', 'table', 'inet', 'tunnel_trellis')).not.toContain(former(end))
+  }
+  expect(await mesh.connect(seed())).toMatchObject({ bytes: 5 })
+})
+
 it('programs of a new version take over from those before', async () => {
   await withoutLoss('our program', async () => {
     for (const end of ends) {
@@ -80,6 +96,11 @@ function seed(): End {
   const [first] = mesh.seeds
   if (first === undefined) throw new RangeError('a seed was asked for')
   return first
+}
+
+/** Name of an end's link of the second generation. */
+function former({ interfaceName }: End): string {
+  return interfaceName.replace('g1', 'g2')
 }
 
 async function upLinks(end: End): Promise<number> {

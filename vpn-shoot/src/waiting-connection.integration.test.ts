@@ -1,41 +1,8 @@
 import { eventually } from 'node-wireguard/testing/eventually'
-import { places, testProgram } from 'node-wireguard/testing/landscape'
-import type { Namespace } from 'node-wireguard/testing/namespaces'
 import { describe, expect, it } from 'vitest'
 import type { End } from '../testing/end.ts'
 import { type Mesh, openMesh } from '../testing/mesh.ts'
-
-/** A connection that waits for an answer. */
-interface Waiting {
-  /** Has something more come back. */
-  ask(): Promise<void>
-  /** Why it failed; undefined while it is open. */
-  problem(): string | undefined
-}
-
-async function openWaiting(from: Namespace): Promise<Waiting> {
-  const child = from.start(process.execPath, [testProgram('wait'), places.podAddress, String(places.echoPort)])
-  let said = ''
-  child.stdout?.on('data', (chunk: Buffer) => {
-    said += chunk.toString()
-  })
-  const lines = (): readonly { readonly echoes?: number; readonly problem?: string }[] =>
-    said
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line))
-  const echoes = () => lines().at(-1)?.echoes ?? 0
-  const echoed = (count: number) => eventually('an echo', () => (echoes() >= count ? true : undefined))
-  await echoed(1)
-  return {
-    ask: async () => {
-      const wanted = echoes() + 1
-      child.kill('SIGUSR2')
-      await echoed(wanted)
-    },
-    problem: () => lines().find(({ problem }) => problem !== undefined)?.problem,
-  }
-}
+import { openWaiting } from '../testing/waiting.ts'
 
 async function start(shoots: number): Promise<Mesh & { readonly seed: End }> {
   const mesh = await openMesh({ seeds: 1, shoots })

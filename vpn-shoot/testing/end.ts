@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { patience } from 'node-wireguard/testing/eventually'
 import type { Namespace } from 'node-wireguard/testing/namespaces'
 import { wireGuardGoProgram } from 'node-wireguard/testing/programs'
 import type { LinkStatus } from 'node-wireguard/tunnel/link/link-status'
@@ -52,7 +53,14 @@ export function createEnd(label: 'seed' | 'shoot', namespace: Namespace, interfa
     if (child?.exitCode !== null) throw new RangeError(`${label} does not run: ${said}`)
     const output = await namespace.run(
       'curl',
-      ...['--silent', '--max-time', '2', '--write-out', '\n%{http_code}', `http://127.0.0.1:${healthPort}${path}`],
+      ...[
+        '--silent',
+        '--max-time',
+        String(2 * patience),
+        '--write-out',
+        '\n%{http_code}',
+        `http://127.0.0.1:${healthPort}${path}`,
+      ],
     )
     const at = output.lastIndexOf('\n')
     return { code: Number(output.slice(at + 1)), body: output.slice(0, at) }

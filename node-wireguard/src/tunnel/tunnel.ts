@@ -10,7 +10,7 @@ import type { Resolve } from '../endpoint.ts'
 import { endConnections } from '../host/connections.ts'
 import { createHost } from '../host/host.ts'
 import { type TunnelSizes, tunnelSizes } from '../host/size.ts'
-import { removeLink } from '../link.ts'
+import { linksOf, removeLink } from '../link.ts'
 import { readHome } from '../path/home.ts'
 import { openLink, type RunningLink } from './link/running-link.ts'
 import { createLinkSet, type LinkSet } from './link-set.ts'
@@ -20,7 +20,7 @@ import { createRelayUpkeep, type RelayUpkeep } from './relay-upkeep.ts'
 import type { LinkSettings, TunnelSettings } from './settings.ts'
 import { statusOf, type TunnelStatus } from './status.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
-import { hostConfiguration } from './wanted.ts'
+import { hostConfiguration, ownerOf } from './wanted.ts'
 
 /** What running one end of a tunnel takes. */
 export interface TunnelOptions {
@@ -64,6 +64,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   const life = childSignal(new AbortController().signal)
   const [sizes, home] = await Promise.all([tunnelSizes(options.runner), readHome()])
   const end = createEnd(options, { sizes, home }, life.signal)
+  end.former = await formerLinks(options)
   // Settings are taken and links are closed one at a time.
   const turn = createGate(1)
   const stop = async () => {
@@ -74,6 +75,7 @@ export async function startTunnel(options: TunnelOptions): Promise<Tunnel> {
   }
   try {
     await turn(() => takeOver(end, options.settings))
+    await removeFormer(end)
   } catch (error) {
     await stop()
     throw error
@@ -102,6 +104,8 @@ interface End {
   readonly relay: RelayUpkeep
   settings: TunnelSettings
   leaving: boolean
+  /** Interfaces of an earlier life of this end that the configuration has lost since. */
+  former: readonly string[]
   /** Decides anew which link carries what, and ends connections that have lost their home. Says whether a route has to move. */
   decide(): boolean
   status(): TunnelStatus
@@ -126,13 +130,14 @@ function createEnd(options: TunnelOptions, here: Here, signal: AbortSignal): End
     ...{ clock, random, log, signal, what: 'host' },
     configure: async () => {
       const wanted = links.all().map((link) => link.wanted())
-      const steps = await createHost(runner).apply(hostConfiguration(end.settings, wanted, links.carriers()))
+      const former = end.former.map((interfaceName) => ({ interfaceName, maximumTransmissionUnit: here.sizes.ceiling }))
+      const steps = await createHost(runner).apply(hostConfiguration(end.settings, wanted, links.carriers(), former))
       links.announce()
       return steps.length
     },
   })
   const end: End = {
-    ...{ options, here, links, host, leaving: false },
+    ...{ options, here, links, host, leaving: false, former: [] },
     relay: createRelayUpkeep({ clock, random, log }),
     settings: options.settings,
     status: () =>
@@ -161,6 +166,22 @@ function createEnd(options: TunnelOptions, here: Here, signal: AbortSignal): End
     },
   }
   return end
+}
+
+/** Interfaces outlive the programs that made them. Those that the configuration has had taken away while no program ran are nobody's to close but the next one's. */
+async function formerLinks({ runner, settings }: TunnelOptions): Promise<readonly string[]> {
+  const present = await linksOf(runner, ownerOf(settings))
+  return present.filter((name) => !settings.links.some(({ interfaceName }) => interfaceName === name))
+}
+
+/** To be called when routes lead by other links already, so that nothing for the other side ever leaves by the default route. */
+async function removeFormer(end: End): Promise<void> {
+  const { former, host, options } = end
+  if (former.length === 0) return
+  end.former = []
+  for (const interfaceName of former) await removeLink(options.runner, interfaceName)
+  await host.restore()
+  options.log.info({ links: former }, 'links of an earlier life were removed')
 }
 
 /** Started before routes move, so that connections by the new way are not among those that it finds. */

@@ -1,7 +1,7 @@
 import { type Cidr, familyOf, hostCidr, type IpAddress } from '../address.ts'
 import type { DeviceConfiguration } from '../device.ts'
 import type { ResolvedEndpoint } from '../endpoint.ts'
-import type { HostConfiguration, HostRoute } from '../host/configuration.ts'
+import type { HostConfiguration, HostLink, HostRoute } from '../host/configuration.ts'
 import type { LinkSettings, TunnelSettings } from './settings.ts'
 
 /** What is reached by a link: the networks behind the other end, or where there are none, the other end itself. */
@@ -31,6 +31,11 @@ export function deviceConfiguration(
   }
 }
 
+/** What the firewall's table is called, and what is written on the interfaces. */
+export function ownerOf({ name }: Pick<TunnelSettings, 'name'>): string {
+  return `tunnel_${name}`
+}
+
 /** One link of a host. */
 export interface WantedLink {
   readonly link: LinkSettings
@@ -40,20 +45,27 @@ export interface WantedLink {
   readonly size: number
 }
 
-/** What the network namespace should be. `carriers` says by which link each destination is reached. */
+/**
+ * What the network namespace should be. `carriers` says by which link each destination is reached. `former` are interfaces that are about to be
+ * removed: nothing leads to them, and what comes from them is filtered still.
+ */
 export function hostConfiguration(
   settings: TunnelSettings,
   links: readonly WantedLink[],
   carriers: ReadonlyMap<Cidr, string>,
+  former: readonly HostLink[] = [],
 ): HostConfiguration {
   const { tunnelAddresses, forwardTo, translation } = settings
   const { groupId } = translation
   return {
-    links: links.map(({ link, maximumTransmissionUnit }) => ({
-      interfaceName: link.interfaceName,
-      maximumTransmissionUnit,
-      addresses: link.addresses,
-    })),
+    links: [
+      ...links.map(({ link, maximumTransmissionUnit }) => ({
+        interfaceName: link.interfaceName,
+        maximumTransmissionUnit,
+        addresses: link.addresses,
+      })),
+      ...former,
+    ],
     addresses: tunnelAddresses,
     routes: [
       ...links.flatMap(({ link }) => probeRoutes(link)),
@@ -65,7 +77,7 @@ export function hostConfiguration(
       })),
     ],
     firewall: {
-      tableName: `tunnel_${settings.name}`,
+      tableName: ownerOf(settings),
       probePort: settings.probe.port,
       peerAddresses: links.flatMap(({ link }) => link.peer.addresses),
       forwardTo,

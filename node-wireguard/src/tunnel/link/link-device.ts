@@ -3,7 +3,7 @@ import type { CommandRunner } from '@trellis/foundation/command'
 import type { Log } from '@trellis/foundation/log'
 import type { Random } from '@trellis/foundation/random'
 import type { WireGuardDevice } from '../../device.ts'
-import { ensureLink, type Implementation } from '../../link.ts'
+import { claimLink, ensureLink, type Implementation } from '../../link.ts'
 import { createWgDevice } from '../../wg-device.ts'
 import { startWireGuardGo } from '../../wireguard-go.ts'
 
@@ -22,6 +22,8 @@ export interface LinkDeviceOptions {
   readonly log: Log
   readonly runner: CommandRunner
   readonly interfaceName: string
+  /** What is written on the interface, so that it is found when the configuration has it no longer. */
+  readonly owner: string
   readonly implementation: Implementation | 'automatic'
   readonly wireGuardGo: { readonly program: string; readonly memoryLimitMebibytes: number }
   /** Called whenever the device begins anew without configuration. */
@@ -35,6 +37,7 @@ export interface LinkDeviceOptions {
 export async function openLinkDevice(options: LinkDeviceOptions): Promise<LinkDevice> {
   const { runner, interfaceName } = options
   const implementation = await ensureLink(runner, interfaceName, options.implementation)
+  await claimLink(runner, interfaceName, options.owner)
   if (implementation === 'kernel') {
     return {
       implementation,

@@ -15,7 +15,7 @@ import type { SizeLimits } from '../../path/size-search.ts'
 import { isSteady, type PathEvent, type PathState } from '../../path/state.ts'
 import type { RankedLink } from '../ranking.ts'
 import type { LinkSettings, TunnelSettings } from '../settings.ts'
-import { destinationsOf, deviceConfiguration, type WantedLink } from '../wanted.ts'
+import { destinationsOf, deviceConfiguration, ownerOf, type WantedLink } from '../wanted.ts'
 import { type LinkDevice, openLinkDevice } from './link-device.ts'
 import { type LinkStatus, linkStatusOf, roleOf } from './link-status.ts'
 import { newPortDue } from './repair.ts'
@@ -91,6 +91,7 @@ export async function openLink(options: RunningLinkOptions): Promise<RunningLink
   const device = await openLinkDevice({
     ...options,
     interfaceName: link.interfaceName,
+    owner: ownerOf(settings),
     implementation: settings.implementation,
     wireGuardGo: settings.wireGuardGo,
     onStart: () => {
