@@ -19,6 +19,7 @@ const runner = createCommandRunner()
 interface Report {
   readonly numPassedTests: number
   readonly numFailedTests: number
+  readonly numFailedTestSuites: number
   readonly numPendingTests: number
   readonly testResults: readonly {
     /** What went wrong outside of its tests. */
@@ -30,10 +31,11 @@ interface Report {
 it('devices of the kernel and tunnels of them pass their tests, under this kernel or under Debian’s', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'kernel-device-'))
   try {
-    const { code, said } = (await hasWireGuard()) ? await testHere(directory) : await testInVirtualMachine(directory)
+    const { said } = (await hasWireGuard()) ? await testHere(directory) : await testInVirtualMachine(directory)
+    // Not the exit code: vitest counts it as an error when its own processes answer each other late, as they do on a machine that is starved.
     const report = await readReport(directory)
-    expect({ code, failures: failuresOf(report) }, said).toEqual({ code: 0, failures: [] })
-    expect(report).toMatchObject({ numFailedTests: 0, numPendingTests: 0 })
+    expect(failuresOf(report), said).toEqual([])
+    expect(report, said).toMatchObject({ numFailedTests: 0, numFailedTestSuites: 0, numPendingTests: 0 })
     expect(report?.numPassedTests).toBeGreaterThan(10)
   } finally {
     await rm(directory, { recursive: true, force: true })
@@ -68,7 +70,14 @@ function scriptOf(environment: Readonly<Record<string, string | undefined>>, res
   const exports = Object.entries(environment).flatMap(([name, value]) =>
     value === undefined ? [] : [`export ${name}=${quoted(value)}`],
   )
-  const report = ['--reporter', 'json', '--outputFile', join(resultDirectory, 'report.json')]
+  const report = [
+    '--reporter',
+    'default',
+    '--reporter',
+    'json',
+    '--outputFile.json',
+    join(resultDirectory, 'report.json'),
+  ]
   const command = [process.execPath, vitest, 'run', '--project', 'kernel', ...report]
   return [...exports, `cd ${quoted(repository)}`, `exec ${command.map(quoted).join(' ')}`].join('\n')
 }
