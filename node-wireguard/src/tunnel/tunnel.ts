@@ -178,8 +178,11 @@ async function formerLinks({ runner, settings }: TunnelOptions): Promise<readonl
 async function removeFormer(end: End): Promise<void> {
   const { former, host, options } = end
   if (former.length === 0) return
-  end.former = []
-  for (const interfaceName of former) await removeLink(options.runner, interfaceName)
+  // In its turn, so that the host is never compared with a configuration that has them while they go.
+  await host.turn(async () => {
+    end.former = []
+    for (const interfaceName of former) await removeLink(options.runner, interfaceName)
+  })
   await host.restore()
   options.log.info({ links: former }, 'links of an earlier life were removed')
 }
