@@ -5,7 +5,7 @@ const shared = { pool: 'forks' as const, exclude: ['**/node_modules/**'] }
 /**
  * Layers, told apart by file name: `x.test.ts` needs nothing but Node, `x.integration.test.ts` starts real API servers or
  * network namespaces of its own, `x.system.test.ts` grows real clusters and runs alone. `x.kernel.test.ts` needs a kernel with WireGuard, which not
- * every host has: an integration test runs them in a virtual machine that has (`test/virtual-machine`).
+ * every host has: an integration test runs them, or some of them in a virtual machine that has (`test/virtual-machine`).
  */
 export default defineConfig({
   test: {
