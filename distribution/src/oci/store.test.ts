@@ -69,3 +69,11 @@ test.each([
   expect((await stat(copy)).nlink).toBe(1)
   expect(await readFile(copy, 'utf8')).toBe('machine code')
 })
+
+test('a file whose source is gone keeps its copy', async () => {
+  await using directory = await createTemporaryDirectory()
+  const store = await plantStore(directory.path)
+  await shareFiles(store, [{ path: '/usr/bin/program', source: join(directory.path, 'pruned') }])
+  const copy = join(store, storeFolders.snapshots, 'snapshots/7/fs/usr/bin/program')
+  expect(await readFile(copy, 'utf8')).toBe('machine code')
+})

@@ -136,7 +136,7 @@ export interface StoredFile {
 
 /**
  * Replaces unpacked copies of the files by hard links to their sources, so that disk and page cache hold each only once. A file that
- * lies on another file system keeps its copy.
+ * lies on another file system keeps its copy, and so does one whose source is gone: a layer may have been made from an older entry of the cache with the same bytes, which has made way since.
  */
 export async function shareFiles(storeDirectory: string, files: readonly StoredFile[]): Promise<void> {
   const snapshots = join(storeDirectory, storeFolders.snapshots, 'snapshots')
@@ -146,13 +146,20 @@ export async function shareFiles(storeDirectory: string, files: readonly StoredF
 }
 
 async function shareFile(copy: string, source: string): Promise<void> {
-  const [there, here] = await Promise.all([stat(copy).catch(() => undefined), stat(source)])
-  if (there === undefined || !there.isFile() || there.size !== here.size || there.mode !== here.mode) return
+  const [there, here] = await Promise.all([copy, source].map((path) => stat(path).catch(() => undefined)))
+  if (
+    there === undefined ||
+    here === undefined ||
+    !there.isFile() ||
+    there.size !== here.size ||
+    there.mode !== here.mode
+  )
+    return
   const temporary = `${copy}.shared`
   try {
     await link(source, temporary)
   } catch (error) {
-    if (['EXDEV', 'EMLINK', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return
+    if (['EXDEV', 'EMLINK', 'EPERM', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return
     throw error
   }
   await rename(temporary, copy)
