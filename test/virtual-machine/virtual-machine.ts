@@ -35,8 +35,6 @@ export interface VirtualMachineRun {
   readonly script: string
   readonly resultDirectory: string
   readonly signal: AbortSignal
-  /** Called with each line that the machine says. */
-  readonly onLine?: (line: string) => void
 }
 
 /** What a run has left behind, apart from its results. */
@@ -53,7 +51,7 @@ export interface VirtualMachineOutcome {
 export async function runInVirtualMachine(
   { runner }: DebianProgramPorts,
   { emulator, firmware, kernel, busybox }: VirtualMachineParts,
-  { script, resultDirectory, signal, onLine }: VirtualMachineRun,
+  { script, resultDirectory, signal }: VirtualMachineRun,
 ): Promise<VirtualMachineOutcome> {
   const directory = await mkdtemp(join(tmpdir(), 'trellis-machine-'))
   try {
@@ -72,7 +70,7 @@ export async function runInVirtualMachine(
       ...['-device', 'virtio-rng-pci'],
     ]
     const { environment } = emulator
-    const ended = await runner.run(emulator.program, args, { environment, signal, ...(onLine ? { onLine } : {}) })
+    const ended = await runner.run(emulator.program, args, { environment, signal })
     if (ended.code !== 0)
       throw new Failure('Unavailable', `the emulator ended with ${ended.code}: ${ended.stderr.slice(-2000)}`)
     return { code: await codeIn(resultDirectory), said: ended.stdout }
